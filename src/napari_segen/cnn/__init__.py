@@ -1,0 +1,1 @@
+"""Convolutional networks: training from labels, dense prediction."""

@@ -1,0 +1,282 @@
+"""Generators of steps in a Python process of their own.
+
+The window must not run Keras itself, so it asks a `Child` to: the child runs a
+function that returns a generator of steps, and sends each step and the result.
+The child starts as a plain interpreter that connects back. (`multiprocessing`'s own
+"spawn" would import the user's main script again, which opens a second window where
+that script lacks a guard.)
+
+Messages are pickled between two processes of one user, over a connection that both
+ends authenticate; large arrays travel beside the pickle, uncopied.
+"""
+
+import os
+import pickle
+import secrets
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Client, Connection, Listener
+from typing import Any
+
+from napari_segen.core.errors import DataWarning
+from napari_segen.core.steps import FINISH, Command, Step, Steps
+
+_BOOT = "from napari_segen.core.child import serve; serve()"
+_ADDRESS, _KEY = "NAPARI_SEGEN_CHILD_ADDRESS", "NAPARI_SEGEN_CHILD_KEY"
+CONNECT_SECONDS = 60.0
+HEARTBEAT_SECONDS = 0.05
+STOP_SECONDS = 0.3
+
+
+class ChildDied(RuntimeError):
+    """The process ended without an answer."""
+
+
+class ChildFailed(RuntimeError):
+    """The function raised; holds the child's traceback as a note."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: BaseException
+    trace: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    value: Any
+    warnings: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cancel:
+    """Sent to the child: close the generator."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cancelled:
+    """Sent by the child: the generator is closed."""
+
+
+def _send(connection: Any, message: object) -> None:
+    buffers: list[pickle.PickleBuffer] = []
+    body = pickle.dumps(message, protocol=5, buffer_callback=buffers.append)
+    connection.send_bytes(len(buffers).to_bytes(4, "little") + body)
+    for buffer in buffers:
+        connection.send_bytes(buffer.raw())
+
+
+def _receive(connection: Any) -> Any:
+    head = connection.recv_bytes()
+    n_buffers = int.from_bytes(head[:4], "little")
+    # bytearray: arrays made from it are writable, as they were on the other side.
+    buffers = [bytearray(connection.recv_bytes()) for _ in range(n_buffers)]
+    return pickle.loads(memoryview(head)[4:], buffers=buffers)
+
+
+def serve() -> None:
+    """Run what the other end asks for, until it hangs up (the child's main)."""
+    key = bytes.fromhex(os.environ.pop(_KEY))
+    # EOFError, OSError: the window has gone, so do we.
+    with (
+        suppress(EOFError, OSError),
+        Client(os.environ.pop(_ADDRESS), authkey=key) as connection,
+    ):
+        while True:
+            function, args = _receive(connection)
+            _answer(connection, function, args)
+    # Keras' and TensorFlow's own threads must not keep the process.
+    os._exit(0)
+
+
+def _answer(
+    connection: Any, function: Callable[..., Steps[Any]], args: tuple[Any, ...]
+) -> None:
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            _drive(connection, function(*args), caught)
+    except (EOFError, BrokenPipeError, ConnectionError):
+        raise
+    except BaseException as err:  # noqa: BLE001 - the window must hear of anything
+        trace = traceback.format_exc()
+        try:
+            _send(connection, _Failure(err, trace))
+        except (pickle.PicklingError, TypeError, AttributeError):
+            _send(connection, _Failure(ChildFailed(str(err)), trace))
+
+
+def _drive(
+    connection: Any, steps: Steps[Any], caught: list[warnings.WarningMessage]
+) -> None:
+    command: Command | None = None
+    while True:
+        try:
+            step = steps.send(command)
+        except StopIteration as end:
+            said = [w.message for w in caught if isinstance(w.message, DataWarning)]
+            _send(connection, _Result(end.value, said))
+            return
+        _send(connection, step)
+        command = None
+        while connection.poll(0):
+            message = _receive(connection)
+            if isinstance(message, _Cancel):
+                steps.close()
+                _send(connection, _Cancelled())
+                return
+            command = message
+
+
+class Child:
+    """A process that runs generators of steps, one at a time, and is kept warm.
+
+    All methods may be called from any one thread at a time; `kill` from any.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection[Any, Any] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        process = self._process
+        return process is not None and process.poll() is None
+
+    def start_steps(self) -> Steps[None]:
+        """Start the process unless it runs; yields while waiting for it."""
+        if self.is_alive and self._connection is not None:
+            return
+        self.kill()
+        key = secrets.token_bytes(32)
+        with Listener(authkey=key) as listener:
+            self._process = _launch(listener.address, key)
+            accepted = _accept(listener)
+            deadline = time.monotonic() + CONNECT_SECONDS
+            while accepted.is_alive():
+                yield Step(0, 0, "Starting a process")
+                accepted.join(HEARTBEAT_SECONDS)
+                if not self.is_alive or time.monotonic() > deadline:
+                    self.kill()
+                    raise ChildDied("the process for Keras did not start.")
+            self._connection = accepted.connection
+        if self._connection is None:
+            self.kill()
+            raise ChildDied("the process for Keras did not connect.")
+
+    def run_steps(self, function: Callable[..., Steps[Any]], *args: Any) -> Steps[Any]:
+        """Run ``function(*args)`` in the child: its steps and result, or its error.
+
+        Between the child's own steps the last one is yielded again every 50 ms, so
+        that the driver can act. Closing this generator stops the child's work, and
+        ends the process if it does not stop at once.
+        """
+        yield from self.start_steps()
+        connection = self._connection
+        assert connection is not None
+        try:
+            _send(connection, (function, args))
+            result = yield from _relay(connection)
+        except GeneratorExit:
+            self._stop()
+            raise
+        except (EOFError, OSError) as err:
+            code = self._end()
+            raise ChildDied(
+                f"The process that ran Keras has ended (exit code {code}). Out of "
+                "memory is the usual reason: try smaller patches, a smaller batch or "
+                "a smaller network. Your layers and earlier results are untouched."
+            ) from err
+        return result
+
+    def _stop(self) -> None:
+        """Ask the child to cancel; end it if it does not answer."""
+        connection = self._connection
+        if connection is None:
+            return
+        with suppress(EOFError, OSError):
+            _send(connection, _Cancel())
+            deadline = time.monotonic() + STOP_SECONDS
+            while connection.poll(max(0.0, deadline - time.monotonic())):
+                if isinstance(_receive(connection), _Cancelled | _Result | _Failure):
+                    return
+        self.kill()
+
+    def _end(self) -> int | None:
+        process = self._process
+        code = None
+        if process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                code = process.wait(1.0)
+        self.kill()
+        return code
+
+    def kill(self) -> None:
+        """End the process at once."""
+        with self._lock:
+            process, self._process = self._process, None
+            connection, self._connection = self._connection, None
+        if process is not None:
+            process.kill()
+            process.wait()
+        if connection is not None:
+            connection.close()
+
+
+def _relay(connection: Any) -> Steps[Any]:
+    step = Step(0, 0, "Starting")
+    while True:
+        command = yield step
+        if command is FINISH:
+            _send(connection, FINISH)
+        if not connection.poll(HEARTBEAT_SECONDS):
+            continue
+        message = _receive(connection)
+        if isinstance(message, _Result):
+            for warning in message.warnings:
+                warnings.warn(warning, stacklevel=2)
+            return message.value
+        if isinstance(message, _Failure):
+            message.error.add_note(message.trace)
+            raise message.error
+        step = message
+
+
+class _Accept(threading.Thread):
+    """Waits for the child's call."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(daemon=True)
+        self._listener = listener
+        self.connection: Connection[Any, Any] | None = None
+
+    def run(self) -> None:
+        with suppress(OSError, EOFError):
+            self.connection = self._listener.accept()
+
+
+def _accept(listener: Listener) -> _Accept:
+    thread = _Accept(listener)
+    thread.start()
+    return thread
+
+
+def _launch(address: Any, key: bytes) -> "subprocess.Popen[bytes]":
+    environment = os.environ | {_ADDRESS: str(address), _KEY: key.hex()}
+    # The same import path as here: plugins may live in folders of their own.
+    environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
+    return subprocess.Popen(
+        [sys.executable, "-c", _BOOT],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )

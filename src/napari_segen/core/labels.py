@@ -1,0 +1,84 @@
+"""Label values, class names and colours, and the types they are stored in."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_segen.core.imagespec import Array
+
+
+@dataclass(frozen=True, slots=True)
+class ClassInfo:
+    """What the user calls a class, and its colour as ``"#rrggbb"``."""
+
+    name: str = ""
+    color: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """All that a segmenter says of one image.
+
+    Parameters
+    ----------
+    posterior : float32 array of shape (K, *S)
+    labels : array of shape (*S)
+        The most probable class's value; 0 where there is no data.
+    uncertainty : float32 array of shape (*S)
+        Entropy of the posterior over log K; 1 where there is no data.
+    """
+
+    posterior: Array
+    labels: Array
+    uncertainty: Array
+
+
+def smallest_unsigned(largest: int) -> npt.DTypeLike:
+    """Return the smallest unsigned type that holds `largest`."""
+    return np.min_scalar_type(largest)
+
+
+def best_class(posterior: Array, classes: Array, no_data: Array | None = None) -> Array:
+    """Label each pixel with its most probable class.
+
+    Parameters
+    ----------
+    posterior : array of shape (K, *S)
+    classes : array of shape (K,)
+        Class values in ascending order.
+    no_data : bool array of shape (*S), optional
+        Pixels that get the label 0.
+
+    Returns
+    -------
+    array of shape (*S), the smallest unsigned type
+    """
+    dtype = smallest_unsigned(int(classes.max()))
+    labels: Array = classes.astype(dtype)[posterior.argmax(axis=0)]
+    if no_data is not None:
+        labels[no_data] = 0
+    return labels
+
+
+def entropy_over_log_k(posterior: Array) -> npt.NDArray[np.float32]:
+    """Return the uncertainty of a posterior ``(K, *S)``: entropy over log K, 0 to 1."""
+    p = np.clip(posterior, np.finfo(np.float32).tiny, 1)
+    entropy = -(p * np.log(p)).sum(axis=0) / np.log(len(p))
+    return np.asarray(np.clip(entropy, 0, 1), dtype=np.float32)
+
+
+def class_info_json(classes: Array, info: dict[int, ClassInfo]) -> list[dict[str, Any]]:
+    """Return values, names and colours of the classes as JSON values."""
+    known = [(int(v), info.get(int(v), ClassInfo())) for v in classes]
+    return [{"value": v, "name": i.name, "color": i.color} for v, i in known]
+
+
+def class_info_from_json(
+    data: list[dict[str, Any]],
+) -> tuple[Array, dict[int, ClassInfo]]:
+    """Read what `class_info_json` wrote: class values, and their names and colours."""
+    info = {int(d["value"]): ClassInfo(str(d["name"]), str(d["color"])) for d in data}
+    values = np.array(sorted(info), dtype=np.int64)
+    return values, {v: i for v, i in info.items() if i != ClassInfo()}

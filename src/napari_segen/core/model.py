@@ -1,0 +1,59 @@
+"""What every model of the package can do: be saved, and be read back."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from napari_segen.core.archive import write_archive
+from napari_segen.core.errors import NotFitted
+from napari_segen.core.imagespec import Array
+
+
+class Model(ABC):
+    """A segmenter or generator that learns from images and can be saved.
+
+    A subclass keeps what it has learnt in NumPy arrays and plain values, so that it
+    can be pickled to another process and written to a file.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def is_fitted(self) -> bool:
+        """Whether `fit` has succeeded."""
+
+    @abstractmethod
+    def to_archive(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return the header (JSON values) and the arrays of the model file."""
+
+    @classmethod
+    @abstractmethod
+    def from_archive(
+        cls, header: Mapping[str, Any], arrays: Mapping[str, Array]
+    ) -> Self:
+        """Build the model that `to_archive` described.
+
+        May raise KeyError, TypeError, ValueError, IndexError or AttributeError on
+        contents that no `to_archive` wrote; `load` turns them into `ModelFileError`.
+        """
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            By convention ending in ``.segen``.
+        """
+        self.check_fitted()
+        header, arrays = self.to_archive()
+        write_archive(path, self.kind, header, arrays)
+
+    def check_fitted(self) -> None:
+        """Raise `NotFitted` before `fit`."""
+        if not self.is_fitted:
+            raise NotFitted(
+                f"this {type(self).__name__} has not been fitted: call fit first."
+            )

@@ -1,0 +1,127 @@
+"""Grey values to a common scale, and no-data pixels out of the way.
+
+``auto`` scales each frame by its own percentiles, so that a brighter or dimmer image
+of the same kind looks the same, but never by a span under half the smallest one seen
+in training: otherwise the noise of an empty field would be blown up into objects.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_segen.core.imagespec import Array
+
+LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
+MODES = ("auto", "training", "image", "none")
+
+
+def has_data(frames: Array) -> npt.NDArray[np.bool_]:
+    """Return ``(N, *S)``: True where all channels of ``(N, C, *S)`` are finite."""
+    if frames.dtype.kind != "f":
+        return np.ones((frames.shape[0], *frames.shape[2:]), bool)
+    return np.asarray(np.isfinite(frames).all(axis=1))
+
+
+def channel_range(frame: Array) -> tuple[Array, Array]:
+    """Low percentile and span of each channel of a frame ``(C, *S)``, as float64 (C,).
+
+    No-data pixels do not count; a channel without any finite pixel has range (0, 0).
+    """
+    low = np.zeros(len(frame))
+    high = np.zeros(len(frame))
+    for c, plane in enumerate(frame):
+        values = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane.ravel()
+        if values.size:
+            low[c], high[c] = _percentiles(values)
+            if high[c] <= low[c]:  # nearly empty: sparse objects are all there is
+                low[c], high[c] = float(values.min()), float(values.max())
+    return low, high - low
+
+
+def _percentiles(values: Array) -> tuple[float, float]:
+    """Order statistics, without interpolation: exact under monotone maps."""
+    last = values.size - 1
+    at = [round(last * LOW_PERCENTILE / 100), round(last * HIGH_PERCENTILE / 100)]
+    part = np.partition(values.ravel(), at)
+    return float(part[at[0]]), float(part[at[1]])
+
+
+@dataclass(slots=True)
+class Normalization:
+    """How grey values are brought to a common scale.
+
+    Parameters
+    ----------
+    mode : {"auto", "training", "image", "none"}
+        ``auto``: each frame by its own percentiles, with a least span;
+        ``training``: every frame by the training frames' mean range;
+        ``image``: each frame by its own percentiles; ``none``: values as they are.
+    low, span : array of shape (C,)
+        Mean range of the training frames (learnt).
+    least_span : array of shape (C,)
+        Half the smallest span among the training frames (learnt).
+    """
+
+    mode: str = "auto"
+    low: Array = field(default_factory=lambda: np.zeros(0))
+    span: Array = field(default_factory=lambda: np.zeros(0))
+    least_span: Array = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(
+                f"normalization must be one of {', '.join(MODES)}, got {self.mode!r}."
+            )
+
+    def fit(self, images: list[Array]) -> "Normalization":
+        """Learn from training images, each ``(N, C, *S)``; returns self."""
+        ranges = [channel_range(frame) for frames in images for frame in frames]
+        lows, spans = np.array([r[0] for r in ranges]), np.array([r[1] for r in ranges])
+        self.low, self.span = lows.mean(axis=0), spans.mean(axis=0)
+        # A blank training frame must not take the floor away.
+        smallest = np.where(spans > 0, spans, np.inf).min(axis=0)
+        self.least_span = np.where(np.isfinite(smallest), smallest / 2, 0.0)
+        return self
+
+    def scale_of(self, frame: Array) -> tuple[Array, Array]:
+        """Return what to subtract and what to divide by for a frame ``(C, *S)``."""
+        if self.mode == "none":
+            return np.zeros(len(frame)), np.ones(len(frame))
+        if self.mode == "training":
+            low, span = self.low, self.span
+        else:
+            low, span = channel_range(frame)
+            if self.mode == "auto":
+                span = np.maximum(span, self.least_span)
+        return low, np.where(span > 0, span, 1.0)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values; `from_json` reads them back."""
+        return {
+            "mode": self.mode,
+            "low": self.low.tolist(),
+            "span": self.span.tolist(),
+            "least_span": self.least_span.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Normalization":
+        """Read what `as_json` wrote."""
+        arrays = (np.array(data[k], float) for k in ("low", "span", "least_span"))
+        return cls(data["mode"], *arrays)
+
+
+def scaled(frame: Array, low: Array, span: Array) -> npt.NDArray[np.float32]:
+    """Return ``(frame - low) / span`` per channel as float32, no-data as 0.
+
+    Works on any part of a frame, so that tiles give what the whole frame gives.
+    """
+    shape = (-1,) + (1,) * (frame.ndim - 1)
+    # float64 first: large offsets would eat float32's digits.
+    values = (frame.astype(np.float64) - low.reshape(shape)) / span.reshape(shape)
+    if frame.dtype.kind == "f":
+        values[:, ~np.isfinite(frame).all(axis=0)] = 0.0
+    result: npt.NDArray[np.float32] = values.astype(np.float32)
+    return result

@@ -1,0 +1,65 @@
+"""Cutting a frame into tiles with a halo, so that tiled equals whole."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+Slices = tuple[slice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One tile of a frame.
+
+    Parameters
+    ----------
+    core : tuple of slice
+        The pixels of the frame that this tile answers for.
+    padded : tuple of slice
+        The pixels of the frame to read: the core and its halo, within the frame.
+    inner : tuple of slice
+        Where the core lies within the padded tile.
+    """
+
+    core: Slices
+    padded: Slices
+    inner: Slices
+
+
+def tile_grid(
+    shape: tuple[int, ...], tile_shape: tuple[int, ...], halo: tuple[int, ...]
+) -> Iterator[Tile]:
+    """Cut `shape` into tiles whose cores cover every pixel exactly once.
+
+    The halo ends at the frame's border: what lies beyond it is the filter's
+    boundary rule, the same for a tile as for the whole.
+    """
+    if not len(shape) == len(tile_shape) == len(halo):
+        raise ValueError(
+            f"shape {shape}, tile_shape {tile_shape} and halo {halo} must have the "
+            "same length."
+        )
+    if min(tile_shape) < 1 or min(halo) < 0:
+        raise ValueError(
+            f"tile_shape must be at least 1 and halo at least 0, got {tile_shape} "
+            f"and {halo}."
+        )
+    starts = [range(0, n, t) for n, t in zip(shape, tile_shape, strict=True)]
+    for corner in product(*starts):
+        yield _tile(corner, shape, tile_shape, halo)
+
+
+def _tile(
+    corner: tuple[int, ...],
+    shape: tuple[int, ...],
+    tile_shape: tuple[int, ...],
+    halo: tuple[int, ...],
+) -> Tile:
+    core, padded, inner = [], [], []
+    for start, n, t, h in zip(corner, shape, tile_shape, halo, strict=True):
+        stop = min(start + t, n)
+        first = max(start - h, 0)
+        core.append(slice(start, stop))
+        padded.append(slice(first, min(stop + h, n)))
+        inner.append(slice(start - first, stop - first))
+    return Tile(tuple(core), tuple(padded), tuple(inner))

@@ -1,0 +1,1 @@
+"""What a pixel's neighbourhood looks like: filters, in 2D and 3D."""

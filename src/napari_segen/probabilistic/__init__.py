@@ -1,0 +1,1 @@
+"""Class probabilities per pixel from a few strokes."""

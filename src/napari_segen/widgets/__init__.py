@@ -1,0 +1,1 @@
+"""The docks: napari layers to arrays, jobs, forms, figures."""

@@ -1,0 +1,51 @@
+"""Opening a model file without knowing which model wrote it."""
+
+import os
+from typing import Any
+
+from napari_segen.core.archive import read_archive
+from napari_segen.core.errors import ModelFileError
+from napari_segen.core.model import Model
+from napari_segen.core.registry import Registry
+
+KINDS: Registry[Model] = Registry(
+    "kind of model",
+    {
+        "probabilistic": "napari_segen.probabilistic.segmenter:ProbabilisticSegmenter",
+        "cnn": "napari_segen.cnn.segmenter:CnnSegmenter",
+        "generator": "napari_segen.generation.generator:ImageGenerator",
+    },
+)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Open a model that was saved with its `save` method.
+
+    Parameters
+    ----------
+    path : path
+        A ``.segen`` file. No code in it is run.
+
+    Returns
+    -------
+    ProbabilisticSegmenter, CnnSegmenter or ImageGenerator
+
+    Raises
+    ------
+    ModelFileError
+        A ValueError: the file is damaged, foreign, too large or from the future.
+    OSError
+        It cannot be read.
+    """
+    header, arrays = read_archive(path)
+    if header["kind"] not in KINDS:
+        raise ModelFileError(f"{path} holds an unknown kind of model.")
+    model_class = KINDS.get(header["kind"])
+    try:
+        return model_class.from_archive(header, arrays)
+    except ModelFileError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as err:
+        raise ModelFileError(
+            f"{path} is damaged: its contents do not make a model ({err!r})."
+        ) from err
