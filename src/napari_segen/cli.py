@@ -1,0 +1,186 @@
+"""The command line: ``napari-segen demo | train | segment | generate | info``.
+
+The long options spell the parameters of the Python API; those that are not given
+keep the defaults that are stated there.
+"""
+
+import argparse
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from napari_segen import __version__
+from napari_segen.workflows.train_options import add_train, api_options
+
+PROGRAM = "napari-segen"
+FAILED, INTERRUPTED = 2, 130
+_DEMO_FOLDER = Path("napari-segen-demo")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code: 0, 2 after an error, 130 interrupted."""
+    arguments = _parser().parse_args(argv)
+    # What tifffile says of odd files besides its exceptions.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            for line in arguments.run(arguments):
+                print(line)
+        except KeyboardInterrupt:
+            print(f"{PROGRAM}: interrupted", file=sys.stderr)
+            return INTERRUPTED
+        except (ValueError, TypeError, OSError, ImportError, MemoryError) as err:
+            print(f"{PROGRAM}: error: {_one_line(err)}", file=sys.stderr)
+            return FAILED
+    return 0
+
+
+def _one_line(err: BaseException) -> str:
+    text = str(err)
+    if isinstance(err, OSError) and err.strerror:
+        place = f"{err.filename}: " if err.filename else ""
+        text = place + err.strerror
+    elif isinstance(err, MemoryError):
+        text = f"not enough memory. {text}"
+    return " ".join(text.split()) or type(err).__name__
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    # Other packages' warnings are for their developers.
+    if category.__module__.startswith("napari_segen"):
+        text = " ".join(str(message).split())
+        print(f"{PROGRAM}: warning: {text}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        PROGRAM,
+        description="Segment images from strokes, train a CNN, generate new images.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    add_train(commands, _train)
+    _add_segment(commands)
+    _add_generate(commands)
+    info = commands.add_parser("info", help="say what a model file holds")
+    info.add_argument("model", type=Path, metavar="MODEL.segen")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="all three tasks on a sample image",
+        description="Segment, train a CNN and generate images on a sample image: in "
+        "napari, or without a display into a folder of files.",
+    )
+    demo.add_argument("--headless", action="store_true", help="open no window")
+    demo.add_argument(
+        "--out",
+        type=Path,
+        default=_DEMO_FOLDER,
+        metavar="DIR",
+        help="where the files go without a window (default: ./%(default)s)",
+    )
+    demo.set_defaults(run=_demo)
+
+
+def _add_segment(commands: Any) -> None:
+    segment = commands.add_parser("segment", help="apply a saved segmenter to files")
+    segment.add_argument("--model", type=Path, required=True, metavar="M.segen")
+    segment.add_argument("--out", type=Path, required=True, metavar="DIR")
+    segment.add_argument("--axes", help="axes of each image, if not as in training")
+    segment.add_argument("--posterior", action="store_true", help="write it as well")
+    segment.add_argument("--uncertainty", action="store_true", help="write it as well")
+    segment.add_argument("inputs", type=Path, nargs="+", metavar="INPUT")
+    segment.set_defaults(run=_segment)
+
+
+def _add_generate(commands: Any) -> None:
+    generate = commands.add_parser("generate", help="make images with a generator")
+    generate.add_argument("--model", type=Path, required=True, metavar="M.segen")
+    generate.add_argument("--n", type=int, default=1, help="how many (default: 1)")
+    generate.add_argument("--shape", type=int, nargs="+", required=True, metavar="PX")
+    generate.add_argument("--seed", type=int, default=0, help="(default: 0)")
+    generate.add_argument("--out", type=Path, required=True, metavar="DIR")
+    generate.set_defaults(run=_generate)
+
+
+def _info(arguments: argparse.Namespace) -> list[str]:
+    from napari_segen.workflows.commands import describe_model
+
+    return describe_model(arguments.model)
+
+
+def _train(arguments: argparse.Namespace) -> list[str]:
+    from napari_segen.workflows.commands import describe_params, train
+
+    options, fit_options = api_options(arguments)
+    if arguments.list:
+        return describe_params(
+            arguments.kind, options.get("method") or options.get("network")
+        )
+    if not arguments.image or arguments.model is None:
+        raise ValueError("--image and --model are needed.")
+    if not arguments.labels and arguments.kind != "generator":
+        raise ValueError("--labels is needed: an image for each --image.")
+    return train(
+        arguments.kind,
+        arguments.image,
+        arguments.labels,
+        arguments.model,
+        axes=arguments.axes,
+        options=options,
+        fit_options=fit_options,
+    )
+
+
+def _segment(arguments: argparse.Namespace) -> list[str]:
+    from napari_segen.workflows.commands import segment
+
+    return segment(
+        arguments.model,
+        arguments.inputs,
+        arguments.out,
+        axes=arguments.axes,
+        posterior=arguments.posterior,
+        uncertainty=arguments.uncertainty,
+    )
+
+
+def _generate(arguments: argparse.Namespace) -> list[str]:
+    from napari_segen.workflows.commands import generate
+
+    shape = tuple(arguments.shape)
+    return generate(arguments.model, arguments.n, shape, arguments.seed, arguments.out)
+
+
+def _demo(arguments: argparse.Namespace) -> list[str]:
+    from napari_segen.workflows.demo import run_demo, why_headless
+
+    if not arguments.headless:
+        reason = why_headless()
+        if reason is None:
+            from napari_segen.widgets.demo import open_demo
+
+            open_demo()
+            return []
+        print(f"{reason} Writing files instead.", file=sys.stderr)
+    return run_demo(arguments.out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

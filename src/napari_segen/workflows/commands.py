@@ -1,0 +1,234 @@
+"""What the command line does: train, segment, generate, describe; files to files."""
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_segen.core.archive import read_archive, written_whole
+from napari_segen.core.imagespec import ImageSpec
+from napari_segen.core.parameters import describe
+from napari_segen.core.registry import Registry
+from napari_segen.workflows.files import (
+    ImageFile,
+    check_writable,
+    list_images,
+    make_folder,
+    read_image,
+    write_tiff,
+    writing,
+)
+from napari_segen.workflows.models import KINDS, load
+from napari_segen.workflows.progress import run_with_progress
+
+
+def train(
+    kind: str,
+    images: Sequence[Path],
+    labels: Sequence[Path],
+    model_path: Path,
+    *,
+    axes: str | None = None,
+    options: Mapping[str, Any],
+    fit_options: Mapping[str, Any],
+) -> list[str]:
+    """Fit a model to image files and save it.
+
+    Parameters
+    ----------
+    kind : {"probabilistic", "cnn", "generator"}
+    images, labels : sequence of Path
+        Files or folders; as many label files as images, in the same order. A
+        generator also learns without labels.
+    model_path : Path
+        Where the model goes; its folder is checked before the work begins.
+    axes : str, optional
+        The axes of each image; None takes the file's word, or infers them.
+    options, fit_options : mapping
+        Arguments of the model's constructor, and further ones of its `fit`.
+
+    Returns
+    -------
+    list of str
+        What was done, for a person.
+    """
+    files = [read_image(p) for p in list_images(images)]
+    marks = [read_image(p).array for p in list_images(labels)]
+    model = KINDS.get(kind)(**options)
+    check_writable(model_path.absolute().parent)
+    arguments = ([f.array for f in files], marks or None)
+    steps = model.fit_steps(  # type: ignore[attr-defined]
+        *arguments, spec=files[0].spec(axes), **fit_options
+    )
+    run_with_progress(steps, "Training")
+    with writing(model_path):
+        model.save(model_path)
+    return [f"Model: {model_path}"]
+
+
+def segment(
+    model_path: Path,
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    axes: str | None = None,
+    posterior: bool = False,
+    uncertainty: bool = False,
+) -> list[str]:
+    """Segment image files with a saved model; write ``<stem>_labels.tif`` for each.
+
+    Parameters
+    ----------
+    model_path : Path
+    inputs : sequence of Path
+        Image files, or folders of them.
+    out : Path
+        A folder, made if it is not there.
+    axes : str, optional
+        The axes of each image; None takes the file's word, or those of training.
+    posterior, uncertainty : bool
+        Also write these, as ``<stem>_posterior.tif`` and ``<stem>_uncertainty.tif``.
+    """
+    model = load(model_path)
+    if not hasattr(model, "segment_steps"):
+        raise ValueError(f"{model_path} is a generator: it makes images, not labels.")
+    paths = list_images(inputs)
+    _check_names(paths, out)
+    make_folder(out)
+    wanted = ["labels"] + ["posterior"] * posterior + ["uncertainty"] * uncertainty
+    lines = []
+    for path in paths:
+        file = read_image(path)
+        spec = spec_for(file, model.spec_, axes)
+        steps = model.segment_steps(file.array, spec=spec)
+        result = run_with_progress(steps, path.name)
+        for what in wanted:
+            target = out / f"{path.stem}_{what}.tif"
+            write_tiff(target, getattr(result, what), _result_spec(spec, what))
+            lines.append(f"{what.capitalize()}: {target}")
+    return lines
+
+
+def _check_names(paths: Sequence[Path], out: Path) -> None:
+    """Raise ValueError where two results, or a result and an input, would collide."""
+    sources = {p.resolve() for p in paths}
+    seen: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in seen:
+            raise ValueError(
+                f"{seen[path.stem]} and {path} would get the same output name. "
+                "Segment them into different folders."
+            )
+        seen[path.stem] = path
+        for what in ("labels", "posterior", "uncertainty"):
+            if (out / f"{path.stem}_{what}.tif").resolve() in sources:
+                raise ValueError(
+                    f"the {what} of {path} would overwrite an input. "
+                    "Choose another output folder."
+                )
+
+
+def spec_for(file: ImageFile, fitted: ImageSpec, axes: str | None) -> ImageSpec:
+    """Return the axes of a new image for a model that was fitted on `fitted`.
+
+    What the user says counts first. What the file says counts next, unless it has as
+    many axes as the training images but other ones: a plain stack calls itself
+    ``zyx`` whatever was meant, and what the user said in training is the better guess.
+    """
+    said = file.axes
+    if said and set(said) != set(fitted.axes) and len(said) == len(fitted.axes):
+        said = None
+    spec = file.spec(axes or said or fitted.axes)
+    assert spec is not None
+    return spec
+
+
+def _result_spec(spec: ImageSpec, what: str) -> ImageSpec:
+    axes = ("c" if what == "posterior" else "") + spec.label_axes
+    return ImageSpec(axes, spec.pixel_size, spec.unit)
+
+
+def generate(
+    model_path: Path, n: int, shape: tuple[int, ...], seed: int, out: Path
+) -> list[str]:
+    """Make `n` new images with a saved generator, and labels where it makes pairs.
+
+    Writes ``image_000.tif``, ``labels_000.tif``, ... and ``recipe.json``, from which
+    the same files can be made again.
+    """
+    model = load(model_path)
+    if not hasattr(model, "generate_steps"):
+        raise ValueError(f"{model_path} is a segmenter: it makes labels, not images.")
+    make_folder(out)
+    if model.makes_pairs:
+        steps = model.generate_pairs_steps(n, shape, seed)
+        images, labels = run_with_progress(steps, "Generating")
+    else:
+        images = run_with_progress(model.generate_steps(n, shape, seed), "Generating")
+        labels = None
+    axes = "zyx"[-len(shape) :]
+    spec = ImageSpec(axes + "c" * (images.ndim - 1 > len(shape)))
+    digits = max(3, len(str(n - 1)))
+    for i in range(n):
+        write_tiff(out / f"image_{i:0{digits}}.tif", images[i], spec)
+        if labels is not None:
+            target = out / f"labels_{i:0{digits}}.tif"
+            write_tiff(target, labels[i], ImageSpec(axes))
+    write_json(out / "recipe.json", model.recipe(n, shape, seed).as_json())
+    what = "images" if labels is None else "images with labels"
+    return [f"{n} {what} and recipe.json: {out}"]
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write JSON values to a file, whole or not at all."""
+    with writing(path), written_whole(path) as file:
+        file.write(json.dumps(values, indent=1).encode() + b"\n")
+
+
+def describe_model(path: Path) -> list[str]:
+    """Return what a model file holds, for a person."""
+    load(path)  # a damaged one is an error, not a half-true description
+    header, arrays = read_archive(path)
+    size = sum(a.nbytes for a in arrays.values())
+    lines = [f"kind: {header['kind']}"]
+    for key, value in header.items():
+        if key not in ("kind", "arrays", "format", "history"):
+            lines += _as_lines(key, value)
+    return [*lines, f"arrays: {len(arrays)}, {size / 2**20:.1f} MiB"]
+
+
+def _as_lines(key: str, value: Any, indent: str = "") -> list[str]:
+    """One line per value; tables are indented, long ones cut short."""
+    if isinstance(value, dict) and value:
+        inside = [_as_lines(k, v, indent + "  ") for k, v in value.items()]
+        return [f"{indent}{key}:", *(line for lines in inside for line in lines)]
+    text = value if isinstance(value, str) else json.dumps(value)
+    return [f"{indent}{key}: {text if len(text) <= 200 else text[:197] + '...'}"]
+
+
+def describe_params(kind: str, method: str | None) -> list[str]:
+    """Return the parameters of a method, their limits and defaults, for a person."""
+    registry, argument = _methods(kind)
+    name = method or inspect.signature(KINDS.get(kind)).parameters[argument].default
+    lines = [f"--{argument} {name} (there are: {', '.join(registry)})"]
+    for p in describe(registry.get(name).Params):
+        limits = "" if p.low is None else f", from {p.low:g} to {p.high:g}"
+        if p.options:
+            limits = f", one of {', '.join(p.options)}"
+        lines.append(f"  {p.name}={p.default}{limits}. {p.help}")
+    return lines
+
+
+def _methods(kind: str) -> tuple[Registry[Any], str]:
+    if kind == "probabilistic":
+        from napari_segen.probabilistic.registry import CLASSIFIERS
+
+        return CLASSIFIERS, "method"
+    if kind == "cnn":
+        from napari_segen.cnn.registry import NETWORKS
+
+        return NETWORKS, "network"
+    from napari_segen.generation.registry import GENERATORS
+
+    return GENERATORS, "method"

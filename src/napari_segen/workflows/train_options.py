@@ -1,0 +1,152 @@
+"""The options of ``napari-segen train``: the API's parameters, spelt the same."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# Arguments of `fit`; all other options belong to the model's constructor.
+_FIT_OPTIONS = ("unlabelled",)
+_OWN_OPTIONS = ("command", "run", "kind", "image", "labels", "model", "axes", "list")
+
+
+def add_train(commands: Any, run: Callable[[argparse.Namespace], list[str]]) -> None:
+    """Add the command ``train`` with a sub-command for each kind of model."""
+    train = commands.add_parser("train", help="fit a model to images and labels")
+    kinds = train.add_subparsers(dest="kind", required=True, metavar="KIND")
+    for kind, add in _TRAINABLE.items():
+        parser = _add_kind(kinds, kind)
+        add(parser)
+        parser.set_defaults(run=run)
+
+
+def _add_kind(kinds: Any, kind: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = kinds.add_parser(
+        kind,
+        help=_KIND_HELP[kind],
+        description=_KIND_HELP[kind].capitalize() + ".",
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("--image", type=Path, nargs="+", metavar="FILE", default=[])
+    parser.add_argument("--labels", type=Path, nargs="+", metavar="FILE", default=[])
+    parser.add_argument("--model", type=Path, default=None, metavar="M.segen")
+    parser.add_argument(
+        "--axes", default=None, help="axes of each image, such as yx, zyx, tyx, yxc"
+    )
+    parser.add_argument("--seed", type=int)
+    parser.add_argument(
+        "--params",
+        type=_assignment,
+        nargs="+",
+        metavar="NAME=VALUE",
+        help="parameters of the method; --list-params shows them",
+    )
+    parser.add_argument(
+        "--list-params",
+        dest="list",
+        action="store_true",
+        default=False,
+        help="show the parameters of the method and stop",
+    )
+    return parser
+
+
+def _add_probabilistic_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--method", help="how classes are told apart")
+    parser.add_argument(
+        "--features", nargs="+", help="a set of features, or names of families"
+    )
+    parser.add_argument("--sigmas", type=float, nargs="+", help="scales of features")
+    parser.add_argument("--sigma-unit", choices=("pixel", "physical"))
+    parser.add_argument("--channels", type=int, nargs="+", help="those to use, from 0")
+    parser.add_argument("--smoothing", type=float, help="0: each pixel for itself")
+    parser.add_argument(
+        "--class-prior",
+        type=_assignment,
+        nargs="+",
+        metavar="VALUE=PROBABILITY",
+        help="share of each class that you expect",
+    )
+    _add_normalization(parser)
+
+
+def _add_normalization(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--normalization", help="auto, training, image or none")
+
+
+def _add_budget(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--epochs", type=int, help="stop after so many")
+    parser.add_argument("--max-steps", type=int, help="stop after so many steps")
+    parser.add_argument("--time-limit-s", type=_seconds, help="a number, or none")
+
+
+def _add_cnn_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--network", help="which network")
+    parser.add_argument("--loss", help="cross_entropy or squared_error")
+    _add_budget(parser)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--patch-px", type=int)
+    parser.add_argument("--validation-split", type=float)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--augment", action=argparse.BooleanOptionalAction)
+    parser.add_argument(
+        "--unlabelled",
+        type=int,
+        help="label value that means not labelled, such as 0 for strokes; "
+        "without it every value is a class",
+    )
+    _add_normalization(parser)
+
+
+def _add_generator_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--method", help="how images are made")
+    _add_budget(parser)
+
+
+_TRAINABLE = {
+    "probabilistic": _add_probabilistic_options,
+    "cnn": _add_cnn_options,
+    "generator": _add_generator_options,
+}
+_KIND_HELP = {
+    "probabilistic": "a segmenter that needs only a few strokes",
+    "cnn": "a neural network that segments",
+    "generator": "a maker of new images, with labels if it is given labels",
+}
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """Read ``name=value``; a list is written ``1,2,4``."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    entries = tuple(_value(part) for part in value.rstrip(",").split(","))
+    return name, entries if "," in value else entries[0]
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text  # a word
+
+
+def _seconds(text: str) -> float | None:
+    return None if text == "none" else float(text)
+
+
+def api_options(
+    arguments: argparse.Namespace,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the constructor's and `fit`'s arguments that were given."""
+    given = {k: v for k, v in vars(arguments).items() if k not in _OWN_OPTIONS}
+    options = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    if "params" in options:
+        options["params"] = dict(options["params"])
+    if "class_prior" in options:
+        prior = dict(options["class_prior"])
+        options["class_prior"] = {int(k): v for k, v in prior.items()}
+    if len(options.get("features", ())) == 1:
+        options["features"] = options["features"][0]
+    return options, {k: options.pop(k) for k in _FIT_OPTIONS if k in options}
