@@ -1,0 +1,272 @@
+"""The filter bank: from the channels of a frame to the features of its pixels."""
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_segen.core.imagespec import Array
+from napari_segen.core.steps import Step, Steps
+from napari_segen.core.tiles import tile_grid
+from napari_segen.features.compiling import compile_steps
+from napari_segen.features.families import FAMILIES, SETS, UNSCALED, Window
+from napari_segen.features.gaussian import Sigma, Span
+
+SIGMA_UNITS = ("pixel", "physical")
+MAX_SIGMA_PX = 200.0
+# What one thread computes at once: long rows, few of them, so that all the planes of
+# one sigma stay in the second-level cache.
+TILE_2D = (64, 1024)
+TILE_3D = (16, 64, 256)
+
+Features = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, init=False)
+class FilterBank:
+    """Which features of a pixel's neighbourhood are computed.
+
+    The definitions are those of `scipy.ndimage` (boundary ``"reflect"``, kernels cut
+    at 4 sigma), to 1e-5 of the image's range, with each derivative multiplied by sigma
+    per order of differentiation: all features are in grey values, whatever their sigma.
+
+    Parameters
+    ----------
+    features : str or tuple of str
+        A set (``"default"``, ``"gradient"``, ``"intensity"``) or names of families:
+        ``"intensity"``, ``"gaussian"``, ``"gradient_magnitude"``, ``"laplacian"``,
+        ``"hessian"``, ``"structure_tensor"``.
+    sigmas : tuple of float, optional
+        Widths of the Gaussian; None takes the set's own, or (1, 2, 4, 8).
+    sigma_unit : str
+        ``"pixel"``: the same number of pixels along each axis; ``"physical"``: the
+        unit of `sampling`, so that anisotropic stacks are filtered isotropically.
+    sampling : tuple of float
+        Pixel size along each spatial axis; two entries for 2D, three for 3D.
+
+    Attributes
+    ----------
+    halo : tuple of int
+        Pixels along each spatial axis that a tile needs around it.
+    """
+
+    features: tuple[str, ...]
+    sigmas: tuple[float, ...]
+    sigma_unit: str
+    sampling: tuple[float, ...]
+
+    def __init__(
+        self,
+        features: str | tuple[str, ...] = "default",
+        sigmas: tuple[float, ...] | None = None,
+        sigma_unit: str = "pixel",
+        sampling: tuple[float, ...] = (1.0, 1.0),
+    ) -> None:
+        families, usual = _families(features)
+        chosen = usual if sigmas is None else _positive("sigmas", sigmas)
+        if sigma_unit not in SIGMA_UNITS:
+            raise ValueError(
+                f"sigma_unit must be one of {', '.join(SIGMA_UNITS)}, "
+                f"got {sigma_unit!r}."
+            )
+        size = _positive("sampling", sampling)
+        if len(size) not in (2, 3):
+            raise ValueError(
+                f"sampling needs 2 entries (2D) or 3 (3D), got {sampling!r}."
+            )
+        object.__setattr__(self, "features", families)
+        object.__setattr__(self, "sigmas", chosen)
+        object.__setattr__(self, "sigma_unit", sigma_unit)
+        object.__setattr__(self, "sampling", size)
+        self._check_widths()
+
+    def _check_widths(self) -> None:
+        widest = max(max(s) for s in self.sigmas_px)
+        if widest > MAX_SIGMA_PX:
+            raise ValueError(
+                f"sigmas reach {widest:g} pixels, over {MAX_SIGMA_PX:g}. "
+                "Choose smaller sigmas, or check the pixel size."
+            )
+
+    @property
+    def sigmas_px(self) -> tuple[Sigma, ...]:
+        """Each sigma in pixels along each spatial axis."""
+        unit = self.sampling
+        if self.sigma_unit == "pixel":
+            unit = (1.0,) * len(self.sampling)
+        return tuple(tuple(s / u for u in unit) for s in self.sigmas)
+
+    @property
+    def halo(self) -> tuple[int, ...]:
+        """Pixels along each spatial axis that a tile needs around it."""
+        return tuple(
+            max(FAMILIES[f].reach(s[axis]) for f in self.features for s in sigmas)
+            for sigmas in [self.sigmas_px]
+            for axis in range(len(self.sampling))
+        )
+
+    def names(self, n_channels: int) -> list[str]:
+        """Name each feature of an image of `n_channels`, in the order of `compute`."""
+        ndim = len(self.sampling)
+        unit = "px" if self.sigma_unit == "pixel" else "units"
+        names = []
+        for channel in range(n_channels):
+            for family, i in self._plan():
+                scale = "" if i is None else f"sigma {self.sigmas[i]:g} {unit}"
+                names += [
+                    " ".join(filter(None, (f"channel {channel}", family, part, scale)))
+                    for part in FAMILIES[family].parts(ndim)
+                ]
+        return names
+
+    def _plan(self) -> Iterator[tuple[str, int | None]]:
+        """List family and index of sigma (None: it has none) in the features' order."""
+        if UNSCALED in self.features:
+            yield UNSCALED, None
+        for i in range(len(self.sigmas)):
+            yield from ((f, i) for f in self.features if f != UNSCALED)
+
+    def compute(self, part: Array) -> Features:
+        """Compute the features of a frame, or of a tile of one, in this thread.
+
+        Parameters
+        ----------
+        part : float32 array of shape (C, *S)
+            Finite everywhere.
+
+        Returns
+        -------
+        float32 array of shape (F, *S)
+        """
+        source = self._checked(part)
+        out = self._empty(source)
+        for core in self._cores(source):
+            self._fill(source, core, out)
+        return out
+
+    def compute_steps(
+        self, frame: Array, *, n_threads: int | None = None
+    ) -> Steps[Features]:
+        """Compute the features of a frame by tiles, in several threads.
+
+        The same bytes as `compute` returns, with any number of threads; None takes
+        one per usable processor.
+        """
+        source = self._checked(frame)
+        out = self._empty(source)
+        yield from compile_steps(len(self.sampling))
+        cores = list(self._cores(source))
+        pool = ThreadPoolExecutor(n_threads or usable_processors(), "napari-segen")
+        try:
+            waiting: set[Future[None]] = {
+                pool.submit(self._fill, source, core, out) for core in cores
+            }
+            while waiting:
+                ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    future.result()
+                done = len(cores) - len(waiting)
+                yield Step(done, len(cores), "Computing features")
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+        return out
+
+    def _checked(self, frame: Array) -> Features:
+        ndim = len(self.sampling)
+        if np.ndim(frame) != ndim + 1 or np.size(frame) == 0:
+            raise ValueError(
+                f"a {ndim}D filter bank needs channels and {ndim} spatial axes, "
+                f"got shape {np.shape(frame)}."
+            )
+        return np.ascontiguousarray(frame, np.float32)
+
+    def _empty(self, source: Array) -> Features:
+        count = len(self.names(1)) * source.shape[0]
+        return np.empty((count, *source.shape[1:]), np.float32)
+
+    def _cores(self, source: Array) -> Iterator[tuple[Span, ...]]:
+        tile_shape = TILE_2D if source.ndim == 3 else TILE_3D
+        for tile in tile_grid(source.shape[1:], tile_shape, self.halo):
+            yield tuple((s.start, s.stop) for s in tile.core)
+
+    def _fill(self, source: Array, core: tuple[Span, ...], out: Array) -> None:
+        """Write the features of one tile of the frame to its place in `out`."""
+        at = tuple(slice(*span) for span in core)
+        sigmas = self.sigmas_px
+        order = max(FAMILIES[f].order for f in self.features)
+        plane = 0
+        for channel in source:
+            window = Window(channel, core, order)
+            for family, i in self._plan():
+                sigma = () if i is None else sigmas[i]
+                for part in FAMILIES[family].compute(window, sigma):
+                    out[plane][at] = part
+                    plane += 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the bank's choices as JSON values."""
+        return {
+            "features": list(self.features),
+            "sigmas": list(self.sigmas),
+            "sigma_unit": self.sigma_unit,
+            "sampling": list(self.sampling),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Make the bank again from `as_json`'s values, checking them."""
+        known = ("features", "sigmas", "sigma_unit", "sampling")
+        if not isinstance(values, Mapping) or set(values) != set(known):
+            raise ValueError(f"a filter bank is described by {', '.join(known)}.")
+        lists = ("features", "sigmas", "sampling")
+        if not all(isinstance(values[k], list | tuple) for k in lists):
+            raise ValueError(f"a filter bank's {', '.join(lists)} must be lists.")
+        return cls(
+            tuple(values["features"]),
+            tuple(values["sigmas"]),
+            values["sigma_unit"],
+            tuple(values["sampling"]),
+        )
+
+
+def usable_processors() -> int:
+    """Count the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _families(
+    features: str | tuple[str, ...],
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Return the families meant, and the sigmas that go with them."""
+    if isinstance(features, str):
+        if features not in SETS:
+            raise ValueError(
+                f"features must be one of {', '.join(SETS)}, or a tuple of "
+                f"{', '.join(FAMILIES)}, got {features!r}."
+            )
+        return SETS[features].families, SETS[features].sigmas
+    names = tuple(features)
+    if not names or len(set(names)) != len(names) or set(names) - set(FAMILIES):
+        raise ValueError(
+            f"features must name some of {', '.join(FAMILIES)}, each once, "
+            f"got {features!r}."
+        )
+    return names, SETS["default"].sigmas
+
+
+def _positive(name: str, values: Any) -> tuple[float, ...]:
+    entries = tuple(values)
+    for entry in entries:
+        if isinstance(entry, bool) or not isinstance(
+            entry, int | float | np.integer | np.floating
+        ):
+            raise TypeError(f"{name} must be numbers, got {values!r}.")
+    if not entries or not all(np.isfinite(e) and e > 0 for e in entries):
+        raise ValueError(f"{name} must be positive and not empty, got {values!r}.")
+    return tuple(float(e) for e in entries)
