@@ -1,0 +1,86 @@
+"""What a probabilistic segmenter's model file says, and how it is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from napari_segen.core.checks import check_class_values
+from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.labels import class_info_from_json, class_info_json
+from napari_segen.core.normalization import Normalization
+from napari_segen.core.parameters import as_json
+from napari_segen.probabilistic.registry import CLASSIFIERS
+
+if TYPE_CHECKING:
+    from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
+
+MAX_CHANNELS = 4096
+
+
+def header_of(model: ProbabilisticSegmenter) -> dict[str, Any]:
+    """Return settings and what was learnt, without the arrays, as JSON values."""
+    bank = model.bank(model.spec_.sampling)
+    prior = model.class_prior
+    return {
+        "method": model.method,
+        "params": as_json(model.params),
+        # The families themselves: what "default" means may change.
+        "features": list(bank.features),
+        "sigmas": list(bank.sigmas),
+        "sigma_unit": model.sigma_unit,
+        "channels": None if model.channels is None else list(model.channels),
+        "smoothing": model.smoothing,
+        "class_prior": prior and [[int(v), float(p)] for v, p in prior.items()],
+        "normalization": model.normalization_.as_json(),
+        "seed": model.seed,
+        "spec": model.spec_.as_json(),
+        "n_channels": model.n_channels_,
+        "classes": class_info_json(model.classes_, model.class_info_),
+        "provenance": dict(model.provenance_),
+    }
+
+
+def settings_in(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the constructor's arguments that a header holds."""
+    channels, prior = header["channels"], header["class_prior"]
+    return {
+        "method": header["method"],
+        "params": header["params"],
+        "features": tuple(header["features"]),
+        "sigmas": tuple(header["sigmas"]),
+        "sigma_unit": header["sigma_unit"],
+        "channels": None if channels is None else tuple(channels),
+        "smoothing": header["smoothing"],
+        "class_prior": None if prior is None else {int(v): p for v, p in prior},
+        "normalization": header["normalization"]["mode"],
+        "seed": header["seed"],
+    }
+
+
+def restore(
+    model: ProbabilisticSegmenter,
+    header: Mapping[str, Any],
+    arrays: Mapping[str, Array],
+) -> None:
+    """Give `model` what was learnt; raises ValueError where it does not fit."""
+    model.spec_ = ImageSpec.from_json(header["spec"])
+    model.n_channels_ = _checked_count(header["n_channels"])
+    model.classes_, model.class_info_ = class_info_from_json(header["classes"])
+    check_class_values(model.classes_, "classes")
+    model.provenance_ = dict(header["provenance"])
+    n_used = model.n_channels_ if model.channels is None else len(model.channels)
+    scale = Normalization.from_json(header["normalization"])
+    if {a.shape for a in (scale.low, scale.span, scale.least_span)} != {(n_used,)}:
+        raise ValueError(f"the normalization must have {n_used} channels.")
+    model.normalization_ = scale
+    n_features = len(model.bank(model.spec_.sampling).names(n_used))
+    model.classifier_ = CLASSIFIERS.get(model.method).from_arrays(
+        model.params, arrays, n_features, len(model.classes_)
+    )
+
+
+def _checked_count(value: Any) -> int:
+    if not isinstance(value, int) or not 1 <= value <= MAX_CHANNELS:
+        raise ValueError(f"n_channels is {value!r}.")
+    return value

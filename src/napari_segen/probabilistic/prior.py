@@ -1,0 +1,51 @@
+"""How frequent the classes are, by Bayes' theorem.
+
+The classifiers take the classes as equally frequent. With frequencies pi_k the
+posterior is ``p_k pi_k / sum_j p_j pi_j``.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_segen.core.imagespec import Array
+
+
+def check_class_prior(class_prior: Mapping[int, float] | None) -> None:
+    """Raise ValueError or TypeError unless it maps class values to probabilities."""
+    if class_prior is None:
+        return
+    if not isinstance(class_prior, Mapping):
+        raise TypeError(
+            "class_prior must map each class value to its probability, got "
+            f"{class_prior!r}."
+        )
+    for value, probability in class_prior.items():
+        if not (np.isreal(probability) and 0 < float(probability) < np.inf):
+            raise ValueError(
+                f"class_prior must be positive, got {probability!r} for class {value}."
+            )
+
+
+def prior_vector(
+    class_prior: Mapping[int, float], classes: Array
+) -> npt.NDArray[np.float32]:
+    """Probability of each class ``(K,)``, in the order of `classes`, summing to one."""
+    known = {int(v): float(p) for v, p in class_prior.items()}
+    values = [int(v) for v in classes]
+    if set(known) != set(values):
+        raise ValueError(
+            f"class_prior must name every class of {values} and no other, got "
+            f"{sorted(known)}."
+        )
+    weights = np.array([known[v] for v in values])
+    return np.asarray(weights / weights.sum(), dtype=np.float32)
+
+
+def apply_prior(posterior: Array, prior: Array) -> npt.NDArray[np.float32]:
+    """Weigh a posterior ``(K, *S)`` for equal classes by probabilities ``(K,)``."""
+    weighed = posterior * prior.reshape(-1, *(1,) * (posterior.ndim - 1))
+    # Where the only possible class is one the prior all but rules out.
+    total = np.maximum(weighed.sum(axis=0), np.finfo(np.float32).tiny)
+    return np.asarray(weighed / total, dtype=np.float32)

@@ -1,0 +1,12 @@
+"""The classifiers by name. A new one is one class in a new file and one line here."""
+
+from napari_segen.core.registry import Registry
+from napari_segen.probabilistic.classifier import Classifier
+
+CLASSIFIERS: Registry[Classifier] = Registry(
+    "method",
+    {
+        "softmax": "napari_segen.probabilistic.softmax:SoftmaxClassifier",
+        "bayes": "napari_segen.probabilistic.bayes:BayesClassifier",
+    },
+)

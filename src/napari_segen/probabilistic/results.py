@@ -1,0 +1,94 @@
+"""The results of a segmentation, each by itself."""
+
+from abc import abstractmethod
+from typing import Any
+
+from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.labels import Segmentation
+from napari_segen.core.model import Model
+from napari_segen.core.steps import Steps, run
+from napari_segen.features.cache import FeatureCache
+
+
+class ResultsOnePass(Model):
+    """Posterior, labels and uncertainty, all taken from `segment_steps`.
+
+    Each takes an image, the `spec` of its axes (None: as in the fit) and a `cache`
+    that keeps its features for the next call at the cost of memory.
+    """
+
+    @abstractmethod
+    def segment_steps(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> Steps[Segmentation]:
+        """Compute posterior, labels and uncertainty of one image in one pass."""
+
+    def predict_proba_steps(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> Steps[Array]:
+        """Compute the posterior step by step. See `predict_proba`."""
+        found = yield from self.segment_steps(image, spec=spec, cache=cache)
+        return found.posterior
+
+    def predict_proba(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> Array:
+        """Return the posterior, float32 ``(K, *S)``, classes ascending.
+
+        Uniform where the image has no data (NaN or infinite).
+        """
+        return run(self.predict_proba_steps(image, spec=spec, cache=cache))
+
+    def predict_steps(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> Steps[Array]:
+        """Compute the labels step by step. See `predict`."""
+        found = yield from self.segment_steps(image, spec=spec, cache=cache)
+        return found.labels
+
+    def predict(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> Array:
+        """Return the most probable class value ``(*S)``; 0 where there is no data."""
+        return run(self.predict_steps(image, spec=spec, cache=cache))
+
+    def uncertainty_steps(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> Steps[Array]:
+        """Compute the uncertainty step by step. See `uncertainty`."""
+        found = yield from self.segment_steps(image, spec=spec, cache=cache)
+        return found.uncertainty
+
+    def uncertainty(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> Array:
+        """Return the entropy of the posterior over log K, float32 ``(*S)``."""
+        return run(self.uncertainty_steps(image, spec=spec, cache=cache))

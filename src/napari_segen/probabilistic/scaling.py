@@ -1,0 +1,64 @@
+"""Features to comparable, well-behaved numbers before a linear or Gaussian model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_segen.core.imagespec import Array
+
+NOISE_FLOOR = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureScaling:
+    """Signed logarithm, then zero mean and unit deviation of each feature.
+
+    ``z = (sign(x) log(1 + |x| / spread) - mean) * factor``. The logarithm tames the
+    long tails that derivatives and eigenvalues have; `spread` is the feature's
+    root mean square, so that its bulk stays nearly linear.
+
+    Parameters
+    ----------
+    spread, mean, factor : float32 array of shape (F,)
+        `factor` is one over the deviation; 0 where a feature only holds noise.
+    """
+
+    spread: Array
+    mean: Array
+    factor: Array
+
+    @classmethod
+    def fit(cls, features: Array, weights: Array) -> "FeatureScaling":
+        """Learn from features ``(M, F)`` with weights ``(M,)`` that sum to one."""
+        x = features.astype(np.float64)
+        size = np.sqrt(weights @ x**2)
+        # Rounding errors of a constant feature must not be blown up into a signal.
+        floor = NOISE_FLOOR * max(float(size.max(initial=0)), np.finfo(float).tiny)
+        spread = np.maximum(size, floor)
+        y = np.sign(x) * np.log1p(np.abs(x) / spread)
+        mean = weights @ y
+        deviation = np.sqrt(weights @ (y - mean) ** 2)
+        constant = deviation * spread <= floor
+        factor = np.where(constant, 0, 1 / np.where(constant, 1, deviation))
+        return cls(*(a.astype(np.float32) for a in (spread, mean, factor)))
+
+    def apply(self, block: Array) -> npt.NDArray[np.float32]:
+        """Scale features ``(F, n)``."""
+        z = np.abs(block, dtype=np.float32)
+        z /= self.spread[:, np.newaxis]
+        np.log1p(z, out=z)
+        np.copysign(z, block, out=z)
+        z -= self.mean[:, np.newaxis]
+        z *= self.factor[:, np.newaxis]
+        return z
+
+    def as_arrays(self) -> dict[str, Array]:
+        """Return the arrays by name; `from_arrays` reads them back."""
+        return {"spread": self.spread, "mean": self.mean, "factor": self.factor}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> "FeatureScaling":
+        """Read what `as_arrays` wrote."""
+        return cls(arrays["spread"], arrays["mean"], arrays["factor"])
