@@ -44,6 +44,9 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(f"cannot write {target}: it is a folder.")
+    if target.exists() and not target.is_file():
+        # The rename would replace a device or a pipe itself, for the whole system.
+        raise OSError(f"cannot write {target}: it is not a file.")
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
