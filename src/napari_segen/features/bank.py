@@ -15,6 +15,7 @@ from napari_segen.core.tiles import tile_grid
 from napari_segen.features.compiling import compile_steps
 from napari_segen.features.families import FAMILIES, SETS, UNSCALED, Window
 from napari_segen.features.gaussian import Sigma, Span
+from napari_segen.features.scratch import Scratch
 
 SIGMA_UNITS = ("pixel", "physical")
 MAX_SIGMA_PX = 200.0
@@ -111,24 +112,25 @@ class FilterBank:
 
     def names(self, n_channels: int) -> list[str]:
         """Name each feature of an image of `n_channels`, in the order of `compute`."""
-        ndim = len(self.sampling)
         unit = "px" if self.sigma_unit == "pixel" else "units"
-        names = []
-        for channel in range(n_channels):
-            for family, i in self._plan():
-                scale = "" if i is None else f"sigma {self.sigmas[i]:g} {unit}"
-                names += [
-                    " ".join(filter(None, (f"channel {channel}", family, part, scale)))
-                    for part in FAMILIES[family].parts(ndim)
-                ]
-        return names
-
-    def _plan(self) -> Iterator[tuple[str, int | None]]:
-        """List family and index of sigma (None: it has none) in the features' order."""
+        scales = [f"sigma {s:g} {unit}" for s in self.sigmas]
         if UNSCALED in self.features:
-            yield UNSCALED, None
-        for i in range(len(self.sigmas)):
-            yield from ((f, i) for f in self.features if f != UNSCALED)
+            scales.insert(0, "")
+        return [
+            " ".join(filter(None, (f"channel {channel}", family, part, scale)))
+            for channel in range(n_channels)
+            for scale, (_, families) in zip(scales, self._plan(), strict=True)
+            for family in families
+            for part in FAMILIES[family].parts(len(self.sampling))
+        ]
+
+    def _plan(self) -> list[tuple[Sigma, tuple[str, ...]]]:
+        """List sigmas in pixels, each with its families, in the features' order."""
+        scaled = tuple(f for f in self.features if f != UNSCALED)
+        plan = [(s, scaled) for s in self.sigmas_px if scaled]
+        if UNSCALED in self.features:
+            plan.insert(0, ((0.0,) * len(self.sampling), (UNSCALED,)))
+        return plan
 
     def compute(self, part: Array) -> Features:
         """Compute the features of a frame, or of a tile of one, in this thread.
@@ -144,8 +146,9 @@ class FilterBank:
         """
         source = self._checked(part)
         out = self._empty(source)
+        scratch = Scratch()
         for core in self._cores(source):
-            self._fill(source, core, out)
+            self._fill(source, core, out, scratch)
         return out
 
     def compute_steps(
@@ -159,11 +162,11 @@ class FilterBank:
         source = self._checked(frame)
         out = self._empty(source)
         yield from compile_steps(len(self.sampling))
-        cores = list(self._cores(source))
+        cores, scratch = list(self._cores(source)), Scratch()
         pool = ThreadPoolExecutor(n_threads or usable_processors(), "napari-segen")
         try:
             waiting: set[Future[None]] = {
-                pool.submit(self._fill, source, core, out) for core in cores
+                pool.submit(self._fill, source, core, out, scratch) for core in cores
             }
             while waiting:
                 ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -193,19 +196,21 @@ class FilterBank:
         for tile in tile_grid(source.shape[1:], tile_shape, self.halo):
             yield tuple((s.start, s.stop) for s in tile.core)
 
-    def _fill(self, source: Array, core: tuple[Span, ...], out: Array) -> None:
+    def _fill(
+        self, source: Array, core: tuple[Span, ...], out: Array, scratch: Scratch
+    ) -> None:
         """Write the features of one tile of the frame to its place in `out`."""
-        at = tuple(slice(*span) for span in core)
-        sigmas = self.sigmas_px
-        order = max(FAMILIES[f].order for f in self.features)
-        plane = 0
-        for channel in source:
-            window = Window(channel, core, order)
-            for family, i in self._plan():
-                sigma = () if i is None else sigmas[i]
-                for part in FAMILIES[family].compute(window, sigma):
-                    out[plane][at] = part
-                    plane += 1
+        here = out[(slice(None), *(slice(*span) for span in core))]
+        ndim, order = len(core), max(FAMILIES[f].order for f in self.features)
+        first = 0
+        for plane in source:
+            for sigma, families in self._plan():
+                scratch.clear()
+                window = Window(plane, core, sigma, order, scratch)
+                for family in families:
+                    stop = first + len(FAMILIES[family].parts(ndim))
+                    FAMILIES[family].compute(window, here[first:stop])
+                    first = stop
 
     def as_json(self) -> dict[str, Any]:
         """Return the bank's choices as JSON values."""

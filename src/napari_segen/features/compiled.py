@@ -62,9 +62,7 @@ def add_taps(
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
-def filter_rows(
-    source: Array, index: Array, weights: Array, orders: int, out: Array
-) -> None:
+def filter_rows(source: Array, index: Array, weights: Array, out: Array) -> None:
     """Filter along the middle axis; the last is contiguous.
 
     Parameters
@@ -74,10 +72,10 @@ def filter_rows(
         Which row of `source` stands at each position; this is the boundary rule.
     weights : float32 array of shape (3, r + 1)
         Right halves of the kernels of order 0, 1, 2; r is even.
-    orders : int
-        How many of them to apply, the lowest first.
-    out : float32 array of shape (orders, A, m, B)
+    out : float32 array of shape (k, A, m, B)
+        One result for each of the k lowest orders.
     """
+    orders = out.shape[0]
     reach = weights.shape[1] - 1
     sums = np.empty((3, BLOCK), np.float32)
     for s in range(source.shape[0]):
@@ -101,18 +99,26 @@ def filter_rows(
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
-def filter_columns(
-    source: Array, index: Array, weights: Array, orders: int, out: Array
-) -> None:
+def filter_columns(source: Array, index: Array, weights: Array, out: Array) -> None:
     """Filter along the last axis: as `filter_rows`, with `source` of shape (A, n).
 
-    `out` has shape (orders, A, m).
+    `out` has shape (k, A, m).
     """
+    orders = out.shape[0]
     reach = weights.shape[1] - 1
     sums = np.empty((3, BLOCK), np.float32)
     row = np.empty(index.size, np.float32)
+    # Between the reflected ends the pixels follow one another: copied as a block.
+    first = last = reach
+    while first > 0 and index[first - 1] == index[first] - 1:
+        first -= 1
+    while last + 1 < index.size and index[last + 1] == index[last] + 1:
+        last += 1
     for s in range(source.shape[0]):
-        for i in range(index.size):
+        for i in range(first):
+            row[i] = source[s, index[i]]
+        row[first : last + 1] = source[s, index[first] : index[last] + 1]
+        for i in range(last + 1, index.size):
             row[i] = source[s, index[i]]
         for x in range(0, out.shape[2], BLOCK):
             n = min(BLOCK, out.shape[2] - x)
@@ -145,13 +151,14 @@ def eigenvalues_2(aa: Array, ab: Array, bb: Array, out: Array) -> None:
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
-def eigenvalues_3(parts: Array, out: Array) -> None:
+def eigenvalues_3(
+    aa: Array, ab: Array, ac: Array, bb: Array, bc: Array, cc: Array, out: Array
+) -> None:
     """Eigenvalues of symmetric 3 x 3 matrices, the largest first.
 
     Parameters
     ----------
-    parts : float32 array of shape (6, n)
-        Entries aa, ab, ac, bb, bc, cc.
+    aa, ab, ac, bb, bc, cc : float32 arrays of shape (n,)
     out : float32 array of shape (3, n)
 
     Notes
@@ -159,18 +166,14 @@ def eigenvalues_3(parts: Array, out: Array) -> None:
     Trigonometric solution of the characteristic cubic (O. K. Smith, 1961), in
     float64: in float32 its cancellation would reach 1e-3 of the largest eigenvalue.
     """
-    for i in range(parts.shape[1]):
-        aa, ab, ac = float(parts[0, i]), float(parts[1, i]), float(parts[2, i])
-        bb, bc, cc = float(parts[3, i]), float(parts[4, i]), float(parts[5, i])
-        mean = (aa + bb + cc) / 3.0
-        aa, bb, cc = aa - mean, bb - mean, cc - mean
-        squares = aa * aa + bb * bb + cc * cc + 2.0 * (ab * ab + ac * ac + bc * bc)
+    for i in range(aa.size):
+        a, b, c = float(aa[i]), float(bb[i]), float(cc[i])
+        d, e, f = float(bc[i]), float(ac[i]), float(ab[i])
+        mean = (a + b + c) / 3.0
+        a, b, c = a - mean, b - mean, c - mean
+        squares = a * a + b * b + c * c + 2.0 * (d * d + e * e + f * f)
         radius = np.sqrt(squares / 6.0)
-        determinant = (
-            aa * (bb * cc - bc * bc)
-            - ab * (ab * cc - bc * ac)
-            + ac * (ab * bc - bb * ac)
-        )
+        determinant = a * (b * c - d * d) - f * (f * c - d * e) + e * (f * d - b * e)
         cube = 2.0 * radius * radius * radius
         ratio = min(max(determinant / cube, -1.0), 1.0) if cube > 0.0 else 0.0
         angle = np.arccos(ratio) / 3.0

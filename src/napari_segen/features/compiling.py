@@ -7,6 +7,7 @@ import numpy as np
 
 from napari_segen.core.steps import Step, Steps
 from napari_segen.features.families import FAMILIES, Window
+from napari_segen.features.scratch import Scratch
 
 _ready: set[int] = set()  # numbers of spatial axes
 
@@ -22,10 +23,17 @@ def compile_steps(ndim: int) -> Steps[None]:
     text = (
         "Loading filters" if _on_disk(ndim) else "Compiling filters (first time only)"
     )
-    window = Window(np.zeros((2,) * ndim, np.float32), ((0, 2),) * ndim, 2)
-    for i, family in enumerate(("laplacian", "hessian"), start=1):
+    window = Window(
+        np.zeros((2,) * ndim, np.float32),
+        ((0, 2),) * ndim,
+        (1.0,) * ndim,
+        2,
+        Scratch(),
+    )
+    out = np.empty((ndim, *window.plane.shape), np.float32)
+    for i, (family, parts) in enumerate((("laplacian", 1), ("hessian", ndim)), start=1):
         yield Step(i, 3, text)
-        FAMILIES[family].compute(window, (1.0,) * ndim)
+        FAMILIES[family].compute(window, out[:parts])
     _ready.add(ndim)
 
 
@@ -35,7 +43,11 @@ def _on_disk(ndim: int) -> bool:
 
     last = compiled.eigenvalues_2 if ndim == 2 else compiled.eigenvalues_3
     needed: tuple[Any, ...] = (compiled.filter_rows, compiled.filter_columns, last)
+    source = Path(compiled.__file__).stat().st_mtime
     return all(
-        any(Path(kernel.stats.cache_path).glob(f"*.{kernel.__name__}-*.nbi"))
+        any(
+            index.stat().st_mtime >= source
+            for index in Path(kernel.stats.cache_path).glob(f"*.{kernel.__name__}-*.nbi")
+        )
         for kernel in needed
     )

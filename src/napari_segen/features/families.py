@@ -1,7 +1,8 @@
 """The families of features: a table from name to function, and the sets of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -15,10 +16,12 @@ from napari_segen.features.gaussian import (
     grow,
     radius,
 )
+from napari_segen.features.scratch import Scratch
 
 
+@dataclass(frozen=True)
 class Window:
-    """A window of one channel of a frame, on which features are wanted.
+    """A part of one channel of a frame, on which features of one sigma are wanted.
 
     Parameters
     ----------
@@ -26,127 +29,117 @@ class Window:
         The whole channel.
     core : tuple of Span
         The wanted pixels.
+    sigma : tuple of float
+        In pixels along each axis.
     order : int
         The highest order of derivatives that any family asks for.
+    scratch : Scratch
+        Where intermediate results are kept.
     """
 
-    def __init__(self, plane: Array, core: tuple[Span, ...], order: int) -> None:
-        self.plane = plane
-        self.core = core
-        self.order = order
-        self._sigma: Sigma = ()
-        self._derivatives: dict[Orders, Array] = {}
-
-    def derivatives(self, sigma: Sigma) -> dict[Orders, Array]:
-        """Return the derivatives at `sigma`, computed once for all families."""
-        if self._sigma != sigma:
-            origin = (0,) * self.plane.ndim
-            self._derivatives = derivatives(
-                self.plane, origin, self.core, self.plane.shape, sigma, self.order
-            )
-            self._sigma = sigma
-        return self._derivatives
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One kind of feature.
-
-    Parameters
-    ----------
-    compute : callable
-        From a window and sigma in pixels to the planes.
-    order : int
-        Order of the derivatives that it takes from the window.
-    parts : callable
-        From the number of spatial axes to the names of its planes.
-    reach : callable
-        From sigma along an axis to the pixels it looks at to each side.
-    """
-
-    compute: Callable[[Window, Sigma], Sequence[Array]]
+    plane: Array
+    core: tuple[Span, ...]
+    sigma: Sigma
     order: int
-    parts: Callable[[int], tuple[str, ...]]
-    reach: Callable[[float], int] = radius
+    scratch: Scratch
+
+    @cached_property
+    def derivatives(self) -> dict[Orders, Array]:
+        """All derivatives on the core, computed once for all families."""
+        return derivatives(
+            self.plane,
+            (0,) * self.plane.ndim,
+            self.core,
+            self.plane.shape,
+            self.sigma,
+            self.order,
+            self.scratch,
+        )
+
+    def derivative(self, *axes: int) -> Array:
+        """Return the derivative once along each of `axes`."""
+        return self.derivatives[_orders(self.plane.ndim, *axes)]
 
 
-def _unit(ndim: int, *axes: int) -> Orders:
-    """Orders of the derivative once along each of `axes`."""
+def _orders(ndim: int, *axes: int) -> Orders:
     return tuple(axes.count(a) for a in range(ndim))
 
 
-def intensity(window: Window, sigma: Sigma) -> Sequence[Array]:
-    """Return the grey value itself."""
-    return [window.plane[tuple(slice(*span) for span in window.core)]]
+def _pairs(ndim: int) -> list[tuple[int, int]]:
+    """Rows and columns of a symmetric matrix's upper triangle."""
+    return list(combinations_with_replacement(range(ndim), 2))
 
 
-def gaussian(window: Window, sigma: Sigma) -> Sequence[Array]:
-    """Return the smoothed grey value."""
-    return [window.derivatives(sigma)[(0,) * len(sigma)]]
+def intensity(window: Window, out: Array) -> None:
+    """Write the grey value itself."""
+    out[0] = window.plane[tuple(slice(*span) for span in window.core)]
 
 
-def gradient_magnitude(window: Window, sigma: Sigma) -> Sequence[Array]:
-    """Return the length of the gradient."""
-    first = window.derivatives(sigma)
-    squares = [first[_unit(len(sigma), a)] ** 2 for a in range(len(sigma))]
-    return [np.sqrt(_sum(squares))]
+def gaussian(window: Window, out: Array) -> None:
+    """Write the smoothed grey value."""
+    out[0] = window.derivative()
 
 
-def laplacian(window: Window, sigma: Sigma) -> Sequence[Array]:
-    """Return the sum of the second derivatives along the axes."""
-    second = window.derivatives(sigma)
-    return [_sum([second[_unit(len(sigma), a, a)] for a in range(len(sigma))])]
+def gradient_magnitude(window: Window, out: Array) -> None:
+    """Write the length of the gradient."""
+    square = window.scratch.empty(out.shape[1:])
+    np.square(window.derivative(0), out=out[0])
+    for axis in range(1, window.plane.ndim):
+        out[0] += np.square(window.derivative(axis), out=square)
+    np.sqrt(out[0], out=out[0])
 
 
-def hessian(window: Window, sigma: Sigma) -> Sequence[Array]:
-    """Return the eigenvalues of the matrix of second derivatives, largest first."""
-    second, ndim = window.derivatives(sigma), len(sigma)
-    pairs = combinations_with_replacement(range(ndim), 2)
-    return _eigenvalues([second[_unit(ndim, a, b)] for a, b in pairs], ndim)
+def laplacian(window: Window, out: Array) -> None:
+    """Write the sum of the second derivatives along the axes."""
+    np.add(window.derivative(0, 0), window.derivative(1, 1), out=out[0])
+    for axis in range(2, window.plane.ndim):
+        out[0] += window.derivative(axis, axis)
 
 
-def structure_tensor(window: Window, sigma: Sigma) -> Sequence[Array]:
-    """Return the eigenvalues of the local mean of gradient times gradient.
+def hessian(window: Window, out: Array) -> None:
+    """Write the eigenvalues of the matrix of second derivatives, largest first."""
+    pairs = _pairs(window.plane.ndim)
+    _eigenvalues([window.derivative(*pair) for pair in pairs], window.scratch, out)
+
+
+def structure_tensor(window: Window, out: Array) -> None:
+    """Write the eigenvalues of the local mean of gradient times gradient.
 
     The gradient is taken at half of sigma, the mean with sigma: energy of the fine
     texture around a pixel, across and along its main direction. Largest first.
     """
-    size, ndim = window.plane.shape, len(sigma)
+    size, ndim, scratch = window.plane.shape, window.plane.ndim, window.scratch
     around = tuple(
-        grow(c, radius(s), n) for c, s, n in zip(window.core, sigma, size, strict=True)
+        grow(span, radius(s), n)
+        for span, s, n in zip(window.core, window.sigma, size, strict=True)
     )
-    fine = tuple(s / 2 for s in sigma)
-    first = derivatives(window.plane, (0,) * ndim, around, size, fine, 1)
-    gradient = [first[_unit(ndim, a)] for a in range(ndim)]
-    start = tuple(a for a, _ in around)
-    flat = (0,) * ndim
-    means = [
-        derivatives(gradient[a] * gradient[b], start, window.core, size, sigma, 0)[flat]
-        for a, b in combinations_with_replacement(range(ndim), 2)
-    ]
-    return _eigenvalues(means, ndim)
+    fine = tuple(s / 2 for s in window.sigma)
+    first = derivatives(window.plane, (0,) * ndim, around, size, fine, 1, scratch)
+    start = tuple(span[0] for span in around)
+    product = scratch.empty(tuple(stop - begin for begin, stop in around))
+    means = []
+    for a, b in _pairs(ndim):
+        np.multiply(first[_orders(ndim, a)], first[_orders(ndim, b)], out=product)
+        mean = derivatives(product, start, window.core, size, window.sigma, 0, scratch)
+        means.append(mean[_orders(ndim)])
+    _eigenvalues(means, scratch, out)
 
 
-def _sum(parts: Sequence[Array]) -> Array:
-    # Smallest plus largest first would depend on the axes' order; with two or three
-    # axes the sum of a pair does not, and the third adds only rounding.
-    total = parts[0] + parts[1]
-    for part in parts[2:]:
-        total += part
-    return total
+def _eigenvalues(entries: list[Array], scratch: Scratch, out: Array) -> None:
+    """Write the eigenvalues of symmetric matrices given by their upper triangles.
 
-
-def _eigenvalues(entries: list[Array], ndim: int) -> Sequence[Array]:
-    """Eigenvalues of symmetric matrices given by their upper triangles, row by row."""
+    Parameters
+    ----------
+    entries : list of contiguous float32 arrays of shape (*S)
+        Row by row: 3 of them in 2D, 6 in 3D.
+    out : float32 array of shape (2 or 3, *S)
+    """
     from napari_segen.features.compiled import eigenvalues_2, eigenvalues_3
 
-    shape = entries[0].shape
-    out = np.empty((ndim, entries[0].size), np.float32)
-    if ndim == 2:
-        eigenvalues_2(*(e.reshape(-1) for e in entries), out)
-    else:
-        eigenvalues_3(np.stack([e.reshape(-1) for e in entries]), out)
-    return list(out.reshape(ndim, *shape))
+    compute = {2: eigenvalues_2, 3: eigenvalues_3}[len(out)]
+    values = scratch.empty(out.shape)
+    compute(*(e.reshape(-1) for e in entries), values.reshape(len(out), -1))
+    out[...] = values
 
 
 def _one(ndim: int) -> tuple[str, ...]:
@@ -163,6 +156,28 @@ def _twice(sigma: float) -> int:
 
 def _none(sigma: float) -> int:
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One kind of feature.
+
+    Parameters
+    ----------
+    compute : callable
+        Takes a window and an array ``(len(parts), *core)`` to write to.
+    order : int
+        Order of the derivatives that it takes from the window.
+    parts : callable
+        From the number of spatial axes to the names of its features.
+    reach : callable
+        From sigma along an axis to the pixels it looks at to each side.
+    """
+
+    compute: Callable[[Window, Array], None]
+    order: int
+    parts: Callable[[int], tuple[str, ...]]
+    reach: Callable[[float], int] = radius
 
 
 FAMILIES: dict[str, Family] = {

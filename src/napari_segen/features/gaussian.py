@@ -6,12 +6,14 @@ by sigma**n (sigma in pixels along that axis), so that the features of different
 sigmas, and those along axes of different pixel size, have one unit: grey values.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
+from napari_segen.features.scratch import Scratch
 
 TRUNCATE = 4.0
 
@@ -60,6 +62,7 @@ def derivatives(
     size: tuple[int, ...],
     sigma: Sigma,
     order: int,
+    scratch: Scratch,
 ) -> dict[Orders, Array]:
     """Compute all Gaussian derivatives up to a total order on a window.
 
@@ -77,6 +80,8 @@ def derivatives(
         In pixels along each axis.
     order : int
         0 to 2.
+    scratch : Scratch
+        Lends the memory of the results.
 
     Returns
     -------
@@ -92,8 +97,11 @@ def derivatives(
         index = _positions(core[axis], spans[axis], weights.shape[1] - 1, size[axis])
         following = {}
         for done, part in level.items():
-            found = _filter(part, axis, index, weights, order - sum(done) + 1)
-            following.update({(*done, k): f for k, f in enumerate(found)})
+            shape = list(part.shape)
+            shape[axis] = core[axis][1] - core[axis][0]
+            out = scratch.empty((order - sum(done) + 1, *shape))
+            _filter(part, axis, index, weights, out)
+            following.update({(*done, k): f for k, f in enumerate(out)})
         level = following
     return level
 
@@ -106,23 +114,17 @@ def _positions(core: Span, span: Span, reach: int, size: int) -> npt.NDArray[np.
     return np.clip(reflected, span[0], span[1] - 1) - span[0]
 
 
-def _filter(part: Array, axis: int, index: Array, weights: Array, orders: int) -> Array:
-    """Apply the kernels of the lowest `orders` along `axis`: ``(orders, ...)``."""
+def _filter(part: Array, axis: int, index: Array, weights: Array, out: Array) -> None:
+    """Apply the kernels of the ``len(out)`` lowest orders along `axis`."""
     from napari_segen.features.compiled import filter_columns, filter_rows
 
     # Read-only from here on: one compiled version, and no input can be written to.
     part = part.view()
     part.flags.writeable = False
-    length = index.size - 2 * (weights.shape[1] - 1)
-    shape = (*part.shape[:axis], length, *part.shape[axis + 1 :])
-    out = np.empty((orders, *shape), np.float32)
-    outer = int(np.prod(part.shape[:axis]))
+    outer, length = math.prod(part.shape[:axis]), part.shape[axis]
     if axis == part.ndim - 1:
-        flat = part.reshape(outer, -1)
-        filter_columns(flat, index, weights, orders, out.reshape(orders, outer, -1))
+        target = out.reshape(len(out), outer, -1)
+        filter_columns(part.reshape(outer, length), index, weights, target)
     else:
-        cube = part.reshape(outer, part.shape[axis], -1)
-        filter_rows(
-            cube, index, weights, orders, out.reshape(orders, outer, length, -1)
-        )
-    return out
+        cube = out.reshape(len(out), outer, out.shape[axis + 1], -1)
+        filter_rows(part.reshape(outer, length, -1), index, weights, cube)
