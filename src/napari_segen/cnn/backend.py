@@ -5,6 +5,7 @@ one clear message and the seconds of the import are spent where they are expecte
 """
 
 import importlib
+import math
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -98,21 +99,24 @@ def set_weights(model: Any, weights: Sequence[Array]) -> None:
 def initial_weights(model: Any, seed: int, gain: float = 2.0) -> Weights:
     """Draw a model's initial weights from `seed` alone, whatever the global state.
 
-    Kernels are normal with variance gain / inputs per output (He et al. 2015 for
+    Kernels are normal with variance gain / number of inputs (He et al. 2015 for
     ``gain=2``); scales and variances are 1, all else 0.
     """
     rng = np.random.default_rng(seed)
-    return [_initial(rng, w.name, tuple(w.shape), gain) for w in model.weights]
+    return [_initial(rng, w.path, tuple(w.shape), gain) for w in model.weights]
 
 
 def _initial(
-    rng: np.random.Generator, name: str, shape: tuple[int, ...], gain: float
+    rng: np.random.Generator, path: str, shape: tuple[int, ...], gain: float
 ) -> npt.NDArray[np.float32]:
+    name = path.rsplit("/", 1)[-1]
+    values = np.full(shape, name in ("gamma", "moving_variance"), np.float32)
     if name == "kernel":
-        std = np.sqrt(gain / np.prod(shape[:-1]))
-        return (std * rng.standard_normal(shape)).astype(np.float32)
-    fill = 1.0 if name in ("gamma", "moving_variance") else 0.0
-    return np.full(shape, fill, np.float32)
+        # A transposed convolution stores (height, width, outputs, inputs), and with
+        # a stride of its kernel's size each output sees one pixel.
+        n_inputs = shape[-1] if "transpose" in path else math.prod(shape[:-1])
+        values[...] = math.sqrt(gain / n_inputs) * rng.standard_normal(shape)
+    return values
 
 
 def warm_up_steps() -> Steps[None]:

@@ -63,6 +63,8 @@ def check_params(params: Any) -> None:
     """Raise ValueError or TypeError where a field breaks its own limits."""
     for p in describe(type(params)):
         value = getattr(params, p.name)
+        if value is None and p.default is None:
+            continue
         if p.options is not None and value not in p.options:
             raise ValueError(
                 f"{p.name} must be one of {', '.join(p.options)}, got {value!r}."

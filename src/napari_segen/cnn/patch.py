@@ -1,0 +1,188 @@
+"""The textbook network: convolution, activation, pooling; a label for one pixel."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from napari_segen.cnn import backend
+from napari_segen.cnn.backend import Weights
+from napari_segen.cnn.network import Network, Shape
+from napari_segen.core.imagespec import Array
+from napari_segen.core.parameters import check_params, choice, span
+
+POOL_PX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PatchParams:
+    """How the textbook network is laid out."""
+
+    filters: tuple[int, ...] = field(
+        default=(32, 64, 128),
+        metadata=span(
+            1, 1024, "Filters of each convolution; each is followed by a pooling."
+        ),
+    )
+    kernel_size: int = field(
+        default=3, metadata=span(1, 15, "Side of the convolution kernels in pixels.")
+    )
+    activation: str = field(
+        default="relu",
+        metadata=choice(
+            ("relu", "sigmoid", "tanh"),
+            "Bend after each convolution; relu learns fastest.",
+        ),
+    )
+    pooling: str = field(
+        default="max",
+        metadata=choice(
+            ("max", "average"),
+            "How 2 x 2 pixels become one: the strongest answer, or the mean.",
+        ),
+    )
+    dense_units: int = field(
+        default=512,
+        metadata=span(1, 4096, "Units of the dense layer before the classes."),
+    )
+
+    def __post_init__(self) -> None:
+        check_params(self)
+        if len(self.filters) > 6:
+            raise ValueError(f"filters has at most 6 entries, got {self.filters!r}.")
+
+
+class PatchNetwork(Network):
+    """Label a patch's centre pixel, the one with index ``patch_px // 2``.
+
+    The dense pass gives every pixel of an image the same answer as its own patch
+    would, at a fraction of the cost: pooling moves by one pixel instead of two, and
+    what comes after it leaves out every second pixel (dilation doubles at each
+    pooling). The weights are the same, reshaped.
+    """
+
+    Params = PatchParams
+    title = "Textbook CNN (patches)"
+    summary = (
+        "Convolution, activation and pooling, then dense layers: looks at a small "
+        "square around a pixel and labels the pixel. Simple and well understood; "
+        "coarser than the U-Net."
+    )
+    default_patch_px = 32
+    default_batch_size = 64
+    tile_px = 128
+    answer_px = 1
+    multiple = 1
+    params: PatchParams
+
+    @property
+    def answer_start(self) -> int:
+        """Index of the centre pixel."""
+        return self.patch_px // 2
+
+    @property
+    def initial_gain(self) -> float:  # type: ignore[override]
+        """Variance of the initial kernels, times their inputs."""
+        return 2.0 if self.params.activation == "relu" else 1.0
+
+    @property
+    def final_px(self) -> int:
+        """Side of the feature map that is flattened; 0 or less: patch too small."""
+        side = self.patch_px
+        for _ in self.params.filters:
+            side = (side - self.params.kernel_size + 1) // POOL_PX
+        return side
+
+    @property
+    def seen_px(self) -> int:
+        """Side of the part of the patch that matters: pooling drops odd rests."""
+        stride: int = POOL_PX ** len(self.params.filters)
+        return 1 + (self.final_px - 1) * stride + self.params.kernel_size * (stride - 1)
+
+    @property
+    def halo(self) -> tuple[int, int]:
+        """Pixels before and after a tile."""
+        return self.answer_start, max(0, self.seen_px - 1 - self.answer_start)
+
+    def _check_patch(self) -> None:
+        if self.final_px < 1:
+            raise ValueError(
+                f"patch_px={self.patch_px} is too small for {len(self.params.filters)} "
+                f"convolutions of {self.params.kernel_size} pixels with pooling. "
+                "Choose larger patches or fewer filters."
+            )
+
+    def weight_shapes(self) -> list[Shape]:
+        """Shapes of kernels and biases, layer by layer."""
+        p = self.params
+        shapes: list[Shape] = []
+        for before, after in pairwise((self.n_channels, *p.filters)):
+            shapes += [(p.kernel_size, p.kernel_size, before, after), (after,)]
+        flat = self.final_px**2 * p.filters[-1]
+        shapes += [(flat, p.dense_units), (p.dense_units,)]
+        return [*shapes, (p.dense_units, self.n_classes), (self.n_classes,)]
+
+    def build(self) -> Any:
+        """Make the Keras model: ``(B, patch_px, patch_px, C)`` to ``(B, 1, 1, K)``."""
+        keras, p = backend.keras(), self.params
+        pool = {
+            "max": keras.layers.MaxPooling2D,
+            "average": keras.layers.AveragePooling2D,
+        }[p.pooling]
+        inputs = keras.Input((self.patch_px, self.patch_px, self.n_channels))
+        x = inputs
+        for n in p.filters:
+            x = keras.layers.Conv2D(n, p.kernel_size, activation=p.activation)(x)
+            x = pool(POOL_PX)(x)
+        x = keras.layers.Flatten()(x)
+        x = keras.layers.Dense(p.dense_units, activation=p.activation)(x)
+        x = keras.layers.Dense(self.n_classes)(x)
+        return keras.Model(inputs, keras.layers.Reshape((1, 1, self.n_classes))(x))
+
+    def dense(self, weights: Weights) -> Callable[[Array], Array]:
+        """Make the function that labels every pixel of a tile at once."""
+        tf = backend.tensorflow()
+        kernels = [tf.constant(w) for w in self._as_convolutions(weights[0::2])]
+        biases = [tf.constant(w) for w in weights[1::2]]
+        bend = getattr(tf.nn, self.params.activation)
+
+        def posterior(x: Any) -> Any:
+            dilation = 1
+            for kernel, bias in zip(kernels[:-2], biases[:-2], strict=True):
+                x = bend(tf.nn.conv2d(x, kernel, 1, "VALID", dilations=dilation) + bias)
+                x = self._pooled(tf, x, dilation)
+                dilation *= POOL_PX
+            x = tf.nn.conv2d(x, kernels[-2], 1, "VALID", dilations=dilation)
+            x = tf.nn.conv2d(bend(x + biases[-2]), kernels[-1], 1, "VALID")
+            return tf.nn.softmax(x + biases[-1])
+
+        signature = [tf.TensorSpec((None, None, None, self.n_channels), tf.float32)]
+        compiled = tf.function(posterior, input_signature=signature, autograph=False)
+
+        def label_tile(tile: Array) -> Array:
+            h, w = tile.shape[0] - sum(self.halo), tile.shape[1] - sum(self.halo)
+            answer: Array = compiled(tile[np.newaxis]).numpy()[0, :h, :w]
+            return answer
+
+        return label_tile
+
+    def _as_convolutions(self, kernels: Weights) -> Weights:
+        """Reshape the dense layers' kernels to those of convolutions."""
+        *convolutions, hidden, last = kernels
+        side, n = self.final_px, self.params.filters[-1]
+        return [
+            *convolutions,
+            hidden.reshape(side, side, n, -1),
+            last[np.newaxis, np.newaxis],
+        ]
+
+    def _pooled(self, tf: Any, x: Any, dilation: int) -> Any:
+        """Pool each pixel with its neighbours `dilation` further down and right."""
+        down = x[:, :-dilation], x[:, dilation:]
+        if self.params.pooling == "max":
+            x = tf.maximum(*down)
+            return tf.maximum(x[:, :, :-dilation], x[:, :, dilation:])
+        x = (down[0] + down[1]) / 2
+        return (x[:, :, :-dilation] + x[:, :, dilation:]) / 2

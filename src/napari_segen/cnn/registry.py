@@ -1,0 +1,12 @@
+"""The networks by name."""
+
+from napari_segen.cnn.network import Network
+from napari_segen.core.registry import Registry
+
+NETWORKS: Registry[Network] = Registry(
+    "network",
+    {
+        "unet": "napari_segen.cnn.unet:UNet",
+        "patch": "napari_segen.cnn.patch:PatchNetwork",
+    },
+)

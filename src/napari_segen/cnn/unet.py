@@ -1,0 +1,171 @@
+"""A plain U-Net (Ronneberger et al. 2015) that works at half the resolution inside."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from napari_segen.cnn import backend
+from napari_segen.cnn.backend import Weights
+from napari_segen.cnn.network import Network, Shape
+from napari_segen.core.imagespec import Array
+from napari_segen.core.parameters import check_params, flag, span
+
+# Keras' own 0.99 needs hundreds of steps before predictions follow the training.
+NORM_MOMENTUM = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class UNetParams:
+    """How the U-Net is laid out."""
+
+    filters: int = field(
+        default=32,
+        metadata=span(
+            4, 256, "Filters at the finest level; more can learn more, more slowly."
+        ),
+    )
+    depth: int = field(
+        default=3,
+        metadata=span(
+            1, 5, "Halvings of the resolution; deeper sees a wider surrounding."
+        ),
+    )
+    batch_norm: bool = field(
+        default=True,
+        metadata=flag("Normalise between the layers: learns in far fewer steps."),
+    )
+
+    def __post_init__(self) -> None:
+        check_params(self)
+
+
+class UNet(Network):
+    """Label all pixels of a patch, seeing fine detail and wide surroundings.
+
+    A 4 x 4 convolution with stride 2 begins, a transposed one of 2 x 2 ends: the
+    work is done at half the resolution, a quarter of the cost.
+    """
+
+    Params = UNetParams
+    title = "U-Net"
+    summary = (
+        "Sees fine detail and wide surroundings at once and labels all pixels of a "
+        "patch together. The best choice for most images."
+    )
+    default_patch_px = 128
+    default_batch_size = 8
+    tile_px = 512
+    answer_start = 0
+    params: UNetParams
+
+    @property
+    def answer_px(self) -> int:
+        """The whole patch."""
+        return self.patch_px
+
+    @property
+    def multiple(self) -> int:
+        """Side of the square of pixels that is one pixel at the coarsest level."""
+        return 1 << (self.params.depth + 1)
+
+    @property
+    def halo(self) -> tuple[int, int]:
+        """Pixels before and after a tile: what any of its pixels depends on."""
+        reach = [_reach(i, self.params.depth) for i in range(self.multiple)]
+        far = max(max(i - low, high - i) for i, (low, high) in enumerate(reach))
+        halo = -(-far // self.multiple) * self.multiple
+        return halo, halo
+
+    def _check_patch(self) -> None:
+        if self.patch_px % self.multiple:
+            nearest = max(1, round(self.patch_px / self.multiple)) * self.multiple
+            raise ValueError(
+                f"patch_px must be a multiple of {self.multiple} at "
+                f"depth={self.params.depth}, got {self.patch_px}. "
+                f"{nearest} is the nearest."
+            )
+
+    def weight_shapes(self) -> list[Shape]:
+        """Shapes in the order of the layers."""
+        f, depth = self.params.filters, self.params.depth
+        shapes: list[Shape] = [(4, 4, self.n_channels, f), (f,)]
+        n = f
+        for level in range(depth + 1):
+            shapes += self._block_shapes(n, f * 2**level)
+            n = f * 2**level
+        for level in reversed(range(depth)):
+            m = f * 2**level
+            shapes += [(2, 2, m, n), (m,), *self._block_shapes(2 * m, m)]
+            n = m
+        return [*shapes, (2, 2, self.n_classes, f), (self.n_classes,)]
+
+    def _block_shapes(self, before: int, after: int) -> list[Shape]:
+        per_channel: list[Shape] = [(after,)] * (4 if self.params.batch_norm else 1)
+        return [
+            (3, 3, before, after),
+            *per_channel,
+            (3, 3, after, after),
+            *per_channel,
+        ]
+
+    def build(self) -> Any:
+        """Make the Keras model: ``(B, H, W, C)`` to logits ``(B, H, W, K)``."""
+        layers = backend.keras().layers
+        f, depth = self.params.filters, self.params.depth
+        inputs = backend.keras().Input((None, None, self.n_channels))
+        x = layers.Conv2D(f, 4, strides=2, padding="same", activation="relu")(inputs)
+        skips = []
+        for level in range(depth + 1):
+            x = self._block(layers, x, f * 2**level)
+            if level < depth:
+                skips.append(x)
+                x = layers.MaxPooling2D(2)(x)
+        for level in reversed(range(depth)):
+            x = layers.Conv2DTranspose(f * 2**level, 2, strides=2)(x)
+            x = layers.Concatenate()([skips.pop(), x])
+            x = self._block(layers, x, f * 2**level)
+        x = layers.Conv2DTranspose(self.n_classes, 2, strides=2)(x)
+        return backend.keras().Model(inputs, x)
+
+    def _block(self, layers: Any, x: Any, filters: int) -> Any:
+        norm = self.params.batch_norm
+        for _ in range(2):
+            x = layers.Conv2D(filters, 3, padding="same", use_bias=not norm)(x)
+            if norm:
+                x = layers.BatchNormalization(momentum=NORM_MOMENTUM)(x)
+            x = layers.ReLU()(x)
+        return x
+
+    def dense(self, weights: Weights) -> Callable[[Array], Array]:
+        """Make the function that labels every pixel of a tile."""
+        tf, model = backend.tensorflow(), self.build()
+        backend.set_weights(model, weights)
+        before, after = self.halo
+
+        def posterior(x: Any) -> Any:
+            inner = model(x, training=False)[:, before:-after, before:-after]
+            return tf.nn.softmax(inner)
+
+        # Sizes left open: one trace serves tiles of every size.
+        signature = [tf.TensorSpec((None, None, None, self.n_channels), tf.float32)]
+        compiled = tf.function(posterior, input_signature=signature, autograph=False)
+
+        def label_tile(tile: Array) -> Array:
+            answer: Array = compiled(tile[np.newaxis]).numpy()[0]
+            return answer
+
+        return label_tile
+
+
+def _reach(pixel: int, depth: int) -> tuple[int, int]:
+    """First and last input pixel that an output pixel depends on, walking back."""
+    low, high = pixel // 2, pixel // 2  # the last transposed convolution
+    for _ in range(depth):
+        # Two 3 x 3 convolutions, then the transposed one; skips reach less far.
+        low, high = (low - 2) // 2, (high + 2) // 2
+    for _ in range(depth):
+        low, high = 2 * (low - 2), 2 * (high + 2) + 1
+    # The finest level's two convolutions, then 4 x 4 with stride 2.
+    return 2 * (low - 2) - 1, 2 * (high + 2) + 2
