@@ -167,8 +167,8 @@ def eigenvalues_3(
     float64: in float32 its cancellation would reach 1e-3 of the largest eigenvalue.
     """
     for i in range(aa.size):
-        a, b, c = float(aa[i]), float(bb[i]), float(cc[i])
-        d, e, f = float(bc[i]), float(ac[i]), float(ab[i])
+        a, b, c = np.float64(aa[i]), np.float64(bb[i]), np.float64(cc[i])
+        d, e, f = np.float64(bc[i]), np.float64(ac[i]), np.float64(ab[i])
         mean = (a + b + c) / 3.0
         a, b, c = a - mean, b - mean, c - mean
         squares = a * a + b * b + c * c + 2.0 * (d * d + e * e + f * f)

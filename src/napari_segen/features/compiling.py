@@ -47,7 +47,9 @@ def _on_disk(ndim: int) -> bool:
     return all(
         any(
             index.stat().st_mtime >= source
-            for index in Path(kernel.stats.cache_path).glob(f"*.{kernel.__name__}-*.nbi")
+            for index in Path(kernel.stats.cache_path).glob(
+                f"*.{kernel.__name__}-*.nbi"
+            )
         )
         for kernel in needed
     )
