@@ -5,6 +5,7 @@ posterior is ``p_k pi_k / sum_j p_j pi_j``.
 """
 
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,11 @@ def check_class_prior(class_prior: Mapping[int, float] | None) -> None:
             f"{class_prior!r}."
         )
     for value, probability in class_prior.items():
-        if not (np.isreal(probability) and 0 < float(probability) < np.inf):
+        if isinstance(probability, bool) or not isinstance(probability, Real):
+            raise TypeError(
+                f"class_prior must hold numbers, got {probability!r} for class {value}."
+            )
+        if not 0 < probability < np.inf:
             raise ValueError(
                 f"class_prior must be positive, got {probability!r} for class {value}."
             )

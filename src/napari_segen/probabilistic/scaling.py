@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
 
-NOISE_FLOOR = 1e-5
+NOISE_FLOOR = 1e-5  # of the largest feature
+LEAST_SPREAD = 1e-20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class FeatureScaling:
         x = features.astype(np.float64)
         size = np.sqrt(weights @ x**2)
         # Rounding errors of a constant feature must not be blown up into a signal.
-        floor = NOISE_FLOOR * max(float(size.max(initial=0)), np.finfo(float).tiny)
+        floor = max(NOISE_FLOOR * float(size.max(initial=0)), LEAST_SPREAD)
         spread = np.maximum(size, floor)
         y = np.sign(x) * np.log1p(np.abs(x) / spread)
         mean = weights @ y

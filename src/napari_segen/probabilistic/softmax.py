@@ -20,6 +20,8 @@ Update = Callable[[Array, Array], Array]
 
 ADAM_MEAN_DECAY, ADAM_SQUARE_DECAY, ADAM_EPSILON = 0.9, 0.999, 1e-8
 STEPS_PER_MESSAGE = 10
+DIVERGED = 1e6  # times the first loss
+_REMEDY = "Set a smaller learning_rate."
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,11 @@ class SoftmaxClassifier(Classifier):
         for i in range(p.steps):
             loss, gradient = loss_and_gradient(theta, inputs, targets, penalty)
             losses[i] = loss
+            if not loss < DIVERGED * losses[0]:
+                raise ValueError(
+                    f"learning_rate {p.learning_rate:g} is too large for these "
+                    f"features: the loss grew beyond bounds. {_REMEDY}"
+                )
             theta = update(theta, gradient)
             if i % STEPS_PER_MESSAGE == 0 or i == p.steps - 1:
                 yield Step(i + 1, p.steps, "Fitting weights", {"loss": loss})
@@ -210,7 +217,7 @@ def _warn_if_diverged(losses: Array) -> None:
     if losses[-1] > losses[0] * 1.001:
         warnings.warn(
             f"the loss rose from {losses[0]:.3g} to {losses[-1]:.3g}: the learning "
-            "rate is too large for these features. Set a smaller learning_rate.",
+            f"rate is too large for these features. {_REMEDY}",
             DataWarning,
             stacklevel=3,
         )

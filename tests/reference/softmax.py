@@ -1,0 +1,31 @@
+"""Softmax regression straight from its formula, one pixel at a time."""
+
+import numpy as np
+
+
+def scale(features, weights):
+    """(M, F) -> spread, mean, deviation of sign(x) log(1 + |x| / spread)."""
+    spread = np.sqrt((weights[:, None] * features**2).sum(axis=0))
+    z = np.sign(features) * np.log(1 + np.abs(features) / spread)
+    mean = (weights[:, None] * z).sum(axis=0)
+    return spread, mean, np.sqrt((weights[:, None] * (z - mean) ** 2).sum(axis=0))
+
+
+def scaled(features, spread, mean, deviation):
+    return (
+        np.sign(features) * np.log(1 + np.abs(features) / spread) - mean
+    ) / deviation
+
+
+def probabilities(theta, z):
+    """theta (K, F + 1), z (F,) -> (K,)."""
+    odds = np.exp([row[:-1] @ z + row[-1] for row in theta])
+    return odds / odds.sum()
+
+
+def loss(theta, z, class_index, weights, penalty):
+    """Weighted cross-entropy plus penalty / 2 times the squared weights."""
+    total = 0.0
+    for pixel, k, w in zip(z, class_index, weights, strict=True):
+        total -= w * np.log(probabilities(theta, pixel)[k])
+    return total + penalty / 2 * (theta[:, :-1] ** 2).sum()
