@@ -5,7 +5,7 @@ Form, command line, model file and check all read the same fields.
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 P = TypeVar("P")
 
@@ -63,7 +63,7 @@ def check_params(params: Any) -> None:
     """Raise ValueError or TypeError where a field breaks its own limits."""
     for p in describe(type(params)):
         value = getattr(params, p.name)
-        if value is None and p.default is None:
+        if value is None and type(None) in get_args(p.annotation):
             continue
         if p.options is not None and value not in p.options:
             raise ValueError(
