@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_segen.core.archive import read_archive, written_whole
-from napari_segen.core.imagespec import ImageSpec
+from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.parameters import describe
 from napari_segen.core.registry import Registry
 from napari_segen.workflows.files import (
@@ -160,14 +160,10 @@ def generate(
     model = load(model_path)
     if not hasattr(model, "generate_steps"):
         raise ValueError(f"{model_path} is a segmenter: it makes labels, not images.")
+    recipe = model.recipe(n, shape, seed, pairs=makes_pairs(model))
     make_folder(out)
-    if model.makes_pairs:
-        steps = model.generate_pairs_steps(n, shape, seed)
-        images, labels = run_with_progress(steps, "Generating")
-    else:
-        images = run_with_progress(model.generate_steps(n, shape, seed), "Generating")
-        labels = None
-    axes = "zyx"[-len(shape) :]
+    images, labels = _make(model, n, shape, seed)
+    axes = model.spec_.space_axes
     spec = ImageSpec(axes + "c" * (images.ndim - 1 > len(shape)))
     digits = max(3, len(str(n - 1)))
     for i in range(n):
@@ -175,9 +171,28 @@ def generate(
         if labels is not None:
             target = out / f"labels_{i:0{digits}}.tif"
             write_tiff(target, labels[i], ImageSpec(axes))
-    write_json(out / "recipe.json", model.recipe(n, shape, seed).as_json())
+    write_json(out / "recipe.json", recipe.as_json())
     what = "images" if labels is None else "images with labels"
     return [f"{n} {what} and recipe.json: {out}"]
+
+
+def makes_pairs(generator: Any) -> bool:
+    """Whether a fitted generator makes labels along with images."""
+    from napari_segen.generation.registry import GENERATORS
+
+    method = GENERATORS.get(generator.method)
+    return method.makes_pairs and generator.classes_ is not None
+
+
+def _make(
+    model: Any, n: int, shape: tuple[int, ...], seed: int
+) -> tuple[Array, Array | None]:
+    if makes_pairs(model):
+        pairs: tuple[Array, Array] = run_with_progress(
+            model.generate_pairs_steps(n, shape, seed), "Generating"
+        )
+        return pairs
+    return run_with_progress(model.generate_steps(n, shape, seed), "Generating"), None
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -222,8 +222,9 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as err:
-        reason = err.strerror or str(err)
-        message = f"cannot write {os.fspath(path)}: {reason}."
+        if err.errno is None:  # it is this package's own and says all
+            raise
+        message = f"cannot write {os.fspath(path)}: {err.strerror}."
         raise type(err)(err.errno, message) from err
 
 

@@ -11,6 +11,7 @@ T = TypeVar("T")
 
 # A log file keeps every line that a terminal would overwrite.
 _TERMINAL_SECONDS, _LOG_SECONDS = 0.1, 5.0
+_BAR = "{desc}: {percentage:3.0f}% |{bar:20}| {elapsed}{postfix}"
 
 
 def run_with_progress(steps: Steps[T], title: str) -> T:
@@ -26,7 +27,8 @@ def run_with_progress(steps: Steps[T], title: str) -> T:
     from tqdm import tqdm
 
     seconds = _TERMINAL_SECONDS if sys.stderr.isatty() else _LOG_SECONDS
-    with tqdm(desc=title, mininterval=seconds, file=sys.stderr) as bar, closing(steps):
+    bar = tqdm(desc=title, mininterval=seconds, file=sys.stderr, bar_format=_BAR)
+    with bar, closing(steps):
         while True:
             try:
                 step = next(steps)
