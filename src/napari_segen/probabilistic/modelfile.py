@@ -30,10 +30,10 @@ def header_of(model: ProbabilisticSegmenter) -> dict[str, Any]:
         "sigmas": list(bank.sigmas),
         "sigma_unit": model.sigma_unit,
         "channels": None if model.channels is None else list(model.channels),
-        "smoothing": model.smoothing,
+        "smoothing": float(model.smoothing),
         "class_prior": prior and [[int(v), float(p)] for v, p in prior.items()],
         "normalization": model.normalization_.as_json(),
-        "seed": model.seed,
+        "seed": int(model.seed),
         "spec": model.spec_.as_json(),
         "n_channels": model.n_channels_,
         "classes": class_info_json(model.classes_, model.class_info_),
@@ -69,7 +69,7 @@ def restore(
     model.classes_, model.class_info_ = class_info_from_json(header["classes"])
     check_class_values(model.classes_, "classes")
     model.provenance_ = dict(header["provenance"])
-    n_used = model.n_channels_ if model.channels is None else len(model.channels)
+    n_used = len(model.used_channels(model.n_channels_))
     scale = Normalization.from_json(header["normalization"])
     if {a.shape for a in (scale.low, scale.span, scale.least_span)} != {(n_used,)}:
         raise ValueError(f"the normalization must have {n_used} channels.")

@@ -1,6 +1,7 @@
 """Strokes in, class probabilities out: the probabilistic segmenter."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -121,10 +122,14 @@ class ProbabilisticSegmenter(ResultsOnePass):
         self.bank((1.0, 1.0))  # says at once which names of features there are
 
     def _check_settings(self) -> None:
+        if isinstance(self.smoothing, bool) or not isinstance(self.smoothing, Real):
+            raise TypeError(f"smoothing must be a number, got {self.smoothing!r}.")
         if not 0 <= self.smoothing <= MAX_SMOOTHING:  # also refuses NaN
             raise ValueError(
                 f"smoothing must be from 0 to {MAX_SMOOTHING:g}, got {self.smoothing}."
             )
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer):
+            raise TypeError(f"seed must be an integer, got {self.seed!r}.")
         check_class_prior(self.class_prior)
         Normalization(self.normalization)
 
@@ -171,7 +176,9 @@ class ProbabilisticSegmenter(ResultsOnePass):
         self._check_settings()
         spec, pairs = check_pairs(image, scribbles, spec)
         n_channels = pairs[0].frames.shape[1]
-        painted, classes = painted_frames(self._used(pairs, n_channels))
+        painted, classes = painted_frames(
+            [Pair(self._used(p.frames), p.labels) for p in pairs]
+        )
         if self.class_prior is not None:
             prior_vector(self.class_prior, classes)
         yield Step(0, 1, "Reading strokes")
@@ -196,15 +203,20 @@ class ProbabilisticSegmenter(ResultsOnePass):
         self.normalization_, self.classifier_ = scale, classifier
         return self
 
-    def _used(self, pairs: list[Pair], n_channels: int) -> list[Pair]:
+    def used_channels(self, n_channels: int) -> list[int]:
+        """List the channels used of images that have `n_channels`."""
         if self.channels is None:
-            return pairs
+            return list(range(n_channels))
         if max(self.channels) >= n_channels:
             raise ValueError(
                 f"channels {self.channels} must be below the image's {n_channels} "
                 "channels; the first is 0."
             )
-        return [Pair(p.frames[:, list(self.channels)], p.labels) for p in pairs]
+        return list(self.channels)
+
+    def _used(self, frames: Array) -> Array:
+        used = self.used_channels(frames.shape[1])
+        return frames if self.channels is None else frames[:, used]
 
     def segment_steps(
         self,
@@ -227,8 +239,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
         self._check_settings()
         spec = self._spec_for(spec)
         array = check_new_image(image, spec, self.n_channels_)
-        pairs = self._used([Pair(spec.frames(array), None)], self.n_channels_)
-        frames = pairs[0].frames
+        frames = self._used(spec.frames(array))
         posterior = self._posterior()
         bank = self.bank(spec.sampling)
         parts = []
