@@ -15,6 +15,17 @@ from napari_segen.core.imagespec import Array
 Polyline = Sequence[tuple[int, int]]
 LayerData = tuple[Array, dict[str, Any], str]
 
+
+def _arc(
+    centre: tuple[float, float], radius: float, start: float, stop: float
+) -> Polyline:
+    """Part of a circle; angles in degrees, 0 to the right, 90 down."""
+    angles = np.radians(np.linspace(start, stop, 24))
+    y = np.round(centre[0] + radius * np.sin(angles)).astype(int)
+    x = np.round(centre[1] + radius * np.cos(angles)).astype(int)
+    return list(zip(y.tolist(), x.tolist(), strict=True))
+
+
 COINS_CLASSES = {1: "background", 2: "coin"}
 COINS_STROKES: Mapping[int, Sequence[Polyline]] = {
     1: (
@@ -27,6 +38,11 @@ COINS_STROKES: Mapping[int, Sequence[Polyline]] = {
         [(225, 90), (226, 260), (232, 360)],
         [(240, 83), (290, 84)],
         [(296, 20), (296, 300)],
+        # Close to the rims, where it matters.
+        _arc((50, 155), 28, 200, 340),
+        _arc((193, 212), 29, 30, 330),
+        _arc((119, 270), 30, 120, 260),
+        _arc((260, 46), 33, 190, 300),
     ),
     2: (
         [(45, 30), (60, 58)],
@@ -39,6 +55,9 @@ COINS_STROKES: Mapping[int, Sequence[Polyline]] = {
         [(245, 35), (275, 55), (262, 66)],
         [(252, 238), (276, 250)],
         [(250, 292), (280, 305)],
+        _arc((43, 334), 25, 180, 360),
+        _arc((186, 347), 28, 90, 270),
+        _arc((260, 46), 24, 180, 360),
     ),
 }
 # On other coins and other ground than the strokes above: never trained on.
@@ -53,6 +72,8 @@ COINS_CHECK: Mapping[int, Sequence[Polyline]] = {
         [(180, 71), (215, 71)],
         [(223, 20), (222, 60)],
         [(240, 210), (280, 210)],
+        _arc((124, 206), 25, 180, 340),
+        _arc((56, 100), 25, 100, 260),
     ),
     2: (
         [(50, 85), (60, 114)],

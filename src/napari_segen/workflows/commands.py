@@ -20,7 +20,7 @@ from napari_segen.workflows.files import (
     writing,
 )
 from napari_segen.workflows.models import KINDS, load
-from napari_segen.workflows.progress import run_with_progress
+from napari_segen.workflows.progress import run_with_progress, start_tensorflow
 
 
 def train(
@@ -57,14 +57,26 @@ def train(
     marks = [read_image(p).array for p in list_images(labels)]
     model = KINDS.get(kind)(**options)
     check_writable(model_path.absolute().parent)
-    arguments = ([f.array for f in files], marks or None)
+    if _needs_tensorflow(model):
+        start_tensorflow()
     steps = model.fit_steps(  # type: ignore[attr-defined]
-        *arguments, spec=files[0].spec(axes), **fit_options
+        [f.array for f in files],
+        marks or None,
+        spec=files[0].spec(axes),
+        **fit_options,
     )
     run_with_progress(steps, "Training")
     with writing(model_path):
         model.save(model_path)
     return [f"Model: {model_path}"]
+
+
+def _needs_tensorflow(model: Any) -> bool:
+    if model.kind != "generator":
+        return bool(model.kind == "cnn")
+    from napari_segen.generation.registry import GENERATORS
+
+    return GENERATORS.get(model.method).needs_training
 
 
 def segment(
@@ -96,6 +108,8 @@ def segment(
     paths = list_images(inputs)
     _check_names(paths, out)
     make_folder(out)
+    if _needs_tensorflow(model):
+        start_tensorflow()
     wanted = ["labels"] + ["posterior"] * posterior + ["uncertainty"] * uncertainty
     lines = []
     for path in paths:
@@ -162,6 +176,8 @@ def generate(
         raise ValueError(f"{model_path} is a segmenter: it makes labels, not images.")
     recipe = model.recipe(n, shape, seed, pairs=makes_pairs(model))
     make_folder(out)
+    if _needs_tensorflow(model):
+        start_tensorflow()
     images, labels = _make(model, n, shape, seed)
     axes = model.spec_.space_axes
     spec = ImageSpec(axes + "c" * (images.ndim - 1 > len(shape)))
