@@ -29,7 +29,9 @@ def run_with_progress(steps: Steps[T], title: str) -> T:
     from tqdm import tqdm
 
     seconds = _TERMINAL_SECONDS if sys.stderr.isatty() else _LOG_SECONDS
-    bar = tqdm(desc=title, mininterval=seconds, file=sys.stderr, bar_format=_BAR)
+    bar = tqdm(
+        desc=title, mininterval=seconds, file=sys.stderr, bar_format=_WITHOUT_TOTAL
+    )
     with bar, closing(steps):
         while True:
             try:
