@@ -17,6 +17,13 @@ _options = {"nogil": True, "cache": True, "fastmath": {"contract"}}
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
+def copy_row(source: Array, out: Array) -> None:
+    """Copy the first pixels of `source`; a slice assignment takes twice as long."""
+    for x in range(out.size):
+        out[x] = source[x]
+
+
+@njit(**_options)  # type: ignore[untyped-decorator]
 def start_sums(sums: Array, weights: Array, centre: Array) -> None:
     """Set the sums of orders 0, 1, 2 to the centre tap's part; order 1 has none."""
     even, second = weights[0, 0], weights[2, 0]
@@ -95,7 +102,7 @@ def filter_rows(source: Array, index: Array, weights: Array, out: Array) -> None
                     )
                     add_taps(sums, orders, weights, tap, near, far)
                 for k in range(orders):
-                    out[k, s, j, x:stop] = sums[k, : stop - x]
+                    copy_row(sums[k], out[k, s, j, x:stop])
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
@@ -130,7 +137,7 @@ def filter_columns(source: Array, index: Array, weights: Array, out: Array) -> N
                 far = (row[after + 1 : after + 1 + n], row[before - 1 : before - 1 + n])
                 add_taps(sums, orders, weights, tap, near, far)
             for k in range(orders):
-                out[k, s, x : x + n] = sums[k, :n]
+                copy_row(sums[k], out[k, s, x : x + n])
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
