@@ -1,0 +1,105 @@
+"""Names and colours of classes, the same for strokes and results."""
+
+import colorsys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_segen.core.labels import ClassInfo
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Told apart by most colour-blind people, on dark and bright images: Okabe and Ito's.
+_FIRST = (
+    "#e69f00",
+    "#56b4e9",
+    "#009e73",
+    "#f0e442",
+    "#cc79a7",
+    "#d55e00",
+    "#0072b2",
+    "#b2df8a",
+)
+_GOLDEN = 0.618034
+_NAME_COLUMN = "class"
+
+
+def default_color(value: int) -> str:
+    """Colour of class `value` as ``"#rrggbb"``, unless the user chooses another."""
+    if value < 1:
+        return "#808080"
+    if value <= len(_FIRST):
+        return _FIRST[value - 1]
+    rgb = colorsys.hsv_to_rgb(value * _GOLDEN % 1, 0.65, 0.95)
+    return "#" + "".join(f"{round(255 * x):02x}" for x in rgb)
+
+
+def colormap(colors: Mapping[int, str], spare: int = 24) -> DirectLabelColormap:
+    """Colormap of these classes, with `spare` default colours for classes to come."""
+    values = {v: default_color(v) for v in range(1, spare + 1)} | dict(colors)
+    return DirectLabelColormap(
+        color_dict={None: "transparent", 0: "transparent", **values}
+    )
+
+
+def color_in(layer: Labels, value: int) -> str:
+    """Colour that `layer` shows `value` in, as ``"#rrggbb"``."""
+    color = layer.get_color(value)
+    if color is None or float(color[3]) == 0:
+        return default_color(value)
+    return "#" + "".join(f"{round(255 * float(x)):02x}" for x in color[:3])
+
+
+def names_in(layer: Labels) -> dict[int, str]:
+    """Class names that a labels layer carries in its features."""
+    table = layer.features
+    if "index" not in table or _NAME_COLUMN not in table:
+        return {}
+    pairs = zip(table["index"], table[_NAME_COLUMN], strict=True)
+    return {int(v): str(n) for v, n in pairs if v and isinstance(n, str) and n}
+
+
+def features_of(names: Mapping[int, str]) -> "pd.DataFrame":
+    """Features table from which napari's status bar reads a class's name."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "index": np.array([0, *names], dtype=int),
+            _NAME_COLUMN: ["unlabelled", *names.values()],
+        }
+    )
+
+
+def rename(layer: Labels, names: Mapping[int, str]) -> None:
+    """Write class names into the layer's features; other columns stay."""
+    table = features_of(names)
+    old = layer.features
+    if "index" in old and len(old.columns) > 2:
+        rest = old.drop(columns=[_NAME_COLUMN], errors="ignore")
+        table = table.merge(rest, on="index", how="outer")
+    layer.features = table
+
+
+def recolor(layer: Labels, values: Iterable[int], value: int, color: str) -> None:
+    """Give one class of the layer another colour; the others keep theirs."""
+    colors = {v: color_in(layer, v) for v in values} | {value: color}
+    layer.colormap = colormap(colors)
+
+
+def class_info(layer: Labels, values: Iterable[int]) -> dict[int, ClassInfo]:
+    """Names and colours of the classes `values` as the layer shows them."""
+    names = names_in(layer)
+    return {
+        int(v): ClassInfo(names.get(int(v), ""), color_in(layer, int(v)))
+        for v in values
+    }
+
+
+def class_title(value: int, info: Mapping[int, ClassInfo]) -> str:
+    """Name of a class for a person."""
+    return info.get(value, ClassInfo()).name or f"class {value}"

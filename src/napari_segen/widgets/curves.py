@@ -1,0 +1,144 @@
+"""A small live plot of named curves, painted by Qt itself.
+
+Matplotlib would take 20-30 ms of the window's thread for each draw.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+_COLORS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00")
+_NOT_DRAWN = ("step", "seconds")
+_HEIGHT = 130
+_MARGIN = 6
+MAX_POINTS = 2000
+
+
+class CurvePlot(QWidget):
+    """Curves over steps, each on a scale of its own kind: losses left, shares right.
+
+    Figures whose name contains "iou", "score" or "accuracy" are shares from 0 to 1.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._curves: dict[str, list[tuple[float, float]]] = {}
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(_HEIGHT)
+        self.setToolTip(
+            "Figures of the training over its steps. A validation loss that rises "
+            "while the loss falls means that it learns the labels by heart: stop."
+        )
+
+    @property
+    def curves(self) -> dict[str, list[tuple[float, float]]]:
+        """Points of each curve: step, value."""
+        return self._curves
+
+    def sizeHint(self) -> QSize:
+        """Ask for little width: the dock decides."""
+        return QSize(200, _HEIGHT)
+
+    def clear(self) -> None:
+        """Forget all curves."""
+        self._curves = {}
+        self.update()
+
+    def add(self, figures: Iterable[tuple[int, Mapping[str, float]]]) -> None:
+        """Append figures of some steps; values that are not finite are left out.
+
+        A figure called "step" says where on the axis the others are; else it is the
+        number of the job's own step.
+        """
+        for done, named in figures:
+            step = float(named.get("step", done))
+            for name, value in named.items():
+                if name not in _NOT_DRAWN and math.isfinite(value):
+                    self._curves.setdefault(name, []).append((step, float(value)))
+        for name, points in self._curves.items():
+            if len(points) > MAX_POINTS:
+                self._curves[name] = points[::2]
+        self.update()
+
+    def paintEvent(self, event) -> None:
+        """Draw the curves and, above them, what they are and where they stand."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        line = painter.fontMetrics().height()
+        text = self.palette().text().color()
+        top = self._draw_legend(painter, line) + 4
+        frame = QRectF(
+            _MARGIN, top, self.width() - 2 * _MARGIN, self.height() - top - line - 4
+        )
+        faint = QColor(text)
+        faint.setAlpha(70)
+        painter.setPen(faint)
+        painter.drawRect(frame)
+        if not self._curves:
+            painter.setPen(text)
+            painter.drawText(
+                frame, Qt.AlignmentFlag.AlignCenter, "curves appear while it trains"
+            )
+            return
+        last = max(points[-1][0] for points in self._curves.values())
+        painter.setPen(text)
+        painter.drawText(
+            QRectF(frame.left(), frame.bottom() + 2, frame.width(), line),
+            Qt.AlignmentFlag.AlignRight,
+            f"step {last:g}",
+        )
+        for i, points in enumerate(self._curves.values()):
+            painter.setPen(QPen(QColor(_COLORS[i % len(_COLORS)]), 1.6))
+            _draw_curve(painter, points, frame, last, self._range_of(i))
+
+    def _range_of(self, index: int) -> tuple[float, float]:
+        name = list(self._curves)[index]
+        if _is_share(name):
+            return 0.0, 1.0
+        values = [
+            value
+            for other, points in self._curves.items()
+            if not _is_share(other)
+            for _, value in points
+        ]
+        low, high = min(0.0, *values), max(values)
+        return low, high if high > low else low + 1.0
+
+    def _draw_legend(self, painter: QPainter, line: int) -> float:
+        x, y = float(_MARGIN), 0.0
+        for i, (name, points) in enumerate(self._curves.items()):
+            label = f"{name.replace('_', ' ')} {points[-1][1]:.3g}"
+            width = painter.fontMetrics().horizontalAdvance(label) + 10
+            if x + width > self.width() - _MARGIN and x > _MARGIN:
+                x, y = float(_MARGIN), y + line
+            painter.setPen(QColor(_COLORS[i % len(_COLORS)]))
+            painter.drawText(QPointF(x, y + line - 3), label)
+            x += width
+        return y + line
+
+
+def _is_share(name: str) -> bool:
+    return any(word in name for word in ("iou", "score", "accuracy"))
+
+
+def _draw_curve(
+    painter: QPainter,
+    points: list[tuple[float, float]],
+    frame: QRectF,
+    last: float,
+    span: tuple[float, float],
+) -> None:
+    low, high = span
+    polygon = QPolygonF(
+        [
+            QPointF(
+                frame.left() + frame.width() * step / max(last, 1),
+                frame.bottom() - frame.height() * (value - low) / (high - low),
+            )
+            for step, value in points
+        ]
+    )
+    painter.drawPolyline(polygon)

@@ -1,0 +1,340 @@
+"""What the three docks have in common: the viewer, one job, messages, closing."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+from magicgui.widgets import Container, create_widget
+from napari.utils.notifications import ErrorNotification, notification_manager
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QWidget
+
+from napari_segen.core.archive import SUFFIX
+from napari_segen.core.steps import Step, Steps
+from napari_segen.widgets.jobs import Job, Progress
+from napari_segen.widgets.keras_child import KerasChild, keras_child
+from napari_segen.widgets.panels import Action, RunPanel
+from napari_segen.widgets.results import Results
+
+BUSY = "A job is running: wait for it, or press Cancel."
+WARM_UP_DELAY_MS = 200
+_FILTER = f"napari-segen model (*{SUFFIX})"
+_LOG = logging.getLogger(__name__)
+
+
+class Dock(Container):
+    """A dock widget with one running job and a message line.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+    """
+
+    uses_keras: ClassVar[bool] = False
+
+    def __init__(self, napari_viewer) -> None:
+        super().__init__(labels=False, scrollable=True)
+        # napari hands plugins a proxy that makes new proxies of layers, so that "is"
+        # and "in" would be wrong.
+        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._results = Results(self._viewer)
+        self._model: Any = None
+        self._actions: list[Action] = []
+        self._outcome = ("", "info")
+        self._is_shut = False
+        self._job = Job()
+        self._job.changed.connect(self.refresh)
+        self._job.progressed.connect(self._on_progress)
+        self._job.failed.connect(self._on_failed)
+        self._job.cancelled.connect(self._on_cancelled)
+        self._job.warned.connect(lambda text: self.say(text, "warning"))
+        self._warm_up = Job(is_listed=False)
+        self._warm_timer = QTimer(self._warm_up)  # first let the dock be drawn
+        self._warm_timer.setSingleShot(True)
+        self._warm_timer.setInterval(WARM_UP_DELAY_MS)
+        self._warm_timer.timeout.connect(self._start_keras)
+        self._closing = _Closing(self.root_native_widget, self.shut_down)
+        self._child: KerasChild | None = None
+        if self.uses_keras:
+            self._child = keras_child()
+            self._child.open()
+
+    # -- building -------------------------------------------------------------
+
+    def _layer_choice(self, annotation: Any, label: str, tooltip: str) -> Any:
+        """Make a drop-down list of the viewer's layers of one type."""
+        choice = create_widget(
+            annotation=annotation, label=label, options={"tooltip": tooltip}
+        )
+        choice.changed.connect(self._on_input)
+        return choice
+
+    def _action(
+        self,
+        text: str,
+        tooltip: str,
+        why_not: Callable[[], str],
+        do: Callable[[], object],
+    ) -> Action:
+        action = Action(text, tooltip, why_not, do)
+        self._actions.append(action)
+        return action
+
+    def _run_panel(self, main: Action, *more: Action) -> RunPanel:
+        cancel = self._action(
+            "Cancel",
+            "End the running job; nothing of it is kept.",
+            self._why_no_cancel,
+            self._job.cancel,
+        )
+        self._panel = RunPanel(main, *more, cancel)
+        self._main = main
+        return self._panel
+
+    def _lay_out(self, *content: QWidget) -> None:
+        layout = self.native.layout()
+        for widget in content:
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        layout.setContentsMargins(8, 6, 8, 6)
+        # A scroll area does not pass on the width of what is in it.
+        self.root_native_widget.setMinimumWidth(260)
+        self.refresh()
+        if self._child is not None:
+            self._warm_timer.start()
+
+    # -- state ----------------------------------------------------------------
+
+    def reset_choices(self, *args: Any) -> None:
+        """Bring the lists of layers up to date; napari calls it."""
+        if not self._is_shut:
+            super().reset_choices(*args)
+            self._reset_layer_choices()
+            self._on_input()
+
+    def _reset_layer_choices(self) -> None:
+        """Bring lists of layers that are no children of this container up to date."""
+
+    def _on_input(self, *args: Any) -> None:
+        """Something was chosen: what the last job said is history."""
+        if not self._job.is_running:
+            self._outcome = ("", "info")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Enable what can be pressed, and say why the main button cannot."""
+        if self._is_shut or not self._actions:
+            return
+        for action in self._actions:
+            action.refresh()
+        if self._job.is_running:
+            if self._job.is_cancelling:
+                self._panel.say("Cancelling…")
+            return
+        self._panel.show_idle()
+        text, kind = self._outcome
+        if text:
+            self._panel.say(text, kind)
+        else:
+            self._panel.say(self._main.why_not())
+
+    def say(self, text: str, kind: str = "info") -> None:
+        """Show a message; warnings are added to what is there."""
+        before, before_kind = self._outcome
+        if kind == "warning" and before and text not in before:
+            text = f"{before}\n{text}"
+        if before_kind == "error" and kind == "warning":
+            kind = "error"
+        self._outcome = (text, kind)
+        self.refresh()
+
+    @property
+    def message(self) -> str:
+        """What the message line says."""
+        return self._panel.text
+
+    @property
+    def model(self) -> Any:
+        """The model that was last fitted or loaded, or None."""
+        return self._model
+
+    def _why_busy(self) -> str:
+        return BUSY if self._job.is_running else ""
+
+    def _why_no_cancel(self) -> str:
+        if not self._job.is_running:
+            return "No job is running."
+        return "Being cancelled." if self._job.is_cancelling else ""
+
+    def _why_no_model(self) -> str:
+        if self._model is None:
+            return self._why_busy() or f"There is no model yet: {self._how_to_get_one}"
+        return self._why_busy()
+
+    _how_to_get_one: ClassVar[str] = "run one or load one."
+
+    # -- jobs -----------------------------------------------------------------
+
+    def _start(
+        self,
+        steps: Callable[..., Steps[Any]],
+        *args: Any,
+        done: Callable[[Any], None],
+        can_finish: bool = False,
+    ) -> None:
+        """Run a generator function on a thread; see `Job.start`."""
+        self._outcome = ("", "info")
+        if self._job.start(steps, *args, done=done, can_finish=can_finish):
+            self._panel.show_busy()
+            self._panel.say("Starting…")
+
+    def _on_progress(self, progress: Progress) -> None:
+        self._panel.show_step(progress.step)
+
+    def _on_failed(self, error: BaseException) -> None:
+        _LOG.info("a job failed", exc_info=error)
+        text = str(error) or type(error).__name__
+        if isinstance(error, MemoryError):
+            text = f"Out of memory ({text}). Choose a smaller image or close others."
+        self.say(text, "error")
+        # With napari's button that shows where it came from.
+        notification_manager.dispatch(ErrorNotification(error))
+
+    def _on_cancelled(self) -> None:
+        self.say("Cancelled. Your layers are as they were.")
+
+    def _start_keras(self) -> None:
+        """Warm the process for Keras, and let the user see it."""
+        if self._is_shut or self._child is None:
+            return
+        self._warm_up.progressed.connect(lambda p: self._show_keras(p.step.text))
+        self._warm_up.failed.connect(lambda error: self._show_keras(str(error)))
+        self._show_keras("Starting TensorFlow…")
+        self._warm_up.start(
+            starting_tensorflow,
+            self._child,
+            done=lambda _: self._show_keras("TensorFlow ready"),
+        )
+
+    def _show_keras(self, text: str) -> None:
+        """Show how TensorFlow's start goes (docks with Keras have a line for it)."""
+
+    # -- model files ----------------------------------------------------------
+
+    def save_model(self, path: str | Path) -> None:
+        """Write the model to a file, on a thread."""
+        target = Path(path)
+        if not target.suffix:
+            target = target.with_suffix(SUFFIX)
+        self._start(
+            saving_model,
+            self._model,
+            target,
+            done=lambda _: self.say(f"Saved to {target}"),
+        )
+
+    def load_model(self, path: str | Path) -> None:
+        """Read a model from a file, on a thread."""
+        self._start(loading_model, Path(path), done=self._on_loaded)
+
+    def _on_loaded(self, model: Any) -> None:
+        if type(model).__name__ != self._model_class:
+            self.say(
+                f"This file holds a {type(model).__name__}; this dock needs a "
+                f"{self._model_class}. Open it in its own dock.",
+                "error",
+            )
+            return
+        self._model = model
+        self.say(self._said_of_loaded(model))
+
+    _model_class: ClassVar[str]
+
+    def _said_of_loaded(self, model: Any) -> str:
+        return "Model loaded."
+
+    def _ask_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self.native, "Save the model", f"model{SUFFIX}", _FILTER
+        )
+        if path:
+            self.save_model(path)
+
+    def _ask_load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self.native, "Load a model", "", f"{_FILTER};;All files (*)"
+        )
+        if path:
+            self.load_model(path)
+
+    # -- the end --------------------------------------------------------------
+
+    def shut_down(self) -> None:
+        """End all that runs: the dock was closed, or the viewer."""
+        if self._is_shut:
+            return
+        self._is_shut = True
+        self._job.shut_down()
+        self._warm_up.shut_down()
+        with suppress(RuntimeError):  # Qt may have deleted the timer
+            self._warm_timer.stop()
+        if self._child is not None:
+            self._child.close()
+        # RuntimeError, ValueError: the viewer has gone, and the connections with it.
+        with suppress(RuntimeError, ValueError, AttributeError):
+            for event in ("inserted", "removed", "reordered", "renamed"):
+                self._viewer.layers.events[event].disconnect(self.reset_choices)
+
+
+def starting_tensorflow(child: KerasChild) -> Steps[None]:
+    """Import TensorFlow in the child process."""
+    yield from child.warm_up_steps()
+
+
+def saving_model(model: Any, path: Path) -> Steps[None]:
+    """Write `model` to `path`, or say why that cannot be."""
+    yield Step(0, 0, f"Saving to {path}")
+    try:
+        model.save(path)
+    except OSError as err:
+        reason = err.strerror or str(err)
+        raise OSError(
+            f"cannot save the model to {path}: {reason}. Choose another folder; the "
+            "model is still here."
+        ) from err
+
+
+def loading_model(path: Path) -> Steps[Any]:
+    """Read a model from `path`."""
+    from napari_segen.workflows.models import load
+
+    yield Step(0, 0, f"Loading {path}")
+    return load(path)
+
+
+class _Closing(QObject):
+    """Calls back once when the widget's dock goes away, however that happens.
+
+    A docked widget gets no close event. The dock's X takes the widget out and deletes
+    the dock; closing the viewer deletes both.
+    """
+
+    def __init__(self, widget: QWidget, closed: Callable[[], None]) -> None:
+        super().__init__()
+        self._closed = closed
+        self._dock: QDockWidget | None = None
+        widget.installEventFilter(self)
+        widget.destroyed.connect(lambda: closed())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Find the dock when the widget is put into one."""
+        if event.type() == QEvent.Type.ParentChange and self._dock is None:
+            parent = watched.parent()
+            while parent is not None and not isinstance(parent, QDockWidget):
+                parent = parent.parent()
+            if parent is not None:
+                self._dock = parent
+                parent.destroyed.connect(lambda: self._closed())
+        return False

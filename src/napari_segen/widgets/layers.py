@@ -1,0 +1,170 @@
+"""From layers to arrays: pixels, the meaning of the axes, the place in the world."""
+
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from napari.utils.transforms import Affine
+
+from napari_segen.core.imagespec import CHANNEL, FRAME, SPACE, Array, ImageSpec
+
+AXIS_WORDS = {"z": "depth", "t": "time", "n": "separate images", "c": "channels"}
+
+# Asked once for each stack, whichever dock asks.
+_chosen_axes: "WeakKeyDictionary[Layer, str]" = WeakKeyDictionary()
+
+
+def level_zero(layer: Layer) -> Any:
+    """Return the layer's data at full resolution; lazy data stay lazy."""
+    # np.asarray(layer.data) of a multiscale layer would be its smallest level.
+    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+
+
+def pixels(data: Any) -> Array:
+    """Load what `level_zero` returned; for a worker, since lazy data are computed."""
+    return np.asarray(data)
+
+
+def axes_choices(layer: Image) -> list[tuple[str, str]]:
+    """List what the axes of an image layer may be, as words for a person and letters.
+
+    A plain 2D or RGB image leaves no choice: one entry.
+    """
+    color = CHANNEL if layer.rgb else ""
+    n_lead = layer.ndim - 2
+    letters = "ztn" if layer.rgb else "ztnc"
+    leads = ["".join(p) for p in permutations(letters, n_lead)]
+    # Depth is an axis of a volume: beside y and x, behind whatever else there is.
+    leads = [lead for lead in leads if "z" not in lead or lead[-1] == "z"]
+    return [(_in_words(lead), f"{lead}yx{color}") for lead in leads]
+
+
+def _in_words(lead: str) -> str:
+    return ", ".join(AXIS_WORDS[letter] for letter in lead) or "one plane"
+
+
+def remember_axes(layer: Image, axes: str) -> None:
+    """Keep the user's answer about a stack."""
+    _chosen_axes[layer] = axes
+
+
+def axes_of(layer: Image) -> str | None:
+    """Return the letters of the layer's axes, or None where the user must say them.
+
+    Known are plain images, stacks about which the user was asked before, and stacks
+    whose axis labels are letters of ours.
+    """
+    possible = [axes for _, axes in axes_choices(layer)]
+    if len(possible) == 1:
+        return possible[0]
+    if (chosen := _chosen_axes.get(layer)) in possible:
+        return chosen
+    named = "".join(str(a).lower()[:1] for a in layer.axis_labels)
+    named += CHANNEL if layer.rgb else ""
+    return named if named in possible else None
+
+
+def spec_of(layer: Image, axes: str) -> ImageSpec:
+    """Describe the axes of an image layer, with the pixel size from its scale."""
+    dims = [i for i, a in enumerate(axes[: layer.ndim]) if a in SPACE]
+    size = tuple(abs(float(layer.scale[i])) or 1.0 for i in dims)
+    return ImageSpec(axes, size, str(layer.units[dims[-1]]))
+
+
+def image_shape(layer: Layer) -> tuple[int, ...]:
+    """Shape of the layer's array at full resolution, channels of RGB included."""
+    return tuple(int(n) for n in level_zero(layer).shape)
+
+
+def placement(layer: Layer, axes: str | None = None) -> dict[str, Any]:
+    """Return the attributes that put a new layer where `layer` is.
+
+    Parameters
+    ----------
+    layer : Layer
+    axes : str, optional
+        The letters of its axes; if given, the place is that of labels, without the
+        channel axis.
+    """
+    keep = list(range(layer.ndim))
+    if axes is not None:
+        keep = [i for i in keep if axes[i] != CHANNEL]
+    own = Affine(
+        scale=layer.scale,
+        translate=layer.translate,
+        rotate=layer.rotate,
+        shear=layer.shear,
+    ).set_slice(keep)
+    return {
+        "scale": own.scale,
+        "translate": own.translate,
+        "rotate": own.rotate,
+        "shear": own.shear,
+        "affine": layer.affine.set_slice(keep),
+        "units": tuple(layer.units[i] for i in keep),
+        "axis_labels": tuple(layer.axis_labels[i] for i in keep),
+    }
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is remembered of an image layer while a job runs.
+
+    The layer may be renamed or removed meanwhile; the result is then placed and named
+    after what it was.
+    """
+
+    layer: "ref[Image]"
+    data: Any
+    axes: str
+    spec: ImageSpec
+    shape: tuple[int, ...]
+    label_placement: dict[str, Any]
+    image_placement: dict[str, Any]
+    first_name: str
+
+    @classmethod
+    def of(cls, layer: Image, axes: str) -> "Source":
+        """Remember `layer`, whose axes are `axes`."""
+        return cls(
+            ref(layer),
+            level_zero(layer),
+            axes,
+            spec_of(layer, axes),
+            image_shape(layer),
+            placement(layer, axes),
+            placement(layer),
+            layer.name,
+        )
+
+    @property
+    def name(self) -> str:
+        """The layer's name now, or its last known."""
+        layer = self.layer()
+        return self.first_name if layer is None else layer.name
+
+
+def mismatch(image: Image, axes: str, labels: Labels) -> str:
+    """Say why `labels` cannot belong to `image`; empty if they can."""
+    wanted = spec_of(image, axes).label_shape(image_shape(image))
+    got = image_shape(labels)
+    if wanted == got:
+        return ""
+    return (
+        f"The labels “{labels.name}” have the shape {_by(got)}, but the image "
+        f"“{image.name}” needs {_by(wanted)}. Choose others or press New strokes."
+    )
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def frames_in_words(axes: str) -> str:
+    """Say how a stack is treated: as volumes, or plane by plane."""
+    parts = ["each volume as a whole" if "z" in axes else "each plane on its own"]
+    parts += ["all channels together"] if CHANNEL in axes else []
+    return ", ".join(parts) if set(axes) & set(FRAME + CHANNEL + "z") else ""

@@ -1,0 +1,58 @@
+"""The choice of a method of a registry, and the form of its parameters."""
+
+from typing import Any
+
+from magicgui.widgets import ComboBox
+from qtpy.QtWidgets import QWidget
+
+from napari_segen.core.registry import Registry
+from napari_segen.widgets.forms import ParamsForm
+from napari_segen.widgets.panels import fit_narrow, stacked
+
+
+class MethodForm:
+    """A drop-down list of methods, and below it the chosen one's parameters.
+
+    Parameters
+    ----------
+    registry : Registry
+        Its classes have `Params`, `title` and `summary`.
+    default : str
+    tooltip : str
+    """
+
+    def __init__(self, registry: Registry[Any], default: str, tooltip: str) -> None:
+        self._registry = registry
+        self._forms: dict[str, ParamsForm] = {}
+        self.native: QWidget = stacked()
+        titles = [(registry.get(name).title, name) for name in registry]
+        about = "\n".join(
+            f"{registry.get(name).title}: {registry.get(name).summary}"
+            for name in registry
+        )
+        self.choice = ComboBox(
+            label="method",
+            choices=titles,
+            value=default,
+            tooltip=f"{tooltip}\n{about}",
+        )
+        self.choice.changed.connect(self._show)
+        self._show(default)
+
+    @property
+    def method_class(self) -> type:
+        """The class of the chosen method."""
+        return self._registry.get(self.choice.value)
+
+    def values(self) -> Any:
+        """Return the parameters of the chosen method; ValueError if one is wrong."""
+        return self._forms[self.choice.value].values()
+
+    def _show(self, name: str) -> None:
+        if name not in self._forms:
+            made = ParamsForm(self._registry.get(name).Params)
+            fit_narrow(made)
+            self._forms[name] = made
+            self.native.layout().addWidget(made.native)
+        for other, made in self._forms.items():
+            made.native.setVisible(other == name)

@@ -1,0 +1,220 @@
+"""The parts that all docks are put together from: buttons, progress, message, More."""
+
+from collections.abc import Callable
+
+from magicgui.widgets import Container
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_segen.core.steps import Step
+
+_KINDS = {"info": "", "warning": "color: #e69f00;", "error": "color: #ff6b5e;"}
+_PROGRESS_PARTS = 1000
+
+
+class Action:
+    """A button that is disabled for a reason, and says which.
+
+    Parameters
+    ----------
+    text : str
+        On the button.
+    help : str
+        Its tooltip: what it does to the result.
+    why_not : callable
+        Returns why it cannot be pressed now; empty if it can.
+    do : callable
+        What it does.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        help: str,  # noqa: A002
+        why_not: Callable[[], str],
+        do: Callable[[], object],
+    ) -> None:
+        self._help = help
+        self.why_not = why_not
+        self.button = QPushButton(text)
+        self.button.setSizePolicy(
+            QSizePolicy.Policy.MinimumExpanding, QSizePolicy.Policy.Fixed
+        )
+        self.button.clicked.connect(lambda: do())
+        self.refresh()
+
+    def refresh(self) -> str:
+        """Enable or disable the button; returns the reason."""
+        reason = self.why_not()
+        self.button.setEnabled(not reason)
+        self.button.setToolTip(reason or self._help)
+        return reason
+
+
+class RunPanel(QWidget):
+    """The main button with Cancel beside it, the progress, and the message line.
+
+    Parameters
+    ----------
+    actions : sequence of Action
+        From left to right; the first is the main one.
+    """
+
+    def __init__(self, *actions: Action) -> None:
+        super().__init__()
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for i, action in enumerate(actions):
+            row.addWidget(action.button, 2 if i == 0 else 1)
+        font = actions[0].button.font()
+        font.setBold(True)
+        actions[0].button.setFont(font)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedHeight(8)
+        self._bar.setToolTip("How far the running job is.")
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._text.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding
+        )
+        self._text.setMinimumHeight(2 * self._text.fontMetrics().height())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(row)
+        layout.addWidget(self._bar)
+        layout.addWidget(self._text)
+        self.show_idle()
+
+    @property
+    def text(self) -> str:
+        """What the message line says."""
+        return self._text.text()
+
+    def say(self, text: str, kind: str = "info") -> None:
+        """Show a message: ``"info"``, ``"warning"`` or ``"error"``."""
+        self._text.setText(text)
+        self._text.setStyleSheet(_KINDS[kind])
+
+    def show_step(self, step: Step) -> None:
+        """Show how far a job is."""
+        if step.total > 0:
+            self._bar.setRange(0, _PROGRESS_PARTS)
+            self._bar.setValue(int(_PROGRESS_PARTS * step.done / step.total))
+        else:
+            self._bar.setRange(0, 0)
+        self.say(step.text)
+
+    def show_busy(self) -> None:
+        """Show that a job runs that has not said how far it is."""
+        self._bar.setRange(0, 0)
+
+    def show_idle(self) -> None:
+        """Empty the progress bar."""
+        self._bar.setRange(0, _PROGRESS_PARTS)
+        self._bar.setValue(0)
+
+
+class Fold(QWidget):
+    """What is rarely needed, behind a title that opens and closes it.
+
+    Parameters
+    ----------
+    title : str
+    *content : QWidget
+    """
+
+    def __init__(self, title: str, *content: QWidget) -> None:
+        super().__init__()
+        self._button = QToolButton()
+        self._button.setText(title)
+        self._button.setCheckable(True)
+        self._button.setToolTip("Settings that are rarely needed.")
+        self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._button.setArrowType(Qt.ArrowType.RightArrow)
+        self._button.setStyleSheet("QToolButton { border: none; }")
+        self._inner = stacked(*content)
+        self._inner.hide()
+        self._button.toggled.connect(self._on_toggled)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._button)
+        layout.addWidget(self._inner)
+
+    def open(self) -> None:
+        """Show the content."""
+        self._button.setChecked(True)
+
+    def _on_toggled(self, is_open: bool) -> None:
+        arrow = Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow
+        self._button.setArrowType(arrow)
+        self._inner.setVisible(is_open)
+
+
+def stacked(*content: QWidget) -> QWidget:
+    """Put widgets below each other."""
+    box = QWidget()
+    layout = QVBoxLayout(box)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for widget in content:
+        layout.addWidget(widget)
+    return box
+
+
+def side_by_side(*content: QWidget) -> QWidget:
+    """Put widgets beside each other."""
+    box = QWidget()
+    layout = QHBoxLayout(box)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for widget in content:
+        layout.addWidget(widget)
+    return box
+
+
+def form(*widgets) -> Container:
+    """Put magicgui widgets below each other, each with its label."""
+    box = Container(widgets=list(widgets), labels=True)
+    box.margins = (0, 0, 0, 0)
+    fit_narrow(box)
+    return box
+
+
+def fit_narrow(box: Container) -> None:
+    """Let fields shrink: a layer's long name must not widen the dock."""
+    for combo in box.native.findChildren(QComboBox):
+        combo.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        combo.setMinimumContentsLength(6)
+        combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+
+def heading(text: str) -> QLabel:
+    """Title of a group of controls."""
+    label = QLabel(text)
+    font = label.font()
+    font.setBold(True)
+    label.setFont(font)
+    return label
+
+
+def note(text: str) -> QLabel:
+    """Make a line of explanation that wraps."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label

@@ -1,0 +1,203 @@
+"""Result layers: placed like their source, updated rather than multiplied.
+
+A layer that was changed since it was written belongs to the user. Whether it was is
+told by a digest, which is computed in the worker (`ready`); layers are touched on the
+main thread (`Results.put`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary, ref
+
+from napari.layers import Labels, Layer
+
+from napari_segen.core.imagespec import Array
+from napari_segen.core.provenance import array_hash
+from napari_segen.widgets.layers import Source
+
+MARK = "napari-segen"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A result layer that a coming result may replace, as it was when the job began."""
+
+    layer: "ref[Layer]"
+    data: Any
+    digest: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """One array on its way into a layer.
+
+    Parameters
+    ----------
+    role : str
+        What it is, such as ``"classes"``; one layer per role and source.
+    layer_class : type
+        `Image` or `Labels`.
+    data : array
+    title : str
+        Second half of a new layer's name; the role if empty.
+    attributes : mapping
+        Further attributes of the layer, other than place and name.
+    provenance : mapping
+        Where it comes from, for the layer's metadata.
+    """
+
+    role: str
+    layer_class: type[Layer]
+    data: Array
+    placement: Mapping[str, Any]
+    title: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A result with its digest, and whether the earlier one was edited."""
+
+    result: Result
+    digest: str
+    edited: bool
+
+
+def ready(results: Sequence[Result], earlier: Mapping[str, Earlier]) -> list[Ready]:
+    """Digest results and the layers that they may replace (for a worker)."""
+    return [
+        Ready(r, array_hash(r.data), _was_edited(earlier.get(r.role))) for r in results
+    ]
+
+
+def _was_edited(earlier: Earlier | None) -> bool:
+    return earlier is not None and array_hash(earlier.data) != earlier.digest
+
+
+class Results:
+    """The result layers of one dock.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer) -> None:
+        self._viewer = viewer
+        self._written: WeakKeyDictionary[Layer, dict[str, ref[Layer]]] = (
+            WeakKeyDictionary()
+        )
+
+    def earlier(self, source: Source) -> dict[str, Earlier]:
+        """Find the layers that results for `source` may replace, by role."""
+        found = {}
+        for layer in self._viewer.layers:
+            mark = layer.metadata.get(MARK)
+            if isinstance(mark, dict) and self._belongs(layer, mark, source):
+                role = mark["role"]
+                # The latest one that this dock wrote comes before older look-alikes.
+                if role not in found or self._wrote(source, role) is layer:
+                    found[role] = Earlier(ref(layer), layer.data, mark["digest"])
+        return found
+
+    def _belongs(self, layer: Layer, mark: dict[str, Any], source: Source) -> bool:
+        if not {"role", "source", "digest"} <= set(mark):
+            return False
+        image = source.layer()
+        mine = self._wrote(source, mark["role"])
+        if mine is not None and mine in self._viewer.layers:
+            return mine is layer
+        return image is not None and mark["source"] == image.name
+
+    def _wrote(self, source: Source, role: str) -> Layer | None:
+        image = source.layer()
+        known = None if image is None else self._written.get(image, {}).get(role)
+        return None if known is None else known()
+
+    def put(
+        self, source: Source, items: Sequence[Ready], earlier: Mapping[str, Earlier]
+    ) -> tuple[list[Layer], str]:
+        """Show results; returns their layers, and what the user should know."""
+        layers, kept = [], []
+        for item in items:
+            old = earlier.get(item.result.role)
+            target = self._target(item, old)
+            if target is None:
+                if old is not None and old.layer() in self._viewer.layers:
+                    kept.append(old.layer().name)
+                target = self._add(source, item)
+            else:
+                self._update(source, target, item)
+            if (image := source.layer()) is not None:
+                self._written.setdefault(image, {})[item.result.role] = ref(target)
+            layers.append(target)
+        return layers, _said_of(kept)
+
+    def _target(self, item: Ready, old: Earlier | None) -> Layer | None:
+        """Return the layer to update, or None where a new one is due."""
+        layer = None if old is None else old.layer()
+        if (
+            layer is None
+            or layer not in self._viewer.layers
+            or item.edited
+            or layer.data is not old.data
+            or type(layer) is not item.result.layer_class
+            or layer.data.ndim != item.result.data.ndim
+            or getattr(layer, "rgb", False) != item.result.attributes.get("rgb", False)
+        ):
+            return None
+        return layer
+
+    def _add(self, source: Source, item: Ready) -> Layer:
+        result = item.result
+        layer = result.layer_class(
+            result.data,
+            name=f"{source.name} {result.title or result.role}",
+            metadata={MARK: _mark(source, item)},
+            **result.placement,
+            **result.attributes,
+        )
+        # Keep what the user holds: a brush in hand stays in hand.
+        active = self._viewer.layers.selection.active
+        self._viewer.add_layer(layer)
+        if active is not None and active in self._viewer.layers:
+            self._viewer.layers.selection.active = active
+        return layer
+
+    def _update(self, source: Source, layer: Layer, item: Ready) -> None:
+        result = item.result
+        layer.data = result.data
+        layer.metadata = {**layer.metadata, MARK: _mark(source, item)}
+        for name in ("features", "colormap"):
+            if name in result.attributes and isinstance(layer, Labels):
+                setattr(layer, name, result.attributes[name])
+        for name, value in result.placement.items():
+            if not _same(getattr(layer, name), value):
+                setattr(layer, name, value)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if hasattr(a, "affine_matrix"):
+        a, b = a.affine_matrix, b.affine_matrix
+    same = a == b
+    return bool(same.all()) if hasattr(same, "all") else bool(same)
+
+
+def _mark(source: Source, item: Ready) -> dict[str, Any]:
+    return {
+        "role": item.result.role,
+        "source": source.name,
+        "digest": item.digest,
+        "provenance": dict(item.result.provenance),
+    }
+
+
+def _said_of(kept: list[str]) -> str:
+    if not kept:
+        return ""
+    names = ", ".join(f"“{name}”" for name in kept)
+    return (
+        f"You have edited {names}: it stays as it is, the new result has its own layer."
+    )

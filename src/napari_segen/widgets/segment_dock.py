@@ -1,0 +1,386 @@
+"""What the two segmenting docks have in common: inputs, jobs, result layers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+from weakref import ref
+
+import numpy as np
+from magicgui.widgets import CheckBox, ComboBox
+from napari.layers import Image, Labels
+from napari.utils.colormaps import Colormap
+from qtpy.QtWidgets import QWidget
+
+from napari_segen.core.imagespec import ImageSpec
+from napari_segen.core.labels import ClassInfo, Segmentation
+from napari_segen.core.steps import Step, Steps
+from napari_segen.widgets.colors import (
+    class_info,
+    class_title,
+    colormap,
+    default_color,
+    features_of,
+    names_in,
+)
+from napari_segen.widgets.dock import Dock
+from napari_segen.widgets.layers import (
+    Source,
+    axes_choices,
+    axes_of,
+    level_zero,
+    mismatch,
+    remember_axes,
+)
+from napari_segen.widgets.panels import Action, fit_narrow, form
+from napari_segen.widgets.results import Earlier, Ready, Result, ready
+from napari_segen.widgets.strokes import new_strokes, take_brush
+from napari_segen.widgets.tasks import (
+    RunSteps,
+    provenance_of,
+    reading,
+    segmented_steps,
+)
+
+NO_IMAGE = "There is no image: open one, for instance with File > Open Sample."
+ASK_AXES = "This image is a stack: say above what its first axis is."
+_ASK = "please choose…"
+_KNOWN_COLORS = 32
+
+
+class StackChoice:
+    """The drop-down list that asks what a stack's axes are; hidden for plain images."""
+
+    def __init__(self, changed) -> None:
+        self._layer: Image | None = None
+        self._changed = changed
+        self.widget = ComboBox(
+            label="stack of",
+            choices=[],
+            nullable=True,
+            tooltip="What the image's first axes are. Depth: filters look at the "
+            "volume. Time, separate images: every plane is treated on its own. "
+            "Channels: each pixel has all of them.",
+        )
+        self.widget.changed.connect(self._on_chosen)
+
+    def show_layer(self, layer: Image | None) -> None:
+        """Offer what the axes of `layer` may be."""
+        self._layer = layer
+        possible = [] if layer is None else axes_choices(layer)
+        if len(possible) > 1:
+            axes = axes_of(layer)
+            with self.widget.changed.blocked():
+                self.widget.choices = [(_ASK, ""), *possible]
+                self.widget.value = axes or ""
+        self.widget.visible = len(possible) > 1
+
+    @property
+    def axes(self) -> str | None:
+        """Letters of the image's axes; None where there is none or no answer."""
+        return None if self._layer is None else axes_of(self._layer)
+
+    def _on_chosen(self, axes: str | None) -> None:
+        if self._layer is not None and axes:
+            remember_axes(self._layer, axes)
+        self._changed()
+
+
+class SegmentDock(Dock):
+    """Image and strokes in; classes, uncertainty and posterior out."""
+
+    labels_label: ClassVar[str] = "strokes"
+    labels_tooltip: ClassVar[str]
+
+    def __init__(self, napari_viewer) -> None:
+        super().__init__(napari_viewer)
+        self._image = self._layer_choice(
+            Image, "image", "The image to segment and to learn from."
+        )
+        self._stack = StackChoice(self._on_input)
+        self._labels = self._layer_choice(
+            Labels, self.labels_label, self.labels_tooltip
+        )
+        self._inputs = form(self._image, self._stack.widget, self._labels)
+        self._new_strokes = self._action(
+            "New strokes",
+            "Add an empty layer over the image, with the brush in hand: paint a few "
+            "strokes of each class.",
+            self._why_no_strokes,
+            self.add_strokes,
+        )
+        self._uncertainty = CheckBox(
+            text="uncertainty",
+            value=True,
+            tooltip="Also show where the method is unsure: 0 is sure, 1 knows nothing. "
+            "The layer is hidden at first: open its eye.",
+        )
+        self._posterior = CheckBox(
+            text="probability of each class",
+            value=False,
+            tooltip="Also show each class's probability, from 0 to 1, in a layer of "
+            "its own. They are hidden at first.",
+        )
+
+    # -- inputs ---------------------------------------------------------------
+
+    def _reset_layer_choices(self) -> None:
+        self._inputs.reset_choices()
+        fit_narrow(self._inputs)
+
+    def _on_input(self, *args: Any) -> None:
+        if hasattr(self, "_inputs"):
+            self._stack.show_layer(self._image.value)
+        super()._on_input()
+
+    @property
+    def image(self) -> Image | None:
+        """The chosen image layer."""
+        return self._image.value
+
+    @property
+    def labels(self) -> Labels | None:
+        """The chosen labels layer."""
+        return self._labels.value
+
+    def _why_no_image(self) -> str:
+        if self._image.value is None:
+            return NO_IMAGE
+        return "" if self._stack.axes else ASK_AXES
+
+    def _why_no_strokes(self) -> str:
+        return self._why_no_image()
+
+    def _why_no_fit(self) -> str:
+        if reason := self._why_busy() or self._why_no_image():
+            return reason
+        if self._labels.value is None:
+            return "There are no strokes: press New strokes and paint two classes."
+        return mismatch(self._image.value, self._stack.axes, self._labels.value)
+
+    def _why_no_apply(self) -> str:
+        return self._why_no_model() or self._why_no_image()
+
+    def add_strokes(self) -> Labels:
+        """Add a strokes layer over the image, and choose it."""
+        layer = new_strokes(self._viewer, self._image.value, self._stack.axes)
+        self._reset_layer_choices()
+        self._labels.value = layer
+        return layer
+
+    def paint_with(self, value: int) -> None:
+        """Take the brush for class `value`."""
+        layer = self._labels.value
+        if layer is not None and layer in self._viewer.layers:
+            take_brush(self._viewer, layer, value)
+
+    # -- jobs -----------------------------------------------------------------
+
+    def _source(self) -> Source:
+        return Source.of(self._image.value, self._stack.axes)
+
+    def _wanted(self) -> tuple[bool, bool]:
+        return self._uncertainty.value, self._posterior.value
+
+    def _start_fit(self, model: Any, fit, *args: Any, can_finish: bool = False) -> None:
+        """Fit `model` with the generator function ``fit`` and segment the image."""
+        source, labels = self._source(), self._labels.value
+        earlier = self._results.earlier(source)
+        self._start(
+            fitting_and_segmenting,
+            fit,
+            source,
+            level_zero(labels),
+            earlier,
+            self._wanted(),
+            model,
+            *args,
+            done=self._done_with(source, earlier, labels),
+            can_finish=can_finish,
+        )
+
+    def apply_model(self) -> None:
+        """Segment the chosen image with the model there is."""
+        if self._why_no_apply():
+            return
+        source = self._source()
+        earlier = self._results.earlier(source)
+        self._start(
+            applying,
+            self._run_steps(),
+            source,
+            earlier,
+            self._wanted(),
+            self._model,
+            self._segment_options(),
+            done=self._done_with(source, earlier, None),
+        )
+
+    def _run_steps(self) -> RunSteps:
+        """Return what runs the model's steps: here, or in the process for Keras."""
+        raise NotImplementedError
+
+    def _segment_options(self) -> Mapping[str, Any]:
+        return {}
+
+    def _done_with(self, source: Source, earlier, labels: Labels | None):
+        names = {} if labels is None else names_in(labels)
+        known = class_info(labels, [*range(1, _KNOWN_COLORS), *names]) if labels else {}
+        layer = None if labels is None else ref(labels)
+
+        def done(outcome: tuple[Any, list[Ready]]) -> None:
+            model, items = outcome
+            model.class_info_ = _info_of(model, layer, known)
+            self._model = model
+            self._show(source, items, earlier)
+
+        return done
+
+    def _show(
+        self, source: Source, items: Sequence[Ready], earlier: Mapping[str, Earlier]
+    ) -> None:
+        dressed = [_dressed(item, self._model) for item in items]
+        layers, said = self._results.put(source, dressed, earlier)
+        names = ", ".join(
+            f"“{layer.name}”" + ("" if layer.visible else " (hidden)")
+            for layer in layers
+        )
+        self.say(f"Done: {names}.")
+        if said:
+            self.say(said, "warning")
+
+    def _said_of_loaded(self, model: Any) -> str:
+        titles = [class_title(int(v), model.class_info_) for v in model.classes_]
+        return (
+            f"Model loaded; classes: {', '.join(titles)}. Press Apply to segment the "
+            "chosen image."
+        )
+
+    # -- layout ---------------------------------------------------------------
+
+    def _model_row(self) -> tuple[Action, Action, Action]:
+        apply = self._action(
+            "Apply",
+            "Segment the chosen image with the model as it is, without learning.",
+            self._why_no_apply,
+            self.apply_model,
+        )
+        save = self._action(
+            "Save…",
+            "Write the model to a file, to use it on another day or elsewhere.",
+            self._why_no_model,
+            self._ask_save,
+        )
+        load = self._action(
+            "Load…", "Read a model from a file.", self._why_busy, self._ask_load
+        )
+        return apply, save, load
+
+    def _input_widget(self) -> QWidget:
+        return self._inputs.native
+
+
+def fitting_and_segmenting(
+    fit,
+    source: Source,
+    strokes: Any,
+    earlier: Mapping[str, Earlier],
+    wanted: tuple[bool, bool],
+    *args: Any,
+) -> Steps[tuple[Any, list[Ready]]]:
+    """Fit with ``fit(image, strokes, spec, *args)``, then make the result layers."""
+    image = yield from reading(source.data, "image")
+    yield Step(0, 0, "Reading the strokes")
+    # A copy: painting goes on while this runs.
+    painted = np.array(strokes)
+    model, segmentation = yield from fit(image, painted, source.spec, *args)
+    yield Step(0, 0, "Preparing the layers")
+    results = segmentation_results(model, segmentation, source, *wanted)
+    return model, ready(results, earlier)
+
+
+def applying(
+    run_steps: RunSteps,
+    source: Source,
+    earlier: Mapping[str, Earlier],
+    wanted: tuple[bool, bool],
+    model: Any,
+    options: Mapping[str, Any],
+) -> Steps[tuple[Any, list[Ready]]]:
+    """Segment an image with a fitted model, and make the result layers."""
+    image = yield from reading(source.data, "image")
+    found = yield from segmented_steps(run_steps, model, image, source.spec, **options)
+    yield Step(0, 0, "Preparing the layers")
+    return model, ready(segmentation_results(model, found, source, *wanted), earlier)
+
+
+def segmentation_results(
+    model: Any, found: Segmentation, source: Source, uncertainty: bool, posterior: bool
+) -> list[Result]:
+    """List the layers that show a segmentation, lowest first."""
+    origin = provenance_of(model, spec=ImageSpec.as_json(source.spec))
+    place = source.label_placement
+    shown = {"contrast_limits": (0, 1), "visible": False, "blending": "additive"}
+    results = []
+    if posterior:
+        results += [
+            Result(
+                f"posterior {int(value)}",
+                Image,
+                plane,
+                place,
+                attributes=shown,
+                provenance=origin | {"class": int(value)},
+            )
+            for value, plane in zip(model.classes_, found.posterior, strict=True)
+        ]
+    if uncertainty:
+        look = shown | {"colormap": "magma"}
+        results.append(
+            Result(
+                "uncertainty",
+                Image,
+                found.uncertainty,
+                place,
+                attributes=look,
+                provenance=origin,
+            )
+        )
+    look = {"opacity": 0.5}
+    results.append(
+        Result(
+            "classes", Labels, found.labels, place, attributes=look, provenance=origin
+        )
+    )
+    return results
+
+
+def _info_of(
+    model: Any, layer: "ref[Labels] | None", known: dict[int, ClassInfo]
+) -> dict[int, ClassInfo]:
+    """Names and colours for the model's classes, from the strokes if there are any."""
+    strokes = None if layer is None else layer()
+    values = [int(v) for v in model.classes_]
+    if strokes is not None:
+        return class_info(strokes, values)
+    if known:
+        return {v: known.get(v, ClassInfo("", default_color(v))) for v in values}
+    return dict(model.class_info_)
+
+
+def _dressed(item: Ready, model: Any) -> Ready:
+    """Give a result the names and colours of the model's classes."""
+    info, result = model.class_info_, item.result
+    values = [int(v) for v in model.classes_]
+    colors = {v: info.get(v, ClassInfo()).color or default_color(v) for v in values}
+    look = dict(result.attributes)
+    title = result.title
+    if result.layer_class is Labels:
+        look["colormap"] = colormap({v: c for v, c in colors.items() if v > 0})
+        look["features"] = features_of(
+            {v: class_title(v, info) for v in values if v > 0}
+        )
+    elif "class" in result.provenance:
+        value = result.provenance["class"]
+        title = f"probability of {class_title(value, info)}"
+        look["colormap"] = Colormap([[0, 0, 0, 1], colors[value]], name=colors[value])
+    return replace(item, result=replace(result, title=title, attributes=look))
