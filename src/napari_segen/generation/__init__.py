@@ -1,1 +1,1 @@
-"""New images from existing ones, from noise."""
+"""New images that look like the user's, with labels where they were given."""

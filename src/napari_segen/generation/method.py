@@ -1,0 +1,121 @@
+"""What a generator is: learn from source images, make new ones, vary given ones."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from napari_segen.core.imagespec import Array
+from napari_segen.core.steps import Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One frame to learn from, or one that was made.
+
+    Parameters
+    ----------
+    image : array of shape (C, *S)
+    labels : array of shape (*S), or None
+    """
+
+    image: Array
+    labels: Array | None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When training ends: at whichever limit comes first; None is no limit."""
+
+    epochs: int | None
+    max_steps: int | None
+    time_limit_s: float | None
+
+    def is_spent(self, n_steps: int, steps_per_epoch: int, started: float) -> bool:
+        """Whether a limit is reached after `n_steps` and since `started`."""
+        if self.max_steps is not None and n_steps >= self.max_steps:
+            return True
+        if self.epochs is not None and n_steps >= self.epochs * steps_per_epoch:
+            return True
+        elapsed = time.monotonic() - started
+        return self.time_limit_s is not None and elapsed >= self.time_limit_s
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Optimiser steps at most; 0 where only time limits them."""
+        limits = [self.max_steps] if self.max_steps is not None else []
+        if self.epochs is not None:
+            limits.append(self.epochs * steps_per_epoch)
+        return min(limits, default=0)
+
+
+class GeneratorMethod(ABC):
+    """One way to make images; subclasses are listed in the registry.
+
+    A subclass keeps what it has learnt in NumPy arrays and plain values. Class
+    attributes say what it can do, so that a form can offer just that.
+
+    Attributes
+    ----------
+    Params : type
+        Frozen dataclass of its parameters.
+    title, summary : str
+        For forms and tables.
+    needs_training : bool
+        Whether `fit` is an optimisation with budget, steps and loss curve.
+    makes_pairs : bool
+        Whether it makes labels along with images, if fitted with labels.
+    can_vary : bool
+        Whether it can vary a given image.
+    dimensions : tuple of int
+        Numbers of spatial axes that it takes.
+    max_label_values : int or None
+        How many different label values it can learn.
+    """
+
+    Params: ClassVar[type]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    needs_training: ClassVar[bool]
+    makes_pairs: ClassVar[bool]
+    can_vary: ClassVar[bool]
+    dimensions: ClassVar[tuple[int, ...]] = (2, 3)
+    max_label_values: ClassVar[int | None] = None
+
+    def __init__(self, params: Any, sampling: tuple[float, ...]) -> None:
+        self.params = params
+        self.sampling = sampling
+        self.history: dict[str, list[float]] = {}
+        self.n_steps = 0
+
+    @abstractmethod
+    def fit_steps(
+        self, sources: Sequence[Source], budget: Budget, seed: int
+    ) -> Steps[None]:
+        """Learn from `sources`, all with labels or all without."""
+
+    @abstractmethod
+    def make_steps(
+        self, shape: tuple[int, ...], rng: np.random.Generator, *, with_labels: bool
+    ) -> Steps[Source]:
+        """Make one image of the spatial `shape`.
+
+        Grey values are on the scale of the sources, of any real dtype, and may
+        exceed their range: the caller clips and rounds.
+        """
+
+    @abstractmethod
+    def vary_steps(
+        self, source: Source, strength: float, rng: np.random.Generator
+    ) -> Steps[Source]:
+        """Make a variation of `source`; ``0 < strength <= 1``."""
+
+    @abstractmethod
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return what was learnt, as JSON values and arrays."""
+
+    @abstractmethod
+    def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        """Take over what `state` returned; ValueError on anything else."""

@@ -1,0 +1,12 @@
+"""The generators there are, by name."""
+
+from napari_segen.core.registry import Registry
+from napari_segen.generation.method import GeneratorMethod
+
+GENERATORS: Registry[GeneratorMethod] = Registry(
+    "generator",
+    {
+        "transform": "napari_segen.generation.transform:Transform",
+        "decoder": "napari_segen.generation.decoder:Decoder",
+    },
+)

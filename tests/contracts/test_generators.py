@@ -1,0 +1,154 @@
+"""Laws of every generator in the registry; a new one is tested before its own tests."""
+
+import numpy as np
+import pytest
+
+from napari_segen import ImageGenerator, ImageSpec, load
+from napari_segen.core.parameters import as_json, describe, make_params
+from napari_segen.core.provenance import array_hash
+from napari_segen.generation.registry import GENERATORS
+
+pytestmark = pytest.mark.keras
+
+QUICK = {"decoder": {"width": 4, "latent": 3, "patch_px": 32, "batch_size": 2}}
+EVERY = pytest.mark.parametrize("name", GENERATORS)
+
+
+def toy(dtype=np.uint8):
+    rng = np.random.default_rng(0)
+    labels = np.zeros((40, 44), int)
+    labels[8:30, 10:25] = 4
+    labels[25:38, 20:40] = 9
+    image = labels * 15 + rng.integers(20, 60, labels.shape)
+    return image.astype(dtype), labels
+
+
+def fitted(name, image, labels=None, *, spec=None):
+    maker = ImageGenerator(name, params=QUICK.get(name), max_steps=3)
+    return maker.fit(image, labels, spec=spec)
+
+
+@EVERY
+def test_same_seed_same_bytes_other_seed_other_image(name):
+    image, labels = toy()
+    first, twin = (fitted(name, image, labels) for _ in range(2))
+    a, b = (g.generate_pairs(2, (30, 50), seed=1) for g in (first, twin))
+    assert [x.tobytes() for x in a] == [x.tobytes() for x in b]
+    assert a[0][0].tobytes() != a[0][1].tobytes()
+    assert a[0].tobytes() != first.generate(2, (30, 50), seed=2).tobytes()
+
+
+@EVERY
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.float32])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 65)])
+def test_shape_type_and_range_are_kept(name, dtype, shape):
+    image, _ = toy(dtype)
+    if dtype is bool:
+        image = toy()[0] > 60
+    made = fitted(name, image).generate(2, shape, seed=0)
+    assert made.shape == (2, *shape)
+    assert made.dtype == image.dtype
+    assert image.min() <= made.min()
+    assert made.max() <= image.max()
+
+
+@EVERY
+def test_new_labels_are_training_labels_of_the_images_shape(name):
+    image, labels = toy()
+    images, made = fitted(name, image, labels).generate_pairs(3, (33, 21), seed=0)
+    assert made.shape == images.shape
+    assert made.dtype == np.uint8
+    assert set(np.unique(made)) <= {0, 4, 9}
+
+
+@EVERY
+@pytest.mark.parametrize("axes", ["yxc", "cyx", "tyx"])
+def test_axes_other_than_space_are_taken(name, axes):
+    plane = toy()[0]
+    image = np.stack([plane, plane[::-1]])
+    if axes == "yxc":
+        image = np.moveaxis(image, 0, -1)
+    maker = fitted(name, image, spec=ImageSpec(axes))
+    channels = () if axes == "tyx" else (2,)
+    assert maker.generate(1, (16, 17), seed=0).shape == (1, 16, 17, *channels)
+    assert maker.vary(image, 0.5, seed=0).shape == image.shape
+
+
+@EVERY
+def test_strength_0_is_the_identity(name):
+    image, labels = toy(np.float32)
+    image[3, 4] = np.nan
+    maker = fitted(name, image, labels)
+    if not maker._fitted.can_vary:
+        pytest.skip(f"{name} cannot vary images")
+    same, marks = maker.vary(image, 0, seed=5, labels=labels)
+    assert array_hash(same) == array_hash(image)
+    assert array_hash(marks) == array_hash(labels)
+
+
+@EVERY
+def test_a_variation_repeats_and_keeps_shape_type_and_values(name):
+    image, labels = toy()
+    maker = fitted(name, image, labels)
+    a, b = (maker.vary(image, 0.6, seed=5, labels=labels) for _ in range(2))
+    assert [x.tobytes() for x in a] == [x.tobytes() for x in b]
+    assert a[0].tobytes() != image.tobytes()
+    assert (a[0].shape, a[0].dtype) == (image.shape, image.dtype)
+    assert (a[1].shape, a[1].dtype) == (labels.shape, labels.dtype)
+    assert set(np.unique(a[1])) <= {0, 4, 9}
+
+
+@EVERY
+def test_a_saved_generator_makes_the_same_bytes(name, tmp_path):
+    image, labels = toy()
+    maker = fitted(name, image, labels)
+    maker.save(tmp_path / "m.segen")
+    again = load(tmp_path / "m.segen")
+    for a, b in zip(
+        maker.generate_pairs(2, (20, 50), 3),
+        again.generate_pairs(2, (20, 50), 3),
+        strict=True,
+    ):
+        assert a.tobytes() == b.tobytes()
+    assert again.vary(image, 0.5, 1).tobytes() == maker.vary(image, 0.5, 1).tobytes()
+    assert again.recipe(1, (9, 9), 0) == maker.recipe(1, (9, 9), 0)
+
+
+@EVERY
+def test_inputs_are_never_written_to(name):
+    image, labels = toy()
+    image.setflags(write=False)
+    labels.setflags(write=False)
+    before = array_hash(image), array_hash(labels)
+    maker = fitted(name, image, labels)
+    maker.generate_pairs(1, image.shape, 0)
+    maker.vary(image, 0.5, 0, labels)
+    assert before == (array_hash(image), array_hash(labels))
+
+
+@EVERY
+def test_a_fit_does_not_follow_later_changes_of_its_input(name):
+    image, labels = toy()
+    maker = fitted(name, image, labels)
+    before = maker.generate(1, (20, 20), 0).tobytes()
+    image[:] = 0
+    labels[:] = 0
+    assert maker.generate(1, (20, 20), 0).tobytes() == before
+
+
+@EVERY
+def test_forms_and_files_can_read_the_parameters(name):
+    method = GENERATORS.get(name)
+    assert all(p.help for p in describe(method.Params))
+    assert make_params(method.Params, as_json(method.Params())) == method.Params()
+    assert method.title
+    assert method.summary
+
+
+@EVERY
+def test_training_leaves_curves_and_the_rest_none(name):
+    maker = fitted(name, toy()[0])
+    trains = GENERATORS.get(name).needs_training
+    assert maker.n_steps_ == (3 if trains else 0)
+    assert all(len(curve) == 3 for curve in maker.history_.values())
+    assert bool(maker.history_) == trains
