@@ -45,12 +45,19 @@ class ImageSpec:
             raise ValueError(f"axes must not repeat a letter, got {self.axes!r}.")
         if not {"y", "x"} <= set(self.axes):
             raise ValueError(f"axes must contain y and x, got {self.axes!r}.")
+        if not isinstance(self.unit, str):
+            raise TypeError(f"unit must be a string, got {self.unit!r}.")
         self._check_pixel_size()
 
     def _check_pixel_size(self) -> None:
         if self.pixel_size is None:
             return
-        size = tuple(float(s) for s in self.pixel_size)
+        try:
+            size = tuple(float(s) for s in self.pixel_size)
+        except (TypeError, ValueError) as err:
+            raise TypeError(
+                f"pixel_size must be a tuple of numbers, got {self.pixel_size!r}."
+            ) from err
         if len(size) != self.n_space:
             raise ValueError(
                 f"pixel_size needs one entry for each of the axes "

@@ -5,7 +5,7 @@ Form, command line, model file and check all read the same fields.
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 P = TypeVar("P")
 
@@ -65,21 +65,44 @@ def check_params(params: Any) -> None:
         value = getattr(params, p.name)
         if value is None and type(None) in get_args(p.annotation):
             continue
+        _check_type(p.name, value, p.annotation)
         if p.options is not None and value not in p.options:
             raise ValueError(
                 f"{p.name} must be one of {', '.join(p.options)}, got {value!r}."
             )
         if p.low is not None and p.high is not None:
-            _check_number(p.name, value, p.low, p.high)
+            _check_limits(p.name, value, p.low, p.high)
 
 
-def _check_number(name: str, value: Any, low: float, high: float) -> None:
+_NAMES: dict[Any, tuple[Any, str]] = {
+    bool: (bool, "True or False"),
+    int: (int, "a whole number"),
+    float: (int | float, "a number"),
+    str: (str, "a string"),
+}
+
+
+def _check_type(name: str, value: Any, annotation: Any) -> None:
+    if get_origin(annotation) is tuple:
+        if not isinstance(value, tuple):
+            raise TypeError(f"{name} must be a tuple, got {value!r}.")
+        for entry in value:
+            _check_type(name, entry, get_args(annotation)[0])
+        return
+    kinds = [a for a in get_args(annotation) or (annotation,) if a is not type(None)]
+    if kinds[0] is not annotation:
+        _check_type(name, value, kinds[0])
+        return
+    types, words = _NAMES[annotation]
+    if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
+        raise TypeError(f"{name} must be {words}, got {value!r}.")
+
+
+def _check_limits(name: str, value: Any, low: float, high: float) -> None:
     entries = value if isinstance(value, tuple) else (value,)
     if not entries:
         raise ValueError(f"{name} must not be empty.")
     for entry in entries:
-        if isinstance(entry, bool) or not isinstance(entry, int | float):
-            raise TypeError(f"{name} must be a number, got {value!r}.")
         if not low <= entry <= high:
             raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value!r}.")
 
@@ -96,15 +119,12 @@ def make_params(
         raise TypeError(
             f"{name} must be {params_class.__name__} or a mapping, got {given!r}."
         )
-    known = {p.name: p for p in describe(params_class)}
+    known = [p.name for p in describe(params_class)]
     if unknown := sorted(set(given) - set(known)):
         raise ValueError(
             f"{name} has no {', '.join(unknown)}. Known: {', '.join(known)}."
         )
-    values = {
-        key: tuple(value) if isinstance(known[key].default, tuple) else value
-        for key, value in given.items()
-    }
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     return params_class(**values)
 
 

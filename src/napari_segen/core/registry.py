@@ -30,7 +30,7 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> type[T]:
         """Return the class called `name`, or say which names there are."""
-        if name not in self._entries:
+        if not isinstance(name, str) or name not in self._entries:
             raise ValueError(
                 f"unknown {self._kind} {name!r}. Choose one of: {', '.join(self)}."
             )

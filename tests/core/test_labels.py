@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import entropy
+
+from napari_segen.core.labels import (
+    ClassInfo,
+    best_class,
+    class_info_from_json,
+    class_info_json,
+    entropy_over_log_k,
+    smallest_unsigned,
+)
+
+
+@given(st.integers(2, 6), st.integers(0, 2**32 - 1))
+def test_uncertainty_is_scipys_entropy_over_log_k(k, seed):
+    posterior = np.random.default_rng(seed).dirichlet(np.ones(k), (4, 5))
+    expected = entropy(posterior, axis=-1) / np.log(k)
+    found = entropy_over_log_k(np.moveaxis(posterior, -1, 0))
+    assert found.dtype == np.float32
+    assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [2, 3, 255])
+def test_uncertainty_is_one_where_nothing_is_known_and_zero_where_all_is(k):
+    uniform = np.full((k, 1), 1 / k, np.float32)
+    certain = np.eye(k, dtype=np.float32)[:, :1]
+    assert_allclose(entropy_over_log_k(uniform), 1, atol=1e-6)
+    assert_allclose(entropy_over_log_k(certain), 0, atol=1e-30)
+
+
+@pytest.mark.parametrize(
+    ("classes", "dtype"),
+    [
+        ([1, 2], np.uint8),
+        ([3, 255], np.uint8),
+        ([1, 256], np.uint16),
+        ([1, 70_000], np.uint32),
+    ],
+)
+def test_labels_are_the_class_values_in_the_smallest_unsigned_type(classes, dtype):
+    posterior = np.array([[0.9, 0.2], [0.1, 0.8]], np.float32)
+    labels = best_class(posterior, np.array(classes))
+    assert labels.dtype == dtype == smallest_unsigned(max(classes))
+    assert labels.tolist() == classes
+
+
+def test_pixels_without_data_get_label_zero():
+    posterior = np.full((2, 3), 0.5, np.float32)
+    labels = best_class(posterior, np.array([1, 2]), np.array([False, True, False]))
+    assert labels[1] == 0
+    assert (labels[[0, 2]] > 0).all()
+
+
+def test_names_and_colours_survive_json():
+    classes = np.array([2, 5, 9])
+    info = {2: ClassInfo("nucleus", "#ff0000"), 9: ClassInfo("", "#00ff00")}
+    values, again = class_info_from_json(class_info_json(classes, info))
+    assert_array_equal(values, classes)
+    assert again == info

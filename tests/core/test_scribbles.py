@@ -1,0 +1,80 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from tests.strategies import scribbles, shapes
+
+from napari_segen.core.scribbles import classes_in, number_strokes, samples_of
+
+
+def strokes_by_flooding(labels):
+    """Stroke ids by walking from pixel to equal neighbour; -1 = unlabelled."""
+    ids = np.full(labels.shape, -1)
+    steps = [np.array(s) - 1 for s in np.ndindex((3,) * labels.ndim)]
+    n = 0
+    for start in np.argwhere(labels):
+        if ids[tuple(start)] >= 0:
+            continue
+        reached = [start]
+        while reached:
+            at = reached.pop()
+            ids[tuple(at)] = n
+            for near in (at + s for s in steps):
+                inside = (near >= 0).all() and (near < labels.shape).all()
+                if inside and ids[tuple(near)] < 0:
+                    same = labels[tuple(near)] == labels[tuple(at)]
+                    reached += [near] if same else []
+        n += 1
+    return ids, n
+
+
+def same_partition(a, b):
+    pairs = set(zip(a.ravel().tolist(), b.ravel().tolist(), strict=True))
+    return len(pairs) == len({p[0] for p in pairs}) == len({p[1] for p in pairs})
+
+
+@given(st.data(), st.integers(2, 3))
+def test_strokes_are_the_connected_groups_of_equal_values(data, ndim):
+    labels = data.draw(scribbles(data.draw(shapes(ndim, 2, 6))))
+    ids, n = number_strokes(labels)
+    expected, n_expected = strokes_by_flooding(labels)
+    assert n == n_expected
+    assert set(np.unique(ids[labels > 0])) == set(range(1, n + 1))
+    assert same_partition(ids, expected)
+
+
+@given(scribbles())
+def test_flipping_scribbles_flips_their_strokes(labels):
+    ids, _ = number_strokes(labels)
+    flipped, _ = number_strokes(labels[::-1, ::-1])
+    assert same_partition(flipped[::-1, ::-1], ids)
+
+
+@given(scribbles())
+def test_samples_are_the_labelled_pixels_with_their_class_and_stroke(labels):
+    ids, _ = number_strokes(labels)
+    samples = samples_of(labels)
+    again = np.zeros_like(labels)
+    again[tuple(samples.positions.T)] = samples.values
+    assert_array_equal(again, labels)
+    assert_array_equal(ids[tuple(samples.positions.T)] - 1, samples.strokes)
+
+
+@given(scribbles())
+def test_pixels_without_data_are_left_out(labels):
+    usable = np.indices(labels.shape).sum(axis=0) % 2 == 0
+    positions = samples_of(labels, usable).positions
+    assert_array_equal(positions, np.argwhere((labels > 0) & usable))
+
+
+@given(scribbles())
+def test_reading_strokes_does_not_write_to_the_scribbles(labels):
+    labels.flags.writeable = False
+    samples_of(labels)
+
+
+def test_classes_are_ascending_and_zero_is_none_of_them():
+    frames = [np.array([[0, 7], [2, 0]]), np.array([[9, 2]], np.uint8)]
+    assert classes_in(frames).tolist() == [2, 7, 9]
+    assert classes_in([np.zeros((3, 3), int)]).size == 0
+    assert classes_in([]).size == 0

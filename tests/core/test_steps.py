@@ -1,0 +1,43 @@
+import pytest
+
+from napari_segen.core.steps import FINISH, Step, run
+
+
+def counting(n, log):
+    try:
+        for i in range(n):
+            if (yield Step(i, n, "counting")) is FINISH:
+                return i
+        return n
+    finally:
+        log.append("left")
+
+
+def test_run_returns_the_result():
+    assert run(counting(5, [])) == 5
+
+
+def test_closing_cancels_and_cleans_up():
+    log = []
+    steps = counting(5, log)
+    next(steps)
+    steps.close()
+    assert log == ["left"]
+
+
+def test_finish_returns_the_best_so_far():
+    steps = counting(5, [])
+    next(steps)
+    next(steps)
+    with pytest.raises(StopIteration) as end:
+        steps.send(FINISH)
+    assert end.value.value == 1
+
+
+def test_an_error_in_the_work_reaches_the_driver():
+    def failing():
+        yield Step(0, 1, "starting")
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        run(failing())
