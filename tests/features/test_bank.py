@@ -1,4 +1,5 @@
 import pickle
+from time import sleep
 
 import numpy as np
 import pytest
@@ -260,6 +261,12 @@ def test_closing_the_steps_stops_the_work(monkeypatch):
         pass
     steps.close()
     assert 0 < len(done) < 32 * 32
+
+
+def test_steps_keep_coming_while_a_tile_takes_long(monkeypatch):
+    monkeypatch.setattr(FilterBank, "_fill", lambda *args: sleep(0.5))
+    texts = [step.text for step in FilterBank().compute_steps(frame((8, 8)))]
+    assert texts.count("Computing features") >= 3
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, Self
 
 import numpy as np
@@ -19,10 +20,11 @@ from napari_segen.features.scratch import Scratch
 
 SIGMA_UNITS = ("pixel", "physical")
 MAX_SIGMA_PX = 200.0
-# What one thread computes at once: long rows, few of them, so that all the planes of
-# one sigma stay in the second-level cache.
+# What one thread computes at once. Long rows, because the loops run along them; few
+# rows, so that the derivatives of one sigma stay near the second-level cache.
 TILE_2D = (64, 1024)
-TILE_3D = (16, 64, 256)
+TILE_3D = (24, 48, 256)
+PATIENCE_S = 0.1  # between two Steps, so that Cancel is heard
 
 Features = npt.NDArray[np.float32]
 
@@ -146,9 +148,9 @@ class FilterBank:
         """
         source = self._checked(part)
         out = self._empty(source)
-        scratch = Scratch()
-        for core in self._cores(source):
-            self._fill(source, core, out, scratch)
+        scratch, stop = Scratch(), Event()
+        for tile in self._tiles(source, out):
+            self._fill(*tile, scratch, stop)
         return out
 
     def compute_steps(
@@ -162,19 +164,22 @@ class FilterBank:
         source = self._checked(frame)
         out = self._empty(source)
         yield from compile_steps(len(self.sampling))
-        cores, scratch = list(self._cores(source)), Scratch()
+        scratch, stop = Scratch(), Event()
         pool = ThreadPoolExecutor(n_threads or usable_processors(), "napari-segen")
         try:
-            waiting: set[Future[None]] = {
-                pool.submit(self._fill, source, core, out, scratch) for core in cores
-            }
+            jobs = [
+                pool.submit(self._fill, *tile, scratch, stop)
+                for tile in self._tiles(source, out)
+            ]
+            waiting = set(jobs)
             while waiting:
-                ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    future.result()
-                done = len(cores) - len(waiting)
-                yield Step(done, len(cores), "Computing features")
+                ready, waiting = wait(waiting, PATIENCE_S, FIRST_COMPLETED)
+                for job in ready:
+                    job.result()
+                done = len(jobs) - len(waiting)
+                yield Step(done, len(jobs), "Computing features")
         finally:
+            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
         return out
 
@@ -191,26 +196,38 @@ class FilterBank:
         count = len(self.names(1)) * source.shape[0]
         return np.empty((count, *source.shape[1:]), np.float32)
 
-    def _cores(self, source: Array) -> Iterator[tuple[Span, ...]]:
+    def _tiles(
+        self, source: Array, out: Array
+    ) -> Iterator[tuple[Array, tuple[Span, ...], Array]]:
+        """List plane and core of each tile of each channel, and where to write."""
         tile_shape = TILE_2D if source.ndim == 3 else TILE_3D
+        each = len(out) // len(source)
         for tile in tile_grid(source.shape[1:], tile_shape, self.halo):
-            yield tuple((s.start, s.stop) for s in tile.core)
+            core = tuple((s.start, s.stop) for s in tile.core)
+            for channel, plane in enumerate(source):
+                here = slice(channel * each, (channel + 1) * each)
+                yield plane, core, out[(here, *tile.core)]
 
     def _fill(
-        self, source: Array, core: tuple[Span, ...], out: Array, scratch: Scratch
+        self,
+        plane: Array,
+        core: tuple[Span, ...],
+        out: Array,
+        scratch: Scratch,
+        stop: Event,
     ) -> None:
-        """Write the features of one tile of the frame to its place in `out`."""
-        here = out[(slice(None), *(slice(*span) for span in core))]
-        ndim, order = len(core), max(FAMILIES[f].order for f in self.features)
+        """Write the features of one tile of one channel to `out`."""
+        order = max(FAMILIES[f].order for f in self.features)
         first = 0
-        for plane in source:
-            for sigma, families in self._plan():
-                scratch.clear()
-                window = Window(plane, core, sigma, order, scratch)
-                for family in families:
-                    stop = first + len(FAMILIES[family].parts(ndim))
-                    FAMILIES[family].compute(window, here[first:stop])
-                    first = stop
+        for sigma, families in self._plan():
+            if stop.is_set():
+                return
+            scratch.clear()
+            window = Window(plane, core, sigma, order, scratch)
+            for family in families:
+                after = first + len(FAMILIES[family].parts(len(core)))
+                FAMILIES[family].compute(window, out[first:after])
+                first = after
 
     def as_json(self) -> dict[str, Any]:
         """Return the bank's choices as JSON values."""
