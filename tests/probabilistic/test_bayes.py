@@ -9,6 +9,7 @@ from napari_segen.probabilistic.bayes import (
     BayesClassifier,
     BayesParams,
     shrunk_covariances,
+    squared_lengths,
 )
 from napari_segen.probabilistic.samples import TrainingSet
 
@@ -76,3 +77,13 @@ def test_classes_of_one_pixel_each_are_told_apart():
 def test_shrinkage_must_be_positive():
     with pytest.raises(ValueError, match="shrinkage"):
         BayesParams(0.0)
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 400, 5000])
+def test_squared_lengths_are_the_formulas(n):
+    rng = np.random.default_rng(n)
+    whitening, mean, z = (
+        rng.normal(size=shape).astype(np.float32) for shape in ((30, 30), 30, (30, n))
+    )
+    expected = ((whitening.astype(float) @ (z - mean[:, np.newaxis])) ** 2).sum(axis=0)
+    assert_allclose(squared_lengths(whitening, mean, z), expected, rtol=1e-4)

@@ -44,6 +44,11 @@ def _percentiles(values: Array) -> tuple[float, float]:
     """Order statistics, without interpolation: exact under monotone maps."""
     last = values.size - 1
     at = [round(last * LOW_PERCENTILE / 100), round(last * HIGH_PERCENTILE / 100)]
+    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
+        # Counting grey values is several times faster than sorting pixels.
+        up_to = np.cumsum(np.bincount(values.ravel()))
+        low, high = np.searchsorted(up_to, at, side="right")
+        return float(low), float(high)
     part = np.partition(values.ravel(), at)
     return float(part[at[0]]), float(part[at[1]])
 

@@ -14,6 +14,9 @@ from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.scaling import FeatureScaling
 
+SINGLE_THREAD_PRODUCT = 2**18  # OpenBLAS: rows x columns x inner length
+LEAST_WIDTH = 16
+
 
 @dataclass(frozen=True, slots=True)
 class BayesParams:
@@ -88,9 +91,7 @@ class BayesClassifier(Classifier):
         z = self._scaling.apply(block)
         scores = np.empty((self.n_classes_, z.shape[1]), np.float32)
         for k, whitening in enumerate(self.whitening_):
-            centred = whitening @ z
-            centred -= (whitening @ self.means_[k])[:, np.newaxis]
-            np.einsum("fn,fn->n", centred, centred, out=scores[k])
+            scores[k] = squared_lengths(whitening, self.means_[k], z)
         scores *= -0.5
         scores += self.log_factor_[:, np.newaxis]
         return scores
@@ -121,6 +122,23 @@ class BayesClassifier(Classifier):
         self._scaling = FeatureScaling.from_arrays(arrays)
         self.means_, self.whitening_ = arrays["means"], arrays["whitening"]
         self.log_factor_ = arrays["log_factor"]
+
+
+def squared_lengths(whitening: Array, mean: Array, z: Array) -> Array:
+    """Return ``|W (z - mean)|^2`` of each column of `z` ``(F, n)``, as ``(n,)``."""
+    n_features, n = z.shape
+    # Products so small that BLAS stays in this thread: the frame's pieces already
+    # have a thread each, and threads of threads wait for one another.
+    width = min(max(SINGLE_THREAD_PRODUCT // n_features**2, LEAST_WIDTH), n)
+    offset = (whitening @ mean)[:, np.newaxis]
+    result = np.empty(n, np.float32)
+    whole = n - n % width
+    for part, columns in ((slice(0, whole), width), (slice(whole, n), n % width)):
+        if columns:
+            pieces = z[:, part].reshape(n_features, -1, columns).transpose(1, 0, 2)
+            moved = np.matmul(whitening, pieces) - offset
+            result[part] = np.einsum("bfn,bfn->bn", moved, moved).ravel()
+    return result
 
 
 def _trust(samples: TrainingSet) -> npt.NDArray[np.float64]:
