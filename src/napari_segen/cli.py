@@ -59,8 +59,11 @@ def _show_warning(
 ) -> None:
     # Other packages' warnings are for their developers.
     if category.__module__.startswith("napari_segen"):
+        from tqdm import tqdm
+
         text = " ".join(str(message).split())
-        print(f"{PROGRAM}: warning: {text}", file=sys.stderr)
+        # Not into the middle of a progress bar.
+        tqdm.write(f"{PROGRAM}: warning: {text}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -40,7 +40,7 @@ COINS_STROKES: Mapping[int, Sequence[Polyline]] = {
         [(296, 20), (296, 300)],
         # Close to the rims, where it matters.
         _arc((50, 155), 28, 200, 340),
-        _arc((193, 212), 29, 30, 330),
+        _arc((193, 212), 29, 0, 180),
         _arc((119, 270), 30, 120, 260),
         _arc((260, 46), 33, 190, 300),
     ),

@@ -31,6 +31,8 @@ CNN_SECONDS = 20.0
 DECODER_SECONDS = 25.0
 MADE_SHAPE = (256, 320)
 COIN = 2
+TITLE = "napari-segen: three tasks on one image"
+TASKS = ("probabilistic", "cnn", "transform", "decoder")
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 
 
@@ -54,9 +56,8 @@ class Demo:
         The folder of files.
     image, strokes, check : array of shape (y, x)
         `check` are strokes that nothing is trained on.
-    cnn_seconds, decoder_seconds : float
-        Time budgets of the trainings.
-    panels : list of Panel
+    panels : dict of str to list of Panel
+        The pictures of each task.
     metrics : dict of JSON values
     """
 
@@ -64,9 +65,7 @@ class Demo:
     image: Array
     strokes: Array
     check: Array
-    cnn_seconds: float = CNN_SECONDS
-    decoder_seconds: float = DECODER_SECONDS
-    panels: list[Panel] = field(default_factory=list)
+    panels: dict[str, list[Panel]] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
 
     @contextmanager
@@ -93,6 +92,10 @@ class Demo:
         }
         print(f"{task}: {accuracy:.1%} of the check strokes' pixels are right")
 
+    def in_order(self) -> list[Panel]:
+        """Return the panels as a reader wants them, whatever was done first."""
+        return [p for task in TASKS for p in self.panels.get(task, [])]
+
     def write(self, name: str, array: Array, axes: str = "yx") -> None:
         """Write an array of the demo as TIFF."""
         write_tiff(self.out / f"{name}.tif", array, ImageSpec(axes))
@@ -104,20 +107,13 @@ class Demo:
             model.save(path)
 
 
-def run_demo(
-    out: Path,
-    *,
-    cnn_seconds: float = CNN_SECONDS,
-    decoder_seconds: float = DECODER_SECONDS,
-) -> list[str]:
+def run_demo(out: Path) -> list[str]:
     """Do all three tasks on the coins and write results, figure and scores.
 
     Parameters
     ----------
     out : Path
         A folder, made if it is not there.
-    cnn_seconds, decoder_seconds : float
-        Time budgets of the trainings.
 
     Returns
     -------
@@ -128,26 +124,19 @@ def run_demo(
     make_folder(out)
     (image, *_), (strokes, *_) = coins_with_strokes()
     check = paint(COINS_CHECK, (image.shape[0], image.shape[1]))
-    demo = Demo(out, image, strokes, check, cnn_seconds, decoder_seconds)
+    demo = Demo(out, image, strokes, check)
     demo.write("image", image)
     demo.write("strokes", strokes)
-    demo.panels += [
-        Panel("Image: Greek coins", image),
-        Panel("Strokes: background, coin", image, strokes, opacity=1.0),
-    ]
     labels = _segment(demo)
-    try:
-        _train_cnn(demo)
-    except MissingBackend as err:
-        print(f"Left out: {err}", file=sys.stderr)
     _vary(demo, labels)
     try:
+        with demo.timed("tensorflow", "start"):
+            start_tensorflow()
+        _train_cnn(demo)
         _imagine(demo, labels)
     except MissingBackend as err:
         print(f"Left out: {err}", file=sys.stderr)
-    write_figure(
-        out / "figure.png", "napari-segen: three tasks on one image", demo.panels
-    )
+    write_figure(out / "figure.png", TITLE, demo.in_order())
     demo.metrics["total_seconds"] = round(time.perf_counter() - started, 1)
     write_json(out / "metrics.json", demo.metrics)
     return [
@@ -174,7 +163,9 @@ def _segment(demo: Demo) -> Array:
     demo.score("probabilistic", result.labels)
     _write_segmentation(demo, "", result)
     demo.save("probabilistic", model)
-    demo.panels += [
+    demo.panels["probabilistic"] = [
+        Panel("Image: Greek coins", demo.image),
+        Panel("Strokes: background, coin", demo.image, demo.strokes, opacity=1.0),
         Panel("Probability of coin", share=_coin(model, result)),
         Panel("Uncertainty", share=result.uncertainty),
         Panel("Probabilistic: labels", demo.image, result.labels),
@@ -185,9 +176,7 @@ def _segment(demo: Demo) -> Array:
 def _train_cnn(demo: Demo) -> None:
     from napari_segen.cnn.segmenter import CnnSegmenter
 
-    with demo.timed("cnn", "tensorflow_start"):
-        start_tensorflow()
-    model = CnnSegmenter(time_limit_s=demo.cnn_seconds)
+    model = CnnSegmenter(time_limit_s=CNN_SECONDS)
     with demo.timed("cnn", "fit"):
         steps = model.fit_steps(demo.image, demo.strokes, unlabelled=0)
         run_with_progress(steps, "CNN, training")
@@ -197,7 +186,7 @@ def _train_cnn(demo: Demo) -> None:
     demo.score("cnn", result.labels)
     _write_segmentation(demo, "cnn_", result)
     demo.save("cnn", model)
-    demo.panels += [
+    demo.panels["cnn"] = [
         Panel("CNN: labels", demo.image, result.labels),
         Panel("CNN: probability of coin", share=_coin(model, result)),
         _learning_curve(model.history_),
@@ -228,7 +217,7 @@ def _vary(demo: Demo, labels: Array) -> None:
     demo.write("transform_image", images[0])
     demo.write("transform_labels", masks[0])
     demo.save("transform", model)
-    demo.panels += [
+    demo.panels["transform"] = [
         Panel("Generated by transform", images[0]),
         Panel("... and its labels", images[0], masks[0]),
     ]
@@ -238,7 +227,7 @@ def _imagine(demo: Demo, labels: Array) -> None:
     """Make new images and labels from noise."""
     from napari_segen.generation.generator import ImageGenerator
 
-    model = ImageGenerator("decoder", time_limit_s=demo.decoder_seconds)
+    model = ImageGenerator("decoder", time_limit_s=DECODER_SECONDS)
     with demo.timed("decoder", "fit"):
         steps = model.fit_steps(demo.image, labels)
         run_with_progress(steps, "Generator, training")
@@ -248,7 +237,7 @@ def _imagine(demo: Demo, labels: Array) -> None:
     demo.write("decoder_image", images[0])
     demo.write("decoder_labels", masks[0])
     demo.save("decoder", model)
-    demo.panels += [
+    demo.panels["decoder"] = [
         Panel("Generated from noise by decoder", images[0]),
         Panel("... and its labels", images[0], masks[0]),
     ]

@@ -63,7 +63,7 @@ def _add_probabilistic_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--smoothing", type=float, help="0: each pixel for itself")
     parser.add_argument(
         "--class-prior",
-        type=_assignment,
+        type=_share,
         nargs="+",
         metavar="VALUE=PROBABILITY",
         help="share of each class that you expect",
@@ -125,6 +125,15 @@ def _assignment(text: str) -> tuple[str, Any]:
     return name, entries if "," in value else entries[0]
 
 
+def _share(text: str) -> tuple[int, float]:
+    """Read ``class value=probability``."""
+    value, _, probability = text.partition("=")
+    try:
+        return int(value), float(probability)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not VALUE=PROBABILITY") from None
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
@@ -145,8 +154,7 @@ def api_options(
     if "params" in options:
         options["params"] = dict(options["params"])
     if "class_prior" in options:
-        prior = dict(options["class_prior"])
-        options["class_prior"] = {int(k): v for k, v in prior.items()}
+        options["class_prior"] = dict(options["class_prior"])
     if len(options.get("features", ())) == 1:
         options["features"] = options["features"][0]
     return options, {k: options.pop(k) for k in _FIT_OPTIONS if k in options}
