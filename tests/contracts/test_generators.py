@@ -1,5 +1,7 @@
 """Laws of every generator in the registry; a new one is tested before its own tests."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,8 @@ from napari_segen.generation.registry import GENERATORS
 
 pytestmark = pytest.mark.keras
 
-QUICK = {"decoder": {"width": 4, "latent": 3, "patch_px": 32, "batch_size": 2}}
-EVERY = pytest.mark.parametrize("name", GENERATORS)
+QUICK = {"decoder": {"width": 4, "latent": 3, "levels": 2, "patch_px": 16}}
+EVERY = pytest.mark.parametrize("name", list(GENERATORS))
 
 
 def toy(dtype=np.uint8):
@@ -28,10 +30,18 @@ def fitted(name, image, labels=None, *, spec=None):
     return maker.fit(image, labels, spec=spec)
 
 
+@cache
+def fitted_once(name):
+    """Fitted on the toy, whose arrays cannot be written to."""
+    arrays = toy()
+    for array in arrays:
+        array.setflags(write=False)
+    return fitted(name, *arrays)
+
+
 @EVERY
 def test_same_seed_same_bytes_other_seed_other_image(name):
-    image, labels = toy()
-    first, twin = (fitted(name, image, labels) for _ in range(2))
+    first, twin = fitted_once(name), fitted(name, *toy())
     a, b = (g.generate_pairs(2, (30, 50), seed=1) for g in (first, twin))
     assert [x.tobytes() for x in a] == [x.tobytes() for x in b]
     assert a[0][0].tobytes() != a[0][1].tobytes()
@@ -39,35 +49,31 @@ def test_same_seed_same_bytes_other_seed_other_image(name):
 
 
 @EVERY
-@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.float32])
-@pytest.mark.parametrize("shape", [(1, 1), (7, 65)])
-def test_shape_type_and_range_are_kept(name, dtype, shape):
-    image, _ = toy(dtype)
-    if dtype is bool:
-        image = toy()[0] > 60
-    made = fitted(name, image).generate(2, shape, seed=0)
-    assert made.shape == (2, *shape)
-    assert made.dtype == image.dtype
-    assert image.min() <= made.min()
-    assert made.max() <= image.max()
+@pytest.mark.parametrize("dtype", [bool, np.int32, np.float32])
+def test_shape_type_and_range_are_kept(name, dtype):
+    image = toy()[0] > 60 if dtype is bool else toy(dtype)[0]
+    maker = fitted(name, image)
+    for shape in [(1, 1), (7, 65)]:
+        made = maker.generate(2, shape, seed=0)
+        assert made.shape == (2, *shape)
+        assert made.dtype == image.dtype
+        assert image.min() <= made.min()
+        assert made.max() <= image.max()
 
 
 @EVERY
 def test_new_labels_are_training_labels_of_the_images_shape(name):
-    image, labels = toy()
-    images, made = fitted(name, image, labels).generate_pairs(3, (33, 21), seed=0)
+    images, made = fitted_once(name).generate_pairs(3, (33, 21), seed=0)
     assert made.shape == images.shape
     assert made.dtype == np.uint8
     assert set(np.unique(made)) <= {0, 4, 9}
 
 
 @EVERY
-@pytest.mark.parametrize("axes", ["yxc", "cyx", "tyx"])
+@pytest.mark.parametrize("axes", ["cyx", "tyx"])
 def test_axes_other_than_space_are_taken(name, axes):
     plane = toy()[0]
     image = np.stack([plane, plane[::-1]])
-    if axes == "yxc":
-        image = np.moveaxis(image, 0, -1)
     maker = fitted(name, image, spec=ImageSpec(axes))
     channels = () if axes == "tyx" else (2,)
     assert maker.generate(1, (16, 17), seed=0).shape == (1, 16, 17, *channels)
@@ -78,9 +84,7 @@ def test_axes_other_than_space_are_taken(name, axes):
 def test_strength_0_is_the_identity(name):
     image, labels = toy(np.float32)
     image[3, 4] = np.nan
-    maker = fitted(name, image, labels)
-    if not maker._fitted.can_vary:
-        pytest.skip(f"{name} cannot vary images")
+    maker = fitted_once(name)
     same, marks = maker.vary(image, 0, seed=5, labels=labels)
     assert array_hash(same) == array_hash(image)
     assert array_hash(marks) == array_hash(labels)
@@ -89,7 +93,7 @@ def test_strength_0_is_the_identity(name):
 @EVERY
 def test_a_variation_repeats_and_keeps_shape_type_and_values(name):
     image, labels = toy()
-    maker = fitted(name, image, labels)
+    maker = fitted_once(name)
     a, b = (maker.vary(image, 0.6, seed=5, labels=labels) for _ in range(2))
     assert [x.tobytes() for x in a] == [x.tobytes() for x in b]
     assert a[0].tobytes() != image.tobytes()
@@ -100,8 +104,7 @@ def test_a_variation_repeats_and_keeps_shape_type_and_values(name):
 
 @EVERY
 def test_a_saved_generator_makes_the_same_bytes(name, tmp_path):
-    image, labels = toy()
-    maker = fitted(name, image, labels)
+    image, maker = toy()[0], fitted_once(name)
     maker.save(tmp_path / "m.segen")
     again = load(tmp_path / "m.segen")
     for a, b in zip(
@@ -119,11 +122,11 @@ def test_inputs_are_never_written_to(name):
     image, labels = toy()
     image.setflags(write=False)
     labels.setflags(write=False)
-    before = array_hash(image), array_hash(labels)
-    maker = fitted(name, image, labels)
+    maker = fitted_once(name)  # on such arrays too: a write would raise
     maker.generate_pairs(1, image.shape, 0)
     maker.vary(image, 0.5, 0, labels)
-    assert before == (array_hash(image), array_hash(labels))
+    assert array_hash(image) == array_hash(toy()[0])
+    assert array_hash(labels) == array_hash(toy()[1])
 
 
 @EVERY
@@ -147,7 +150,7 @@ def test_forms_and_files_can_read_the_parameters(name):
 
 @EVERY
 def test_training_leaves_curves_and_the_rest_none(name):
-    maker = fitted(name, toy()[0])
+    maker = fitted_once(name)
     trains = GENERATORS.get(name).needs_training
     assert maker.n_steps_ == (3 if trains else 0)
     assert all(len(curve) == 3 for curve in maker.history_.values())
