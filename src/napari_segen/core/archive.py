@@ -144,6 +144,7 @@ def read_archive(
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
+                _check_sizes(archive, os.fstat(file.fileno()).st_size)
                 header = _read_header(archive)
                 return header, _read_arrays(archive, header["arrays"])
         except ModelFileError as err:
@@ -163,6 +164,13 @@ def read_archive(
             ) from err
 
 
+def _check_sizes(archive: zipfile.ZipFile, n_bytes: int) -> None:
+    # Reading a member makes room for what it claims before it finds the file's end.
+    claimed = sum(info.compress_size for info in archive.infolist())
+    if claimed > n_bytes:
+        raise ModelFileError(f"it claims {claimed} bytes and has {n_bytes}.")
+
+
 def _read_header(archive: zipfile.ZipFile) -> dict[str, Any]:
     names = archive.namelist()
     if len(names) != len(set(names)):
@@ -177,7 +185,7 @@ def _read_header(archive: zipfile.ZipFile) -> dict[str, Any]:
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ModelFileError("it is not a napari-segen model.")
     version = header.get("format_version")
-    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise ModelFileError(
             f"its format version is {version!r}; this napari-segen reads up to "
             f"{FORMAT_VERSION}. Install a newer napari-segen."
@@ -207,6 +215,8 @@ def _read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     info = archive.getinfo(name)
     if info.compress_type != zipfile.ZIP_STORED:
         raise ModelFileError(f"{name} is compressed; model files are not.")
+    if info.file_size != info.compress_size:
+        raise ModelFileError(f"{name} says two different sizes.")
     if info.file_size > limit:
         raise ModelFileError(f"{name} has {info.file_size} bytes, over {limit}.")
     return archive.read(info)

@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
@@ -41,6 +42,12 @@ class ChildDied(RuntimeError):
 
 class ChildFailed(RuntimeError):
     """The function raised; holds the child's traceback as a note."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    function: Callable[..., Steps[Any]]
+    args: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,49 +97,74 @@ def serve() -> None:
         Client(os.environ.pop(_ADDRESS), authkey=key) as connection,
     ):
         while True:
-            function, args = _receive(connection)
-            _answer(connection, function, args)
+            message = _receive(connection)
+            # FINISH or Cancel that came after the end of its job is for nobody.
+            if isinstance(message, _Job):
+                _answer(connection, message)
     # Keras' and TensorFlow's own threads must not keep the process.
     os._exit(0)
 
 
-def _answer(
-    connection: Any, function: Callable[..., Steps[Any]], args: tuple[Any, ...]
-) -> None:
+def _answer(connection: Any, job: _Job) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        steps = _started(job)
+        command: Command | None = None
+        while isinstance(_tell(connection, _advance(steps, command, caught)), Step):
+            command = None
+            while connection.poll(0):
+                message = _receive(connection)
+                if isinstance(message, _Cancel):
+                    steps.close()
+                    _send(connection, _Cancelled())
+                    return
+                command = message
+        steps.close()
+
+
+def _started(job: _Job) -> Steps[Any]:
+    # A generator, so that an error before the job's first step is one of its own too.
+    return (yield from job.function(*job.args))
+
+
+def _advance(
+    steps: Steps[Any], command: Command | None, caught: list[warnings.WarningMessage]
+) -> Step | _Result | _Failure:
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("default")
-            _drive(connection, function(*args), caught)
-    except (EOFError, BrokenPipeError, ConnectionError):
-        raise
+        return steps.send(command)
+    except StopIteration as end:
+        said = [w.message for w in caught if isinstance(w.message, DataWarning)]
+        return _Result(end.value, said)
     except BaseException as err:  # noqa: BLE001 - the window must hear of anything
-        trace = traceback.format_exc()
-        try:
-            _send(connection, _Failure(err, trace))
-        except (pickle.PicklingError, TypeError, AttributeError):
-            _send(connection, _Failure(ChildFailed(str(err)), trace))
+        return _failure(err)
 
 
-def _drive(
-    connection: Any, steps: Steps[Any], caught: list[warnings.WarningMessage]
-) -> None:
-    command: Command | None = None
-    while True:
-        try:
-            step = steps.send(command)
-        except StopIteration as end:
-            said = [w.message for w in caught if isinstance(w.message, DataWarning)]
-            _send(connection, _Result(end.value, said))
-            return
-        _send(connection, step)
-        command = None
-        while connection.poll(0):
-            message = _receive(connection)
-            if isinstance(message, _Cancel):
-                steps.close()
-                _send(connection, _Cancelled())
-                return
-            command = message
+def _tell(
+    connection: Any, message: Step | _Result | _Failure
+) -> Step | _Result | _Failure:
+    """Send a message, or that it cannot be sent; return what was sent."""
+    try:
+        _send(connection, message)
+    except OSError:
+        raise
+    except Exception as err:  # noqa: BLE001 - pickling runs the objects' own code
+        message = _failure(err)
+        _send(connection, message)
+    return message
+
+
+def _failure(error: BaseException) -> _Failure:
+    """Describe an error that is being handled, as itself if it can travel."""
+    trace = traceback.format_exc()
+    try:
+        pickle.loads(pickle.dumps(error))
+        # SystemExit and the like would end the window.
+        travels = isinstance(error, Exception)
+    except Exception:  # noqa: BLE001 - pickling runs the error's own code
+        travels = False
+    if not travels:
+        error = ChildFailed(f"{type(error).__name__}: {error}")
+    return _Failure(error, trace)
 
 
 class Child:
@@ -161,17 +193,29 @@ class Child:
         with Listener(authkey=key) as listener:
             self._process = _launch(listener.address, key)
             accepted = _accept(listener)
-            deadline = time.monotonic() + CONNECT_SECONDS
-            while accepted.is_alive():
-                yield Step(0, 0, "Starting a process")
-                accepted.join(HEARTBEAT_SECONDS)
-                if not self.is_alive or time.monotonic() > deadline:
-                    self.kill()
-                    raise ChildDied("the process for Keras did not start.")
+            try:
+                yield from self._wait_for(accepted)
+            except BaseException:
+                self.kill()
+                if accepted.is_alive():
+                    with suppress(OSError):  # A call that ends the waiting thread.
+                        Client(listener.address).close()
+                accepted.join(STOP_SECONDS)
+                if accepted.connection is not None:
+                    accepted.connection.close()
+                raise
             self._connection = accepted.connection
         if self._connection is None:
             self.kill()
             raise ChildDied("the process for Keras did not connect.")
+
+    def _wait_for(self, accepted: "_Accept") -> Steps[None]:
+        deadline = time.monotonic() + CONNECT_SECONDS
+        while accepted.is_alive():
+            yield Step(0, 0, "Starting a process")
+            accepted.join(HEARTBEAT_SECONDS)
+            if not self.is_alive or time.monotonic() > deadline:
+                raise ChildDied("the process for Keras did not start.")
 
     def run_steps(self, function: Callable[..., Steps[Any]], *args: Any) -> Steps[Any]:
         """Run ``function(*args)`` in the child: its steps and result, or its error.
@@ -184,8 +228,8 @@ class Child:
         connection = self._connection
         assert connection is not None
         try:
-            _send(connection, (function, args))
-            result = yield from _relay(connection)
+            _send(connection, _Job(function, args))
+            answer = yield from _relay(connection)
         except GeneratorExit:
             self._stop()
             raise
@@ -196,7 +240,12 @@ class Child:
                 "memory is the usual reason: try smaller patches, a smaller batch or "
                 "a smaller network. Your layers and earlier results are untouched."
             ) from err
-        return result
+        if isinstance(answer, _Failure):
+            answer.error.add_note(answer.trace)
+            raise answer.error
+        for warning in answer.warnings:
+            warnings.warn(warning, stacklevel=2)
+        return answer.value
 
     def _stop(self) -> None:
         """Ask the child to cancel; end it if it does not answer."""
@@ -232,7 +281,7 @@ class Child:
             connection.close()
 
 
-def _relay(connection: Any) -> Steps[Any]:
+def _relay(connection: Any) -> Steps[_Result | _Failure]:
     step = Step(0, 0, "Starting")
     while True:
         command = yield step
@@ -241,13 +290,9 @@ def _relay(connection: Any) -> Steps[Any]:
         if not connection.poll(HEARTBEAT_SECONDS):
             continue
         message = _receive(connection)
-        if isinstance(message, _Result):
-            for warning in message.warnings:
-                warnings.warn(warning, stacklevel=2)
-            return message.value
-        if isinstance(message, _Failure):
-            message.error.add_note(message.trace)
-            raise message.error
+        if not isinstance(message, Step):
+            answer: _Result | _Failure = message
+            return answer
         step = message
 
 
@@ -260,7 +305,8 @@ class _Accept(threading.Thread):
         self.connection: Connection[Any, Any] | None = None
 
     def run(self) -> None:
-        with suppress(OSError, EOFError):
+        # A caller that hangs up, or that does not know the key, is not our child.
+        with suppress(OSError, EOFError, AuthenticationError):
             self.connection = self._listener.accept()
 
 
