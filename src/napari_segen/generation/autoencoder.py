@@ -9,6 +9,7 @@ its optimum as in Rybkin et al. 2021)::
         + weight / P * sum 1/2 (mean^2 + variance - log variance - 1)
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -106,6 +107,17 @@ class Plan:
 def weight_shapes(layers: list[Layer]) -> list[tuple[int, ...]]:
     """Shapes of all weights of a stack, without building it."""
     return [shape for layer in layers for shape in layer.weight_shapes]
+
+
+def stored_weights(
+    name: str, layers: list[Layer], arrays: Mapping[str, Array]
+) -> list[Array]:
+    """Take the weights of a stack from a model file's arrays."""
+    shapes = weight_shapes(layers)
+    weights = [arrays[f"{name}_{i}"].astype(np.float32) for i in range(len(shapes))]
+    if [w.shape for w in weights] != shapes:
+        raise ValueError(f"the {name}'s weights have other shapes than its layers.")
+    return weights
 
 
 def build(layers: list[Layer], weights: list[Array] | None = None) -> Any:

@@ -35,6 +35,15 @@ class Frame:
     seen: Array
 
 
+def padded(frame: Frame, least: int) -> Frame:
+    """Mirror a frame that is smaller than a patch until it holds one."""
+    pad = [(0, max(0, least - n)) for n in frame.seen.shape[:2]]
+    return Frame(
+        np.pad(frame.values, [*pad, (0, 0)], mode="symmetric"),
+        np.pad(frame.seen, [*pad, (0, 0)], mode="symmetric"),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
     """Weights of encoder and decoder, and how they came about."""

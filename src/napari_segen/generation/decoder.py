@@ -15,12 +15,22 @@ from napari_segen.generation.autoencoder import (
     Layer,
     Plan,
     build,
-    weight_shapes,
+    stored_weights,
 )
-from napari_segen.generation.autoencoder_training import Frame, Schedule, train_steps
+from napari_segen.generation.autoencoder_training import (
+    Frame,
+    Schedule,
+    padded,
+    train_steps,
+)
 from napari_segen.generation.field import REACH, GaussianField
 from napari_segen.generation.grain import Grain
-from napari_segen.generation.method import Budget, GeneratorMethod, Source
+from napari_segen.generation.method import (
+    Budget,
+    GeneratorMethod,
+    Source,
+    label_values,
+)
 
 _SUMMARY_FRAMES = 16
 _SUMMARY_PX = 1024
@@ -113,12 +123,11 @@ class Decoder(GeneratorMethod):
         self, sources: Sequence[Source], budget: Budget, seed: int
     ) -> Steps[None]:
         """Train the autoencoder, then measure what its noise should be like."""
-        labels = [np.unique(s.labels) for s in sources if s.labels is not None]
-        self.label_values = np.unique(np.concatenate([*labels, np.zeros(0, np.uint8)]))
+        self.label_values = label_values(sources)
         self._standardise(sources)
         p = self.params
         least = p.patch_px
-        frames = [_padded(self._channels(s), least) for s in sources]
+        frames = [padded(self._channels(s), least) for s in sources]
         schedule = Schedule(least, p.batch_size, p.learning_rate, p.divergence_weight)
         trained = yield from train_steps(self._plan, frames, schedule, budget, seed)
         self.encoder, self.decoder = trained.encoder, trained.decoder
@@ -284,26 +293,9 @@ class Decoder(GeneratorMethod):
         n_channels, n_values = len(self.mean), len(self.label_values)
         if self.std.shape != self.mean.shape or n_values > self.max_label_values:
             raise ValueError("scales and label values do not fit.")
-        self.encoder = _stored("encoder", self._plan.encoder(), arrays)
-        self.decoder = _stored("decoder", self._plan.decoder(), arrays)
+        self.encoder = stored_weights("encoder", self._plan.encoder(), arrays)
+        self.decoder = stored_weights("decoder", self._plan.decoder(), arrays)
         self.noise_field = GaussianField.from_arrays(
             "noise", arrays, self.params.latent
         )
         self.grain = Grain.from_arrays(arrays, n_channels)
-
-
-def _stored(name: str, layers: list[Layer], arrays: Mapping[str, Array]) -> list[Array]:
-    shapes = weight_shapes(layers)
-    weights = [arrays[f"{name}_{i}"].astype(np.float32) for i in range(len(shapes))]
-    if [w.shape for w in weights] != shapes:
-        raise ValueError(f"the {name}'s weights have other shapes than its layers.")
-    return weights
-
-
-def _padded(frame: Frame, least: int) -> Frame:
-    """Mirror a frame that is smaller than a patch until it holds one."""
-    pad = [(0, max(0, least - n)) for n in frame.seen.shape[:2]]
-    return Frame(
-        np.pad(frame.values, [*pad, (0, 0)], mode="symmetric"),
-        np.pad(frame.seen, [*pad, (0, 0)], mode="symmetric"),
-    )

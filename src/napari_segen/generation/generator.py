@@ -1,13 +1,11 @@
 """The generator of images that users meet: fit, generate, vary, save."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from napari_segen.core.checks import (
-    Pair,
     check_labels,
     check_new_image,
     check_pairs,
@@ -17,9 +15,25 @@ from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import smallest_unsigned
 from napari_segen.core.model import Model
 from napari_segen.core.parameters import as_json, make_params
-from napari_segen.core.provenance import array_hash, package_versions, provenance
+from napari_segen.core.provenance import package_versions, provenance
 from napari_segen.core.steps import Command, Step, Steps, run
-from napari_segen.generation.method import Budget, GeneratorMethod, Source
+from napari_segen.generation.abilities import (
+    check_ability,
+    check_dimensions,
+    check_label_values,
+)
+from napari_segen.generation.method import (
+    Budget,
+    GeneratorMethod,
+    Source,
+    label_values,
+    sources_of,
+)
+from napari_segen.generation.modelfile import (
+    read_into,
+    state_hash,
+    write_generator,
+)
 from napari_segen.generation.recipe import Recipe
 from napari_segen.generation.registry import GENERATORS
 from napari_segen.generation.requests import (
@@ -119,8 +133,9 @@ class ImageGenerator(Model):
     ) -> Steps[Self]:
         """`fit` as a generator of steps; FINISH ends training early."""
         spec, pairs = check_pairs(images, labels, spec, labels_name="labels")
-        sources = [s for pair in pairs for s in _sources(pair)]
-        self._check_sources(spec, sources)
+        sources = [s for pair in pairs for s in sources_of(pair)]
+        check_dimensions(self.method, spec)
+        check_label_values(self.method, label_values(sources))
         for pair in pairs:
             warn_if_flat(pair.frames)
         if not any(np.isfinite(s.image).all(axis=0).any() for s in sources):
@@ -130,32 +145,13 @@ class ImageGenerator(Model):
         self.spec_ = spec
         self.n_channels_ = pairs[0].frames.shape[1]
         self.values_ = ValueRange.union([ValueRange.of(p.frames) for p in pairs])
-        self.classes_ = None if labels is None else _label_values(sources)
+        self.classes_ = None if labels is None else label_values(sources)
         self.provenance_ = provenance(
             [p.frames for p in pairs],
             [p.labels for p in pairs if p.labels is not None],
         )
         self._fitted = method
         return self
-
-    def _check_sources(self, spec: ImageSpec, sources: Sequence[Source]) -> None:
-        found = GENERATORS.get(self.method)
-        if spec.n_space not in found.dimensions:
-            able = [m for m in GENERATORS if 3 in GENERATORS.get(m).dimensions]
-            raise ValueError(
-                f"method {self.method!r} takes 2D images only, got axes {spec.axes!r}. "
-                f"For volumes use method={' or '.join(map(repr, able))}; if the first "
-                "axis is time or separate images, say so with spec=ImageSpec(axes=...)."
-            )
-        most = found.max_label_values
-        if most is not None and sources[0].labels is not None:
-            count = len(_label_values(sources))
-            if count > most:
-                raise ValueError(
-                    f"labels has {count} values; method {self.method!r} can learn "
-                    f"{most}. Object ids are not classes: give every object of a "
-                    "class the same value, for instance labels > 0."
-                )
 
     def generate(self, n: int, shape: Sequence[int], seed: int) -> Array:
         """Make images.
@@ -201,11 +197,8 @@ class ImageGenerator(Model):
         return images, labels
 
     def _check_pairs_possible(self) -> None:
-        if not self._learnt.makes_pairs:
-            able = [m for m in GENERATORS if GENERATORS.get(m).makes_pairs]
-            raise ValueError(
-                f"method {self.method!r} makes no labels. Use {', '.join(able)}."
-            )
+        self.check_fitted()
+        check_ability(self.method, "makes_pairs", "make labels")
         if self.classes_ is None:
             raise ValueError(
                 "labels cannot be generated: this generator was fitted without. "
@@ -263,11 +256,7 @@ class ImageGenerator(Model):
     ) -> Steps[Array | tuple[Array, Array]]:
         """`vary` as a generator of steps."""
         method = self._learnt
-        if not method.can_vary:
-            able = [m for m in GENERATORS if GENERATORS.get(m).can_vary]
-            raise ValueError(
-                f"method {self.method!r} cannot vary images. Use {', '.join(able)}."
-            )
+        check_ability(self.method, "can_vary", "vary images")
         array = check_new_image(image, self.spec_, self.n_channels_)
         strength, seed = check_strength(strength), check_seed(seed)
         marks = None if labels is None else self._check_marks(labels, array)
@@ -276,7 +265,7 @@ class ImageGenerator(Model):
             return copy if marks is None else (copy, marks.copy())
         _, pairs = check_pairs(array, marks, self.spec_, labels_name="labels")
         made = []
-        for i, source in enumerate(sources := _sources(pairs[0])):
+        for i, source in enumerate(sources := sources_of(pairs[0])):
             rng = np.random.default_rng([seed, i])
             steps = method.vary_steps(source, strength, rng)
             one = yield from _relay(steps, i, len(sources))
@@ -308,9 +297,6 @@ class ImageGenerator(Model):
     ) -> Recipe:
         """Say what `generate` or `generate_pairs` was asked for, to be kept with it."""
         method = self._learnt
-        digest = hashlib.sha256()
-        for name, array in sorted(method.state()[1].items()):
-            digest.update(f"{name} {array_hash(array)}".encode())
         return Recipe(
             method=self.method,
             params=as_json(self.params),
@@ -320,31 +306,13 @@ class ImageGenerator(Model):
             shape=tuple(int(s) for s in shape),
             seed=check_seed(seed),
             pairs=pairs,
-            model=digest.hexdigest(),
+            model=state_hash(method),
             versions=package_versions(),
         )
 
     def to_archive(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the header and the arrays of the model file."""
-        method = self._learnt
-        learnt, arrays = method.state()
-        header = {
-            "method": self.method,
-            "params": as_json(self.params),
-            "epochs": self.budget.epochs,
-            "max_steps": self.budget.max_steps,
-            "time_limit_s": self.budget.time_limit_s,
-            "seed": self.seed,
-            "spec": self.spec_.as_json(),
-            "learnt": learnt,
-            "history": method.history,
-            "n_steps": method.n_steps,
-            "provenance": dict(self.provenance_),
-        }
-        own = {"low": self.values_.low, "high": self.values_.high}
-        if self.classes_ is not None:
-            own["classes"] = self.classes_
-        return header, own | {f"learnt_{k}": v for k, v in arrays.items()}
+        return write_generator(self, self._learnt)
 
     @classmethod
     def from_archive(
@@ -359,36 +327,8 @@ class ImageGenerator(Model):
             time_limit_s=header["time_limit_s"],
             seed=header["seed"],
         )
-        low, high = arrays["low"], arrays["high"]
-        if low.ndim != 1 or low.shape != high.shape or low.dtype != high.dtype:
-            raise ValueError("the range of the grey values is damaged.")
-        model.spec_ = ImageSpec.from_json(header["spec"])
-        model.n_channels_ = len(low)
-        model.values_ = ValueRange(low, high)
-        model.classes_ = arrays.get("classes")
-        model.provenance_ = header["provenance"]
-        method = GENERATORS.get(model.method)(model.params, model.spec_.sampling)
-        learnt = {
-            k.removeprefix("learnt_"): v
-            for k, v in arrays.items()
-            if k.startswith("learnt_")
-        }
-        method.restore(header["learnt"], learnt)
-        method.history = {str(k): list(v) for k, v in header["history"].items()}
-        method.n_steps = int(header["n_steps"])
-        model._fitted = method
+        model._fitted = read_into(model, header, arrays)
         return model
-
-
-def _sources(pair: Pair) -> list[Source]:
-    """Split an image into its frames."""
-    labels = [None] * len(pair.frames) if pair.labels is None else list(pair.labels)
-    return [Source(f, x) for f, x in zip(pair.frames, labels, strict=True)]
-
-
-def _label_values(sources: Sequence[Source]) -> Array:
-    found = [np.unique(s.labels) for s in sources if s.labels is not None]
-    return np.unique(np.concatenate(found)).astype(np.uint64)
 
 
 def _relay(steps: Steps[Source], i: int, n: int) -> Steps[Source]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from napari_segen.core.checks import Pair
 from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Steps
 
@@ -24,6 +25,21 @@ class Source:
 
     image: Array
     labels: Array | None
+
+
+def sources_of(pair: Pair) -> list[Source]:
+    """Split an image and its labels into frames."""
+    labels = [None] * len(pair.frames) if pair.labels is None else list(pair.labels)
+    return [Source(f, x) for f, x in zip(pair.frames, labels, strict=True)]
+
+
+def label_values(sources: Sequence[Source]) -> Array:
+    """Return the label values that occur, ascending; none without labels."""
+    # One type first: of int64 and uint64 NumPy makes float64.
+    found = [
+        np.unique(s.labels).astype(np.uint64) for s in sources if s.labels is not None
+    ]
+    return np.unique(np.concatenate([*found, np.zeros(0, np.uint64)]))
 
 
 @dataclass(frozen=True, slots=True)

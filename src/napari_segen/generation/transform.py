@@ -10,9 +10,9 @@ from scipy import ndimage
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, flag, span
 from napari_segen.core.steps import Step, Steps
+from napari_segen.generation.light import Light, relit_steps
 from napari_segen.generation.method import Budget, GeneratorMethod, Source
 from napari_segen.generation.warp import (
-    Floats,
     Warp,
     elastic_grid,
     interpolate,
@@ -146,7 +146,8 @@ class Transform(GeneratorMethod):
     ) -> Steps[Source]:
         warp = _draw_warp(params, self.sampling, shape, corner, rng)
         moved = yield from _move(source, warp)
-        image = yield from _relight(moved.image, source.image, params, warp, rng, self)
+        light = _draw_light(params, self.sampling, rng)
+        image = yield from relit_steps(moved.image, source.image, light, rng)
         return Source(image, moved.labels)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -274,49 +275,12 @@ def _filled(image: Array, no_data: Array | None) -> Array:
     return filled
 
 
-def _relight(
-    image: Array,
-    before: Array,
-    params: TransformParams,
-    warp: Warp,
-    rng: np.random.Generator,
-    method: GeneratorMethod,
-) -> Steps[Array]:
-    """Change contrast and brightness, blur, and add noise, in this order."""
+def _draw_light(
+    params: TransformParams, sampling: tuple[float, ...], rng: np.random.Generator
+) -> Light:
+    """Draw the change of grey values."""
     gain = params.gain ** rng.uniform(-1, 1)
     offset = params.offset * rng.uniform(-1, 1)
     sigma = params.blur * rng.uniform(0, 1)
-    if gain == 1 and offset == 0 and sigma == 0 and params.noise == 0:
-        return image
-    size = np.array(method.sampling) / method.sampling[-1]
-    result = image.astype(np.float64)
-    for c, plane in enumerate(result):
-        yield Step(c, len(result), "Changing grey values")
-        low, high = _finite_range(before[c])
-        plane -= (low + high) / 2
-        plane *= gain
-        plane += (low + high) / 2 + offset * (high - low)
-        if sigma > 0:
-            plane[...] = _blurred(plane, sigma / size)
-        if params.noise > 0:
-            plane += params.noise * (high - low) * rng.standard_normal(plane.shape)
-    return result
-
-
-def _finite_range(plane: Array) -> tuple[float, float]:
-    values = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
-    if values.size == 0:
-        return 0.0, 0.0
-    return float(values.min()), float(values.max())
-
-
-def _blurred(plane: Floats, sigma: Floats) -> Floats:
-    """Gaussian blur that neither spreads nor fills pixels without data."""
-    known = np.isfinite(plane)
-    if known.all():
-        blurred: Floats = ndimage.gaussian_filter(plane, sigma, mode="reflect")
-        return blurred
-    weight = ndimage.gaussian_filter(known.astype(float), sigma, mode="reflect")
-    total = ndimage.gaussian_filter(np.where(known, plane, 0.0), sigma, mode="reflect")
-    result: Floats = np.where(known, total / np.maximum(weight, 1e-12), plane)
-    return result
+    size = np.array(sampling) / sampling[-1]
+    return Light(gain, offset, sigma / size, params.noise)

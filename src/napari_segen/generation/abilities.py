@@ -1,0 +1,45 @@
+"""Checks of what a method can do; the messages name the methods that can."""
+
+from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.generation.registry import GENERATORS
+
+
+def check_ability(method: str, ability: str, task: str) -> None:
+    """Raise ValueError unless the class attribute `ability` of `method` is true.
+
+    Parameters
+    ----------
+    method : str
+    ability : str
+        Such as ``"makes_pairs"``.
+    task : str
+        What it is called in the message, such as ``"make labels"``.
+    """
+    if not getattr(GENERATORS.get(method), ability):
+        able = [m for m in GENERATORS if getattr(GENERATORS.get(m), ability)]
+        raise ValueError(
+            f"method {method!r} cannot {task}. Use {' or '.join(able) or 'none'}."
+        )
+
+
+def check_dimensions(method: str, spec: ImageSpec) -> None:
+    """Raise ValueError unless `method` takes as many spatial axes."""
+    if spec.n_space in GENERATORS.get(method).dimensions:
+        return
+    able = [m for m in GENERATORS if spec.n_space in GENERATORS.get(m).dimensions]
+    raise ValueError(
+        f"method {method!r} takes 2D images only, got axes {spec.axes!r}. "
+        f"For volumes use method={' or '.join(map(repr, able))}; if the first "
+        "axis is time or separate images, say so with spec=ImageSpec(axes=...)."
+    )
+
+
+def check_label_values(method: str, values: Array) -> None:
+    """Raise ValueError if `method` cannot learn as many label values."""
+    most = GENERATORS.get(method).max_label_values
+    if most is not None and len(values) > most:
+        raise ValueError(
+            f"labels has {len(values)} values; method {method!r} can learn {most}. "
+            "Object ids are not classes: give every object of a class the same value, "
+            "for instance labels > 0."
+        )

@@ -1,0 +1,74 @@
+"""What an image generator writes into its model file, and reads from it."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.parameters import as_json
+from napari_segen.core.provenance import array_hash
+from napari_segen.generation.method import GeneratorMethod
+from napari_segen.generation.registry import GENERATORS
+from napari_segen.generation.values import ValueRange
+
+if TYPE_CHECKING:
+    from napari_segen.generation.generator import ImageGenerator
+
+
+def state_hash(method: GeneratorMethod) -> str:
+    """SHA-256 over the arrays that a method has learnt."""
+    digest = hashlib.sha256()
+    for name, array in sorted(method.state()[1].items()):
+        digest.update(f"{name} {array_hash(array)}".encode())
+    return digest.hexdigest()
+
+
+def write_generator(
+    model: "ImageGenerator", method: GeneratorMethod
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return header and arrays of a fitted generator."""
+    learnt, arrays = method.state()
+    header = {
+        "method": model.method,
+        "params": as_json(model.params),
+        "epochs": model.budget.epochs,
+        "max_steps": model.budget.max_steps,
+        "time_limit_s": model.budget.time_limit_s,
+        "seed": model.seed,
+        "spec": model.spec_.as_json(),
+        "learnt": learnt,
+        "history": method.history,
+        "n_steps": method.n_steps,
+        "provenance": dict(model.provenance_),
+    }
+    own = {"low": model.values_.low, "high": model.values_.high}
+    if model.classes_ is not None:
+        own["classes"] = model.classes_
+    return header, own | {f"learnt_{k}": v for k, v in arrays.items()}
+
+
+def read_into(
+    model: "ImageGenerator", header: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> GeneratorMethod:
+    """Set a generator's learnt values; returns its fitted method."""
+    low, high = arrays["low"], arrays["high"]
+    if low.ndim != 1 or low.shape != high.shape or low.dtype != high.dtype:
+        raise ValueError("the range of the grey values is damaged.")
+    classes = arrays.get("classes")
+    if classes is not None and (classes.ndim != 1 or classes.dtype.kind != "u"):
+        raise ValueError("the label values are damaged.")
+    model.spec_ = ImageSpec.from_json(header["spec"])
+    model.n_channels_ = len(low)
+    model.values_ = ValueRange(low, high)
+    model.classes_ = classes
+    model.provenance_ = dict(header["provenance"])
+    method = GENERATORS.get(model.method)(model.params, model.spec_.sampling)
+    learnt = {
+        k.removeprefix("learnt_"): v
+        for k, v in arrays.items()
+        if k.startswith("learnt_")
+    }
+    method.restore(header["learnt"], learnt)
+    method.history = {str(k): list(v) for k, v in header["history"].items()}
+    method.n_steps = int(header["n_steps"])
+    return method
