@@ -20,6 +20,10 @@ from napari_segen.core.steps import Step, Steps
 
 INSTALL_LINE = "python -m pip install tensorflow"
 
+# Options of layers whose weights are set afterwards. Keras' default initialisers draw
+# their seeds from Python's global generator, which belongs to the user.
+UNDRAWN: dict[str, Any] = {"kernel_initializer": "zeros"}
+
 Weights = list[npt.NDArray[np.float32]]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_segen.cnn import backend
-from napari_segen.cnn.backend import Weights
+from napari_segen.cnn.backend import UNDRAWN, Weights
 from napari_segen.cnn.network import Network, Shape
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, choice, span
@@ -134,11 +134,13 @@ class PatchNetwork(Network):
         inputs = keras.Input((self.patch_px, self.patch_px, self.n_channels))
         x = inputs
         for n in p.filters:
-            x = keras.layers.Conv2D(n, p.kernel_size, activation=p.activation)(x)
+            x = keras.layers.Conv2D(
+                n, p.kernel_size, activation=p.activation, **UNDRAWN
+            )(x)
             x = pool(POOL_PX)(x)
         x = keras.layers.Flatten()(x)
-        x = keras.layers.Dense(p.dense_units, activation=p.activation)(x)
-        x = keras.layers.Dense(self.n_classes)(x)
+        x = keras.layers.Dense(p.dense_units, activation=p.activation, **UNDRAWN)(x)
+        x = keras.layers.Dense(self.n_classes, **UNDRAWN)(x)
         return keras.Model(inputs, keras.layers.Reshape((1, 1, self.n_classes))(x))
 
     def dense(self, weights: Weights) -> Callable[[Array], Array]:

@@ -10,12 +10,14 @@ from napari_segen.cnn.network import Network
 from napari_segen.cnn.planes import class_index, labelled_planes
 from napari_segen.cnn.prediction import LabelTile, posterior_steps
 from napari_segen.cnn.registry import NETWORKS
-from napari_segen.cnn.training import (
-    HISTORY_KEYS,
-    History,
-    TrainingParams,
-    train_steps,
+from napari_segen.cnn.stored import (
+    checked_history,
+    checked_scale,
+    checked_weights,
+    weight_name,
+    whole_number,
 )
+from napari_segen.cnn.training import TrainingParams, train_steps
 from napari_segen.core.checks import (
     Pair,
     check_class_values,
@@ -267,7 +269,7 @@ learning_rate, augment, seed
             "note": self.note_,
             "provenance": self.provenance_,
         }
-        return header, {_name(i): w for i, w in enumerate(self.weights_)}
+        return header, {weight_name(i): w for i, w in enumerate(self.weights_)}
 
     @classmethod
     def from_archive(
@@ -284,12 +286,12 @@ learning_rate, augment, seed
         model.spec_ = ImageSpec.from_json(header["spec"])
         model.classes_, model.class_info_ = class_info_from_json(header["classes"])
         check_class_values(model.classes_, "classes")
-        model.n_channels_ = _whole(header["n_channels"])
+        model.n_channels_ = whole_number(header["n_channels"])
         network = model._network(model.n_channels_, len(model.classes_))
-        model.weights_ = _checked_weights(network, arrays)
-        model.normalization_ = _checked_scale(scale, model.n_channels_)
-        model.history_ = _checked_history(header["history"])
-        model.n_steps_ = _whole(header["n_steps"])
+        model.weights_ = checked_weights(network, arrays)
+        model.normalization_ = checked_scale(scale, model.n_channels_)
+        model.history_ = checked_history(header["history"])
+        model.n_steps_ = whole_number(header["n_steps"])
         model.note_ = str(header["note"])
         model.provenance_ = dict(header["provenance"])
         return model
@@ -311,41 +313,3 @@ def _indices(pairs: list[Pair], classes: Array, unlabelled: int | None) -> list[
         for p in pairs
         if p.labels is not None
     ]
-
-
-def _name(i: int) -> str:
-    return f"weights_{i:03d}"
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"expected a whole number from 1 on, got {value!r}.")
-    return value
-
-
-def _checked_weights(network: Network, arrays: Mapping[str, Array]) -> Weights:
-    """Take the weights from the arrays of a model file, if they fit the network."""
-    shapes = network.weight_shapes()
-    if set(arrays) != {_name(i) for i in range(len(shapes))}:
-        raise ValueError("the arrays are not the network's weights.")
-    weights = [arrays[_name(i)] for i in range(len(shapes))]
-    for w, shape in zip(weights, shapes, strict=True):
-        if w.shape != shape or w.dtype != np.float32 or not np.isfinite(w).all():
-            raise ValueError(f"weights of shape {w.shape} do not fit the network.")
-    return weights
-
-
-def _checked_scale(scale: Normalization, n_channels: int) -> Normalization:
-    for values in (scale.low, scale.span, scale.least_span):
-        if values.shape != (n_channels,) or not np.isfinite(values).all():
-            raise ValueError("the normalisation does not fit the channels.")
-    return scale
-
-
-def _checked_history(history: Mapping[str, Any]) -> History:
-    columns = {key: list(history[key]) for key in HISTORY_KEYS}
-    if len({len(c) for c in columns.values()}) != 1 or not all(
-        v is None or isinstance(v, int | float) for c in columns.values() for v in c
-    ):
-        raise ValueError("the history is not a table of numbers.")
-    return columns

@@ -22,6 +22,9 @@ from napari_segen.core.steps import FINISH, Step, Steps
 # Steps between two looks at the held-out labels, and entries of the history.
 LOOK_EVERY = 20
 VALIDATION_BATCHES = 4
+# The network that predicts is a running mean of the one that learns: its answers
+# do not jump with each batch (Polyak and Juditsky 1992).
+AVERAGE_RATE = 0.05
 HISTORY_KEYS = ("step", "seconds", "loss", "val_loss", "val_iou")
 
 History = dict[str, list[float | None]]
@@ -142,12 +145,12 @@ def train_steps(
     for i in range(1, limit + 1):
         run.learn(*sampler.draw(rng))
         elapsed = time.monotonic() - started
-        if not np.isfinite(run.loss):
-            reason = f"stopped: the loss was no longer finite at step {i}"
-            break
         late = params.time_limit_s is not None and elapsed >= params.time_limit_s
         if late or i == limit or i % LOOK_EVERY == 0:
             run.look(i, elapsed)
+        if run.diverged:
+            reason = f"stopped: training diverged at step {i}"
+            break
         done, total = _progress(i, limit, elapsed, params)
         command = yield Step(done, total, run.text(i), run.figures())
         if late or command is FINISH:
@@ -156,7 +159,7 @@ def train_steps(
             break
     if run.best is None:
         raise ValueError(
-            f"training failed: the loss was no longer finite at step {run.n_steps}. "
+            f"training diverged at step {run.n_steps}: loss or weights are not finite. "
             "Choose a smaller learning_rate, or check the images for extreme values."
         )
     return Trained(run.best, run.history, run.n_steps, f"{reason}; {held.note}")
@@ -202,9 +205,10 @@ class _Run:
     ) -> None:
         keras = backend.keras()
         self._network, self._params, self._looks = network, params, looks
-        self._model = network.build()
+        self._model, self._average = network.build(), network.build()
         start = backend.initial_weights(self._model, params.seed, network.initial_gain)
         backend.set_weights(self._model, start)
+        backend.set_weights(self._average, start)
         self._optimizer = keras.optimizers.Adam(params.learning_rate)
         self._optimizer.build(self._model.trainable_variables)
         self._learn, self._judge = self._compile(batch_size)
@@ -213,22 +217,25 @@ class _Run:
         self.best: Weights | None = None
         self.history: History = {key: [] for key in HISTORY_KEYS}
         self.loss = np.nan
+        self.diverged = False
         self.n_steps = 0
 
     def _compile(self, batch_size: int) -> tuple[Any, Any]:
         tf, network = backend.tensorflow(), self._network
-        model, name = self._model, self._params.loss
+        model, average, name = self._model, self._average, self._params.loss
         side, answer = network.patch_px, network.answer_px
 
-        def learn(x: Any, y: Any) -> Any:
+        def learn(x: Any, y: Any, rate: Any) -> Any:
             with tf.GradientTape() as tape:
                 loss = masked_loss(name, model(x, training=True), y)
             variables = model.trainable_variables
             self._optimizer.apply(tape.gradient(loss, variables), variables)
+            for mean, weight in zip(average.weights, model.weights, strict=True):
+                mean.assign(mean + rate * (weight - mean))
             return loss
 
         def judge(x: Any, y: Any) -> Any:
-            logits = model(x, training=False)
+            logits = average(x, training=False)
             return masked_loss(name, logits, y), tf.argmax(logits, axis=-1)
 
         signature = [
@@ -236,23 +243,31 @@ class _Run:
             tf.TensorSpec((batch_size, answer, answer), tf.int32),
         ]
         # Nothing in them depends on values: AutoGraph would only parse and warn.
-        make = partial(tf.function, input_signature=signature, autograph=False)
-        return make(learn), make(judge)
+        make = partial(tf.function, autograph=False)
+        rate = tf.TensorSpec((), tf.float32)
+        return (
+            make(learn, input_signature=[*signature, rate]),
+            make(judge, input_signature=signature),
+        )
 
     def learn(self, x: Any, y: Any) -> None:
         """Do one step of the optimiser."""
-        self.loss = float(self._learn(x, y))
-        self._recent.append(self.loss)
         self.n_steps += 1
+        rate = max(AVERAGE_RATE, 3 / (self.n_steps + 2))
+        self.loss = float(self._learn(x, y, np.float32(rate)))
+        self._recent.append(self.loss)
+        self.diverged = not np.isfinite(self.loss)
 
     def look(self, step: int, elapsed: float) -> None:
         """Judge the weights, keep them if they are the best, write the history."""
-        if self.history["step"] and self.history["step"][-1] == step:
+        if self.diverged or (self.history["step"] and self.history["step"][-1] == step):
+            return
+        weights = backend.get_weights(self._average)
+        self.diverged = not all(np.isfinite(w).all() for w in weights)
+        if self.diverged:
             return
         val_loss, val_iou = self._validate() if self._looks else (None, None)
-        weights = backend.get_weights(self._model)
-        sane = all(np.isfinite(w).all() for w in weights)
-        if sane and (val_loss is None or val_loss < self._best_loss):
+        if val_loss is None or val_loss < self._best_loss:
             self._best_loss = np.inf if val_loss is None else val_loss
             self.best = weights
         mean_loss = float(np.mean(self._recent))

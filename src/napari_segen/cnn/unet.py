@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_segen.cnn import backend
-from napari_segen.cnn.backend import Weights
+from napari_segen.cnn.backend import UNDRAWN, Weights
 from napari_segen.cnn.network import Network, Shape
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, flag, span
@@ -115,7 +115,9 @@ class UNet(Network):
         layers = backend.keras().layers
         f, depth = self.params.filters, self.params.depth
         inputs = backend.keras().Input((None, None, self.n_channels))
-        x = layers.Conv2D(f, 4, strides=2, padding="same", activation="relu")(inputs)
+        x = layers.Conv2D(
+            f, 4, strides=2, padding="same", activation="relu", **UNDRAWN
+        )(inputs)
         skips = []
         for level in range(depth + 1):
             x = self._block(layers, x, f * 2**level)
@@ -123,16 +125,18 @@ class UNet(Network):
                 skips.append(x)
                 x = layers.MaxPooling2D(2)(x)
         for level in reversed(range(depth)):
-            x = layers.Conv2DTranspose(f * 2**level, 2, strides=2)(x)
+            x = layers.Conv2DTranspose(f * 2**level, 2, strides=2, **UNDRAWN)(x)
             x = layers.Concatenate()([skips.pop(), x])
             x = self._block(layers, x, f * 2**level)
-        x = layers.Conv2DTranspose(self.n_classes, 2, strides=2)(x)
+        x = layers.Conv2DTranspose(self.n_classes, 2, strides=2, **UNDRAWN)(x)
         return backend.keras().Model(inputs, x)
 
     def _block(self, layers: Any, x: Any, filters: int) -> Any:
         norm = self.params.batch_norm
         for _ in range(2):
-            x = layers.Conv2D(filters, 3, padding="same", use_bias=not norm)(x)
+            x = layers.Conv2D(filters, 3, padding="same", use_bias=not norm, **UNDRAWN)(
+                x
+            )
             if norm:
                 x = layers.BatchNormalization(momentum=NORM_MOMENTUM)(x)
             x = layers.ReLU()(x)

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from napari_segen.cnn.planes import (
+    UNLABELLED,
+    class_index,
+    labelled_planes,
+    mirrored,
+    read_index,
+    read_window,
+)
+from napari_segen.core.normalization import Normalization
+
+
+@given(st.integers(1, 12), st.integers(0, 30), st.integers(0, 30))
+@settings(max_examples=30, deadline=None)
+def test_a_window_beyond_the_border_is_numpys_reflect_padding(n, before, after):
+    line = np.arange(n)
+    expected = np.pad(line, (before, after), mode="reflect")
+    assert_array_equal(line[mirrored(-before, before + n + after, n)], expected)
+
+
+def test_nothing_is_labelled_beyond_the_border():
+    index = np.zeros((3, 4), np.int16)
+    window = read_index(index, (-1, 2), (5, 5))
+    expected = np.full((5, 5), UNLABELLED)
+    expected[1:4, :2] = 0
+    assert_array_equal(window, expected)
+
+
+@pytest.mark.parametrize("corner", [(-9, 0), (0, 9)])
+def test_a_window_wholly_outside_holds_no_label(corner):
+    assert (read_index(np.zeros((3, 4), np.int16), corner, (2, 2)) == UNLABELLED).all()
+
+
+def test_reading_a_window_keeps_the_channels_apart():
+    image = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    assert_array_equal(read_window(image, (1, 1), (2, 2)), image[:, 1:, 1:3])
+
+
+def test_pixels_without_data_and_unlabelled_pixels_have_no_class():
+    frames = np.zeros((1, 1, 1, 4))
+    frames[..., 0] = np.nan
+    labels = np.array([[[3, 0, 3, 7]]])
+    assert_array_equal(
+        class_index(frames, labels, np.array([3, 7]), unlabelled=0), [[[-1, -1, 0, 1]]]
+    )
+
+
+def test_a_volume_becomes_its_labelled_planes_scaled_as_one():
+    volume = np.arange(24.0).reshape(1, 1, 2, 3, 4)
+    index = np.full((1, 2, 3, 4), UNLABELLED, np.int16)
+    index[0, 1, 0, 0] = 1
+    (plane,) = labelled_planes(volume, index, Normalization("image"))
+    low, span = Normalization("image").scale_of(volume[0])
+    assert_array_equal(plane.image, ((volume[0, :, 1] - low) / span).astype(np.float32))
+    assert_array_equal(plane.index, index[0, 1])
