@@ -99,6 +99,9 @@ class Tour(QObject):
             self.end()
             return
         dock, press = self._stops.pop(0)
+        if dock._is_shut:  # its dock, or the viewer, was closed
+            self.end()
+            return
         self._at = dock
         self._places[dock].raise_()
         press()
@@ -112,7 +115,8 @@ class Tour(QObject):
         self._show_apart()
         dock = self.generator
         dock._image.value = self._image
-        dock._labels.value = self._marked("classes")[0]
+        # The topmost classes are the oldest: those from the strokes.
+        dock._labels.value = self._marked("classes")[-1]
         dock._method.choice.value = method
         dock._budget.value = DECODER_SECONDS
         dock.fit()

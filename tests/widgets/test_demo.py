@@ -1,0 +1,60 @@
+import pytest
+
+from napari_segen.widgets.demo import Tour
+
+pytestmark = pytest.mark.viewer
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture
+def tour(make_napari_viewer, monkeypatch):
+    """The tour of what needs no TensorFlow, and without starting it."""
+    monkeypatch.setattr("napari_segen.widgets.dock.WARM_UP_DELAY_MS", 10**8)
+    viewer = make_napari_viewer()
+    tour = Tour(viewer)
+    tour._stops = tour._stops[:3]
+    return tour
+
+
+def names(tour):
+    return [layer.name for layer in tour._viewer.layers]
+
+
+def test_the_tour_segments_and_generates_by_itself(tour, qtbot):
+    with qtbot.waitSignal(tour.ended, timeout=PATIENCE_MS):
+        tour.start()
+    assert {"coins classes", "coins generated", "coins generated labels"} <= set(
+        names(tour)
+    )
+    assert tour.probabilistic.model is not None
+
+
+def test_generated_images_stand_beside_the_sample(tour, qtbot):
+    with qtbot.waitSignal(tour.ended, timeout=PATIENCE_MS):
+        tour.start()
+    width = tour._viewer.layers["coins"].data.shape[1]
+    for name in ("coins generated", "coins generated labels"):
+        assert tour._viewer.layers[name].translate[-1] > width
+
+
+def test_cancel_ends_the_tour(tour, qtbot):
+    tour.start()
+    qtbot.waitUntil(lambda: tour.probabilistic._job.is_running, timeout=PATIENCE_MS)
+    with qtbot.waitSignal(tour.ended, timeout=PATIENCE_MS):
+        tour.probabilistic._job.cancel()
+    assert names(tour) == ["coins", "coins strokes"]
+
+
+def test_a_job_that_cannot_start_ends_the_tour(tour, qtbot):
+    tour._viewer.layers.remove("coins strokes")
+    with qtbot.waitSignal(tour.ended, timeout=PATIENCE_MS):
+        tour.start()
+    assert "no strokes" in tour.probabilistic.message
+
+
+def test_a_viewer_closed_on_the_way_ends_it_quietly(tour, qtbot):
+    tour.start()
+    qtbot.waitUntil(lambda: tour.probabilistic._job.is_running, timeout=PATIENCE_MS)
+    tour._viewer.close()
+    qtbot.wait(1500)
+    assert not tour.generator._job.is_running
