@@ -5,32 +5,38 @@ function that returns a generator of steps, and sends each step and the result.
 The child starts as a plain interpreter that connects back. (`multiprocessing`'s own
 "spawn" would import the user's main script again, which opens a second window where
 that script lacks a guard.)
-
-Messages are pickled between two processes of one user, over a connection that both
-ends authenticate; large arrays travel beside the pickle, uncopied.
 """
 
 import os
-import pickle
 import secrets
 import subprocess
 import sys
 import threading
 import time
-import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
-from napari_segen.core.errors import DataWarning
-from napari_segen.core.steps import FINISH, Command, Step, Steps
+from napari_segen.core.child_side import (
+    ADDRESS,
+    KEY,
+    Cancel,
+    Cancelled,
+    ChildFailed,
+    Failure,
+    Job,
+    Result,
+    receive,
+    send,
+)
+from napari_segen.core.steps import FINISH, Step, Steps
 
-_BOOT = "from napari_segen.core.child import serve; serve()"
-_ADDRESS, _KEY = "NAPARI_SEGEN_CHILD_ADDRESS", "NAPARI_SEGEN_CHILD_KEY"
+__all__ = ["Child", "ChildDied", "ChildFailed"]
+
+_BOOT = "from napari_segen.core.child_side import serve; serve()"
 CONNECT_SECONDS = 60.0
 HEARTBEAT_SECONDS = 0.05
 STOP_SECONDS = 0.3
@@ -38,133 +44,6 @@ STOP_SECONDS = 0.3
 
 class ChildDied(RuntimeError):
     """The process ended without an answer."""
-
-
-class ChildFailed(RuntimeError):
-    """The function raised; holds the child's traceback as a note."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    function: Callable[..., Steps[Any]]
-    args: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    error: BaseException
-    trace: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    value: Any
-    warnings: list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Cancel:
-    """Sent to the child: close the generator."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Cancelled:
-    """Sent by the child: the generator is closed."""
-
-
-def _send(connection: Any, message: object) -> None:
-    buffers: list[pickle.PickleBuffer] = []
-    body = pickle.dumps(message, protocol=5, buffer_callback=buffers.append)
-    connection.send_bytes(len(buffers).to_bytes(4, "little") + body)
-    for buffer in buffers:
-        connection.send_bytes(buffer.raw())
-
-
-def _receive(connection: Any) -> Any:
-    head = connection.recv_bytes()
-    n_buffers = int.from_bytes(head[:4], "little")
-    # bytearray: arrays made from it are writable, as they were on the other side.
-    buffers = [bytearray(connection.recv_bytes()) for _ in range(n_buffers)]
-    return pickle.loads(memoryview(head)[4:], buffers=buffers)
-
-
-def serve() -> None:
-    """Run what the other end asks for, until it hangs up (the child's main)."""
-    key = bytes.fromhex(os.environ.pop(_KEY))
-    # EOFError, OSError: the window has gone, so do we.
-    with (
-        suppress(EOFError, OSError),
-        Client(os.environ.pop(_ADDRESS), authkey=key) as connection,
-    ):
-        while True:
-            message = _receive(connection)
-            # FINISH or Cancel that came after the end of its job is for nobody.
-            if isinstance(message, _Job):
-                _answer(connection, message)
-    # Keras' and TensorFlow's own threads must not keep the process.
-    os._exit(0)
-
-
-def _answer(connection: Any, job: _Job) -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        steps = _started(job)
-        command: Command | None = None
-        while isinstance(_tell(connection, _advance(steps, command, caught)), Step):
-            command = None
-            while connection.poll(0):
-                message = _receive(connection)
-                if isinstance(message, _Cancel):
-                    steps.close()
-                    _send(connection, _Cancelled())
-                    return
-                command = message
-        steps.close()
-
-
-def _started(job: _Job) -> Steps[Any]:
-    # A generator, so that an error before the job's first step is one of its own too.
-    return (yield from job.function(*job.args))
-
-
-def _advance(
-    steps: Steps[Any], command: Command | None, caught: list[warnings.WarningMessage]
-) -> Step | _Result | _Failure:
-    try:
-        return steps.send(command)
-    except StopIteration as end:
-        said = [w.message for w in caught if isinstance(w.message, DataWarning)]
-        return _Result(end.value, said)
-    except BaseException as err:  # noqa: BLE001 - the window must hear of anything
-        return _failure(err)
-
-
-def _tell(
-    connection: Any, message: Step | _Result | _Failure
-) -> Step | _Result | _Failure:
-    """Send a message, or that it cannot be sent; return what was sent."""
-    try:
-        _send(connection, message)
-    except OSError:
-        raise
-    except Exception as err:  # noqa: BLE001 - pickling runs the objects' own code
-        message = _failure(err)
-        _send(connection, message)
-    return message
-
-
-def _failure(error: BaseException) -> _Failure:
-    """Describe an error that is being handled, as itself if it can travel."""
-    trace = traceback.format_exc()
-    try:
-        pickle.loads(pickle.dumps(error))
-        # SystemExit and the like would end the window.
-        travels = isinstance(error, Exception)
-    except Exception:  # noqa: BLE001 - pickling runs the error's own code
-        travels = False
-    if not travels:
-        error = ChildFailed(f"{type(error).__name__}: {error}")
-    return _Failure(error, trace)
 
 
 class Child:
@@ -228,7 +107,7 @@ class Child:
         connection = self._connection
         assert connection is not None
         try:
-            _send(connection, _Job(function, args))
+            send(connection, Job(function, args))
             answer = yield from _relay(connection)
         except GeneratorExit:
             self._stop()
@@ -240,7 +119,7 @@ class Child:
                 "memory is the usual reason: try smaller patches, a smaller batch or "
                 "a smaller network. Your layers and earlier results are untouched."
             ) from err
-        if isinstance(answer, _Failure):
+        if isinstance(answer, Failure):
             answer.error.add_note(answer.trace)
             raise answer.error
         for warning in answer.warnings:
@@ -253,10 +132,10 @@ class Child:
         if connection is None:
             return
         with suppress(EOFError, OSError):
-            _send(connection, _Cancel())
+            send(connection, Cancel())
             deadline = time.monotonic() + STOP_SECONDS
             while connection.poll(max(0.0, deadline - time.monotonic())):
-                if isinstance(_receive(connection), _Cancelled | _Result | _Failure):
+                if isinstance(receive(connection), Cancelled | Result | Failure):
                     return
         self.kill()
 
@@ -281,17 +160,17 @@ class Child:
             connection.close()
 
 
-def _relay(connection: Any) -> Steps[_Result | _Failure]:
+def _relay(connection: Any) -> Steps[Result | Failure]:
     step = Step(0, 0, "Starting")
     while True:
         command = yield step
         if command is FINISH:
-            _send(connection, FINISH)
+            send(connection, FINISH)
         if not connection.poll(HEARTBEAT_SECONDS):
             continue
-        message = _receive(connection)
+        message = receive(connection)
         if not isinstance(message, Step):
-            answer: _Result | _Failure = message
+            answer: Result | Failure = message
             return answer
         step = message
 
@@ -317,7 +196,7 @@ def _accept(listener: Listener) -> _Accept:
 
 
 def _launch(address: Any, key: bytes) -> "subprocess.Popen[bytes]":
-    environment = os.environ | {_ADDRESS: str(address), _KEY: key.hex()}
+    environment = os.environ | {ADDRESS: str(address), KEY: key.hex()}
     # The same import path as here: plugins may live in folders of their own.
     environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
     return subprocess.Popen(
