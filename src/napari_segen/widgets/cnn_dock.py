@@ -15,7 +15,14 @@ from napari_segen.widgets.forms import ParamsForm
 from napari_segen.widgets.jobs import Progress
 from napari_segen.widgets.keras_child import KerasChild
 from napari_segen.widgets.method_form import MethodForm
-from napari_segen.widgets.panels import Fold, fit_narrow, form, note, side_by_side
+from napari_segen.widgets.panels import (
+    WIDE_LABEL_PX,
+    Fold,
+    fit_narrow,
+    form,
+    note,
+    side_by_side,
+)
 from napari_segen.widgets.segment_dock import SegmentDock
 from napari_segen.widgets.tasks import RunSteps, fitted_steps, segmented_steps
 
@@ -44,9 +51,11 @@ class CnnDock(SegmentDock):
             choices=[("is unlabelled", _STROKES), ("is a class", _MASKS)],
             value=_STROKES,
             tooltip="What 0 means in the labels. Unlabelled: strokes, nothing is "
-            "learnt where nothing is painted. A class: finished masks, 0 is background.",
+            "learnt where nothing is painted. A class: finished masks, 0 is the "
+            "background.",
         )
         self._inputs.append(self._zero)
+        fit_narrow(self._inputs)
         self._method = MethodForm(NETWORKS, "unet", "The network that is trained.")
         self._method.choice.label = "network"
         self._budget = ComboBox(
@@ -57,7 +66,7 @@ class CnnDock(SegmentDock):
             "best so far.",
         )
         self._training = ParamsForm(TrainingParams, without=("time_limit_s",))
-        fit_narrow(self._training)
+        fit_narrow(self._training, WIDE_LABEL_PX)
         self._plot = CurvePlot()
         self._keras = note("")
         self._keras.setToolTip(

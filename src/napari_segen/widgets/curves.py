@@ -15,6 +15,7 @@ _NOT_DRAWN = ("step", "seconds")
 _HEIGHT = 130
 _MARGIN = 6
 MAX_POINTS = 2000
+_FEW_POINTS = 12
 
 
 class CurvePlot(QWidget):
@@ -26,6 +27,8 @@ class CurvePlot(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._curves: dict[str, list[tuple[float, float]]] = {}
+        self._n_seen = 0
+        self._has_steps = False
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(_HEIGHT)
         self.setToolTip(
@@ -45,16 +48,19 @@ class CurvePlot(QWidget):
     def clear(self) -> None:
         """Forget all curves."""
         self._curves = {}
+        self._n_seen = 0
         self.update()
 
     def add(self, figures: Iterable[tuple[int, Mapping[str, float]]]) -> None:
         """Append figures of some steps; values that are not finite are left out.
 
-        A figure called "step" says where on the axis the others are; else it is the
-        number of the job's own step.
+        A figure called "step" says where on the axis the others are; else they are
+        put side by side.
         """
-        for done, named in figures:
-            step = float(named.get("step", done))
+        for _, named in figures:
+            self._n_seen += 1
+            self._has_steps = "step" in named
+            step = float(named.get("step", self._n_seen))
             for name, value in named.items():
                 if name not in _NOT_DRAWN and math.isfinite(value):
                     self._curves.setdefault(name, []).append((step, float(value)))
@@ -85,11 +91,9 @@ class CurvePlot(QWidget):
             return
         last = max(points[-1][0] for points in self._curves.values())
         painter.setPen(text)
-        painter.drawText(
-            QRectF(frame.left(), frame.bottom() + 2, frame.width(), line),
-            Qt.AlignmentFlag.AlignRight,
-            f"step {last:g}",
-        )
+        if self._has_steps:
+            below = QRectF(frame.left(), frame.bottom() + 2, frame.width(), line)
+            painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"step {last:g}")
         for i, points in enumerate(self._curves.values()):
             painter.setPen(QPen(QColor(_COLORS[i % len(_COLORS)]), 1.6))
             _draw_curve(painter, points, frame, last, self._range_of(i))
@@ -142,3 +146,6 @@ def _draw_curve(
         ]
     )
     painter.drawPolyline(polygon)
+    if len(points) < _FEW_POINTS:
+        for point in polygon:
+            painter.drawEllipse(point, 2, 2)

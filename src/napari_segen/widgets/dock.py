@@ -7,19 +7,35 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from magicgui.widgets import Container, create_widget
-from napari.utils.notifications import ErrorNotification, notification_manager
-from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtWidgets import QDockWidget, QFileDialog, QWidget
+from napari.utils.notifications import (
+    ErrorNotification,
+    notification_manager,
+    show_error,
+)
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QScrollArea,
+    QSizePolicy,
+    QWidget,
+)
 
 from napari_segen.core.archive import SUFFIX
-from napari_segen.core.steps import Step, Steps
+from napari_segen.core.child import ChildDied
+from napari_segen.core.steps import Steps
+from napari_segen.widgets.closing import Closing
 from napari_segen.widgets.jobs import Job, Progress
 from napari_segen.widgets.keras_child import KerasChild, keras_child
-from napari_segen.widgets.panels import Action, RunPanel
+from napari_segen.widgets.model_files import loading_model, saving_model
+from napari_segen.widgets.panels import Action, RunPanel, stacked
 from napari_segen.widgets.results import Results
 
+# Errors whose message is for the user; any other is a fault of ours.
+EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError, ChildDied)
 BUSY = "A job is running: wait for it, or press Cancel."
 WARM_UP_DELAY_MS = 200
+_WIDTH_PX, _LEAST_HEIGHT_PX = 270, 160
 _FILTER = f"napari-segen model (*{SUFFIX})"
 _LOG = logging.getLogger(__name__)
 
@@ -35,7 +51,7 @@ class Dock(Container):
     uses_keras: ClassVar[bool] = False
 
     def __init__(self, napari_viewer) -> None:
-        super().__init__(labels=False, scrollable=True)
+        super().__init__(labels=False)
         # napari hands plugins a proxy that makes new proxies of layers, so that "is"
         # and "in" would be wrong.
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
@@ -55,7 +71,7 @@ class Dock(Container):
         self._warm_timer.setSingleShot(True)
         self._warm_timer.setInterval(WARM_UP_DELAY_MS)
         self._warm_timer.timeout.connect(self._start_keras)
-        self._closing = _Closing(self.root_native_widget, self.shut_down)
+        self._closing = Closing(self.native, self.shut_down)
         self._child: KerasChild | None = None
         if self.uses_keras:
             self._child = keras_child()
@@ -94,13 +110,20 @@ class Dock(Container):
         return self._panel
 
     def _lay_out(self, *content: QWidget) -> None:
-        layout = self.native.layout()
-        for widget in content:
-            layout.addWidget(widget)
-        layout.addStretch(1)
-        layout.setContentsMargins(8, 6, 8, 6)
-        # A scroll area does not pass on the width of what is in it.
-        self.root_native_widget.setMinimumWidth(260)
+        # Not Container's own scrollable=True: napari docks what is inside of that.
+        inner = stacked(*content)
+        inner.layout().setContentsMargins(6, 4, 6, 4)
+        inner.layout().addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setMinimumWidth(_WIDTH_PX)
+        scroll.setMinimumHeight(_LEAST_HEIGHT_PX)
+        scroll.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.native.layout().addWidget(scroll)
+        self.margins = (0, 0, 0, 0)
         self.refresh()
         if self._child is not None:
             self._warm_timer.start()
@@ -199,8 +222,11 @@ class Dock(Container):
         if isinstance(error, MemoryError):
             text = f"Out of memory ({text}). Choose a smaller image or close others."
         self.say(text, "error")
-        # With napari's button that shows where it came from.
-        notification_manager.dispatch(ErrorNotification(error))
+        if isinstance(error, EXPECTED):
+            show_error(text)
+        else:
+            # With napari's button that shows where it came from.
+            notification_manager.dispatch(ErrorNotification(error))
 
     def _on_cancelled(self) -> None:
         self.say("Cancelled. Your layers are as they were.")
@@ -291,50 +317,3 @@ class Dock(Container):
 def starting_tensorflow(child: KerasChild) -> Steps[None]:
     """Import TensorFlow in the child process."""
     yield from child.warm_up_steps()
-
-
-def saving_model(model: Any, path: Path) -> Steps[None]:
-    """Write `model` to `path`, or say why that cannot be."""
-    yield Step(0, 0, f"Saving to {path}")
-    try:
-        model.save(path)
-    except OSError as err:
-        reason = err.strerror or str(err)
-        raise OSError(
-            f"cannot save the model to {path}: {reason}. Choose another folder; the "
-            "model is still here."
-        ) from err
-
-
-def loading_model(path: Path) -> Steps[Any]:
-    """Read a model from `path`."""
-    from napari_segen.workflows.models import load
-
-    yield Step(0, 0, f"Loading {path}")
-    return load(path)
-
-
-class _Closing(QObject):
-    """Calls back once when the widget's dock goes away, however that happens.
-
-    A docked widget gets no close event. The dock's X takes the widget out and deletes
-    the dock; closing the viewer deletes both.
-    """
-
-    def __init__(self, widget: QWidget, closed: Callable[[], None]) -> None:
-        super().__init__()
-        self._closed = closed
-        self._dock: QDockWidget | None = None
-        widget.installEventFilter(self)
-        widget.destroyed.connect(lambda: closed())
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Find the dock when the widget is put into one."""
-        if event.type() == QEvent.Type.ParentChange and self._dock is None:
-            parent = watched.parent()
-            while parent is not None and not isinstance(parent, QDockWidget):
-                parent = parent.parent()
-            if parent is not None:
-                self._dock = parent
-                parent.destroyed.connect(lambda: self._closed())
-        return False

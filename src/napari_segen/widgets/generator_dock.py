@@ -8,11 +8,16 @@ import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, FloatSlider, LineEdit, SpinBox
 from napari.layers import Image, Labels
 
-from napari_segen.core.imagespec import CHANNEL, Array, ImageSpec
-from napari_segen.core.steps import Step, Steps
+from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.generation.registry import GENERATORS
 from napari_segen.widgets.curves import CurvePlot
 from napari_segen.widgets.dock import Dock
+from napari_segen.widgets.generate_tasks import (
+    beside,
+    generating,
+    learning_to_generate,
+    varying,
+)
 from napari_segen.widgets.jobs import Progress
 from napari_segen.widgets.layers import Source, axes_of, level_zero
 from napari_segen.widgets.layers import mismatch as mismatch_of
@@ -25,17 +30,9 @@ from napari_segen.widgets.panels import (
     note,
     side_by_side,
 )
-from napari_segen.widgets.results import Earlier, Ready, Result, ready
+from napari_segen.widgets.results import Earlier, Ready, Result
 from napari_segen.widgets.segment_dock import ASK_AXES, NO_IMAGE, StackChoice
-from napari_segen.widgets.tasks import (
-    RunSteps,
-    copying,
-    fitted_steps,
-    provenance_of,
-    reading,
-    run_here,
-    shown_range,
-)
+from napari_segen.widgets.tasks import RunSteps, run_here
 
 BUDGETS = (("15 s", 15.0), ("30 s", 30.0), ("1 min", 60.0), ("5 min", 300.0))
 
@@ -272,6 +269,7 @@ class GeneratorDock(Dock):
             self._model,
             (self._count.value, shape, self._seed.value),
             pairs,
+            beside(source),
             earlier,
             done=lambda items: self._show(source, items, earlier),
         )
@@ -307,112 +305,15 @@ class GeneratorDock(Dock):
                 else i
                 for i in items
             ]
+        before = set(self._viewer.layers)
         layers, said = self._results.put(source, items, earlier)
+        if not set(layers) <= before:
+            # New images lie beside their source, perhaps out of sight.
+            self._viewer.reset_view()
         names = ", ".join(f"“{layer.name}”" for layer in layers)
         self.say(f"Done: {names}.")
         if said:
             self.say(said, "warning")
-
-
-def learning_to_generate(
-    run_steps: RunSteps, model: Any, source: Source, labels: Any
-) -> Steps[Any]:
-    """Fit a generator to an image, and to its labels if there are any."""
-    image = yield from reading(source.data, "image")
-    painted = None
-    if labels is not None:
-        painted = yield from copying(labels, "labels")
-    return (yield from fitted_steps(run_steps, model, image, painted, spec=source.spec))
-
-
-def generating(
-    run_steps: RunSteps,
-    model: Any,
-    asked: tuple[int, tuple[int, ...], int],
-    pairs: bool,
-    earlier: Mapping[str, Earlier],
-) -> Steps[list[Ready]]:
-    """Make images, and labels if `pairs`, as result layers."""
-    if pairs:
-        images, labels = yield from run_steps(model.generate_pairs_steps, *asked)
-    else:
-        images, labels = (yield from run_steps(model.generate_steps, *asked)), None
-    yield Step(0, 0, "Preparing the layers")
-    recipe = model.recipe(*asked, pairs=pairs).as_json()
-    spec: ImageSpec = model.spec_
-    origin = provenance_of(model, recipe=recipe)
-    results = []
-    images, look = _as_layer(images, spec)
-    place = _stack_placement(images.ndim - look["rgb"], spec)
-    results.append(Result("generated", Image, images, place, "", look, origin))
-    if labels is not None:
-        labels = labels[0] if len(labels) == 1 else labels
-        place = _stack_placement(labels.ndim, spec)
-        results.append(
-            Result(
-                "generated labels", Labels, labels, place, "", {"opacity": 0.4}, origin
-            )
-        )
-    return ready(results, earlier)
-
-
-def varying(
-    run_steps: RunSteps,
-    model: Any,
-    source: Source,
-    labels: Any,
-    asked: tuple[float, int],
-    rgb: bool,
-    earlier: Mapping[str, Earlier],
-) -> Steps[list[Ready]]:
-    """Make a variation of an image, and of its labels if given, as result layers."""
-    image = yield from reading(source.data, "image")
-    painted = None
-    if labels is not None:
-        painted = yield from copying(labels, "labels")
-    made = yield from run_steps(model.vary_steps, image, *asked, painted)
-    image, painted = made if labels is not None else (made, None)
-    yield Step(0, 0, "Preparing the layers")
-    strength, seed = asked
-    origin = provenance_of(model, vary={"strength": strength, "seed": seed})
-    look: dict[str, Any] = {"rgb": rgb}
-    if not rgb:
-        look["contrast_limits"] = shown_range(image)
-    results = [Result("varied", Image, image, source.image_placement, "", look, origin)]
-    if painted is not None:
-        place = source.label_placement
-        results.append(
-            Result(
-                "varied labels", Labels, painted, place, "", {"opacity": 0.4}, origin
-            )
-        )
-    return ready(results, earlier)
-
-
-def _as_layer(images: Array, spec: ImageSpec) -> tuple[Array, dict[str, Any]]:
-    """Turn generated images ``(n, *S[, C])`` into a layer's array and its look."""
-    has_channels = spec.channel_axis is not None
-    rgb = has_channels and spec.axes[-1] == CHANNEL and images.shape[-1] in (3, 4)
-    if has_channels and not rgb:
-        # The last two axes of a layer are what is seen.
-        images = np.ascontiguousarray(np.moveaxis(images, -1, 1))
-    if len(images) == 1:
-        images = images[0]
-    look: dict[str, Any] = {"rgb": rgb}
-    if not rgb:
-        look["contrast_limits"] = shown_range(images)
-    return images, look
-
-
-def _stack_placement(ndim: int, spec: ImageSpec) -> dict[str, Any]:
-    """Pixel size along the spatial axes, 1 along those before."""
-    n_lead = ndim - spec.n_space
-    lead = "nc"[:n_lead]
-    return {
-        "scale": (1.0,) * n_lead + spec.sampling,
-        "units": ("pixel",) * n_lead + (spec.unit,) * spec.n_space,
-        "axis_labels": (*lead, *spec.space_axes),
-    }
 
 
 def _with_look(result: Result, more: Mapping[str, Any]) -> Result:

@@ -266,6 +266,12 @@ class Job(QObject):
         elif worker.error is not None:
             self.failed.emit(worker.error)
         elif done is not None:
+            self._hand_over(worker, done)
+
+    def _hand_over(self, worker: _StepsWorker, done: Callable[[Any], None]) -> None:
+        try:
             done(worker.outcome)
-            for text in worker.said:
-                self.warned.emit(text)
+        except Exception as err:  # noqa: BLE001 - a slot's error would end Qt
+            self.failed.emit(err)
+        for text in worker.said:
+            self.warned.emit(text)

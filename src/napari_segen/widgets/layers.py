@@ -92,21 +92,32 @@ def placement(layer: Layer, axes: str | None = None) -> dict[str, Any]:
     keep = list(range(layer.ndim))
     if axes is not None:
         keep = [i for i in keep if axes[i] != CHANNEL]
-    own = Affine(
-        scale=layer.scale,
-        translate=layer.translate,
-        rotate=layer.rotate,
-        shear=layer.shear,
-    ).set_slice(keep)
+    own = layer if len(keep) == layer.ndim else _own_transform(layer).set_slice(keep)
     return {
         "scale": own.scale,
         "translate": own.translate,
         "rotate": own.rotate,
-        "shear": own.shear,
+        "shear": _shear(own.shear, len(keep)),
         "affine": layer.affine.set_slice(keep),
         "units": tuple(layer.units[i] for i in keep),
         "axis_labels": tuple(layer.axis_labels[i] for i in keep),
     }
+
+
+def _own_transform(layer: Layer) -> Affine:
+    n = layer.ndim
+    return Affine(
+        scale=layer.scale,
+        translate=layer.translate,
+        rotate=layer.rotate,
+        shear=_shear(layer.shear, n),
+    )
+
+
+def _shear(shear: Array, n: int) -> Array:
+    """Return what napari accepts: where there is none it hands out n zeros."""
+    shear = np.asarray(shear)
+    return shear if shear.any() else np.zeros(n * (n - 1) // 2)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_segen.core.registry import Registry
 from napari_segen.widgets.forms import ParamsForm
-from napari_segen.widgets.panels import fit_narrow, stacked
+from napari_segen.widgets.panels import WIDE_LABEL_PX, fit_narrow, stacked
 
 
 class MethodForm:
@@ -51,7 +51,7 @@ class MethodForm:
     def _show(self, name: str) -> None:
         if name not in self._forms:
             made = ParamsForm(self._registry.get(name).Params)
-            fit_narrow(made)
+            fit_narrow(made, WIDE_LABEL_PX)
             self._forms[name] = made
             self.native.layout().addWidget(made.native)
         for other, made in self._forms.items():

@@ -20,6 +20,7 @@ from napari_segen.core.steps import Step
 
 _KINDS = {"info": "", "warning": "color: #e69f00;", "error": "color: #ff6b5e;"}
 _PROGRESS_PARTS = 1000
+LABEL_PX, WIDE_LABEL_PX = 76, 108
 
 
 class Action:
@@ -185,22 +186,28 @@ def side_by_side(*content: QWidget) -> QWidget:
     return box
 
 
-def form(*widgets) -> Container:
+def form(*widgets, label_px: int = LABEL_PX) -> Container:
     """Put magicgui widgets below each other, each with its label."""
     box = Container(widgets=list(widgets), labels=True)
     box.margins = (0, 0, 0, 0)
-    fit_narrow(box)
+    fit_narrow(box, label_px)
     return box
 
 
-def fit_narrow(box: Container) -> None:
-    """Let fields shrink: a layer's long name must not widen the dock."""
+def fit_narrow(box: Container, label_px: int = LABEL_PX) -> None:
+    """Align the fields, and let them shrink: a long name must not widen the dock."""
     for combo in box.native.findChildren(QComboBox):
         combo.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         combo.setMinimumContentsLength(6)
         combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    rows = box.native.layout()
+    for i in range(rows.count()):
+        row = rows.itemAt(i).widget()
+        first = row.layout().itemAt(0) if row is not None and row.layout() else None
+        if first is not None and isinstance(first.widget(), QLabel):
+            first.widget().setFixedWidth(label_px)
 
 
 def heading(text: str) -> QLabel:

@@ -12,7 +12,7 @@ from napari_segen.widgets.class_table import ClassTable
 from napari_segen.widgets.curves import CurvePlot
 from napari_segen.widgets.jobs import Progress
 from napari_segen.widgets.method_form import MethodForm
-from napari_segen.widgets.panels import Fold, form, side_by_side
+from napari_segen.widgets.panels import WIDE_LABEL_PX, Fold, form, side_by_side
 from napari_segen.widgets.segment_dock import SegmentDock
 from napari_segen.widgets.tasks import (
     RunSteps,
@@ -90,7 +90,9 @@ class ProbabilisticDock(SegmentDock):
             side_by_side(apply.button, save.button, load.button),
             Fold(
                 "More",
-                form(self._features, self._normalization).native,
+                form(
+                    self._features, self._normalization, label_px=WIDE_LABEL_PX
+                ).native,
                 self._method.native,
                 self._plot,
             ),

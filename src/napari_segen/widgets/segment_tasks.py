@@ -1,0 +1,144 @@
+"""The jobs of the segmenting docks: from layers' data to result layers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from weakref import ref
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from napari.utils.colormaps import Colormap
+
+from napari_segen.core.imagespec import ImageSpec
+from napari_segen.core.labels import ClassInfo, Segmentation
+from napari_segen.core.steps import Step, Steps
+from napari_segen.widgets.colors import (
+    class_info,
+    class_title,
+    colormap,
+    default_color,
+    features_of,
+)
+from napari_segen.widgets.layers import Source
+from napari_segen.widgets.results import Earlier, Ready, Result, ready
+from napari_segen.widgets.tasks import (
+    RunSteps,
+    provenance_of,
+    reading,
+    segmented_steps,
+)
+
+
+def fitting_and_segmenting(
+    fit,
+    source: Source,
+    strokes: Any,
+    earlier: Mapping[str, Earlier],
+    wanted: tuple[bool, bool],
+    *args: Any,
+) -> Steps[tuple[Any, list[Ready]]]:
+    """Fit with ``fit(image, strokes, spec, *args)``, then make the result layers."""
+    image = yield from reading(source.data, "image")
+    yield Step(0, 0, "Reading the strokes")
+    # A copy: painting goes on while this runs.
+    painted = np.array(strokes)
+    model, segmentation = yield from fit(image, painted, source.spec, *args)
+    yield Step(0, 0, "Preparing the layers")
+    results = segmentation_results(model, segmentation, source, *wanted)
+    return model, ready(results, earlier)
+
+
+def applying(
+    run_steps: RunSteps,
+    source: Source,
+    earlier: Mapping[str, Earlier],
+    wanted: tuple[bool, bool],
+    model: Any,
+    options: Mapping[str, Any],
+) -> Steps[tuple[Any, list[Ready]]]:
+    """Segment an image with a fitted model, and make the result layers."""
+    image = yield from reading(source.data, "image")
+    found = yield from segmented_steps(run_steps, model, image, source.spec, **options)
+    yield Step(0, 0, "Preparing the layers")
+    return model, ready(segmentation_results(model, found, source, *wanted), earlier)
+
+
+def segmentation_results(
+    model: Any, found: Segmentation, source: Source, uncertainty: bool, posterior: bool
+) -> list[Result]:
+    """List the layers that show a segmentation, lowest first."""
+    origin = provenance_of(model, spec=ImageSpec.as_json(source.spec))
+    place = source.label_placement
+    shown = {"contrast_limits": (0, 1), "visible": False, "blending": "additive"}
+    results = []
+    if posterior:
+        results += [
+            Result(
+                f"posterior {int(value)}",
+                Image,
+                plane,
+                place,
+                attributes=shown,
+                provenance=origin | {"class": int(value)},
+            )
+            for value, plane in zip(model.classes_, found.posterior, strict=True)
+        ]
+    if uncertainty:
+        look = shown | {"colormap": "magma"}
+        results.append(
+            Result(
+                "uncertainty",
+                Image,
+                found.uncertainty,
+                place,
+                attributes=look,
+                provenance=origin,
+            )
+        )
+    look = {"opacity": 0.5}
+    results.append(
+        Result(
+            "classes", Labels, found.labels, place, attributes=look, provenance=origin
+        )
+    )
+    return results
+
+
+def said_of_layers(layers: Sequence[Layer]) -> str:
+    """Name the result layers for the message line."""
+    seen = ", ".join(f"“{layer.name}”" for layer in layers if layer.visible)
+    n_hidden = sum(not layer.visible for layer in layers)
+    hidden = f" Hidden layers: {n_hidden}; open their eyes in the list."
+    return f"Done: {seen}." + (hidden if n_hidden else "")
+
+
+def info_of(
+    model: Any, layer: "ref[Labels] | None", known: dict[int, ClassInfo]
+) -> dict[int, ClassInfo]:
+    """Names and colours for the model's classes, from the strokes if there are any."""
+    strokes = None if layer is None else layer()
+    values = [int(v) for v in model.classes_]
+    if strokes is not None:
+        return class_info(strokes, values)
+    if known:
+        return {v: known.get(v, ClassInfo("", default_color(v))) for v in values}
+    return dict(model.class_info_)
+
+
+def dressed(item: Ready, model: Any) -> Ready:
+    """Give a result the names and colours of the model's classes."""
+    info, result = model.class_info_, item.result
+    values = [int(v) for v in model.classes_]
+    colors = {v: info.get(v, ClassInfo()).color or default_color(v) for v in values}
+    look = dict(result.attributes)
+    title = result.title
+    if result.layer_class is Labels:
+        look["colormap"] = colormap({v: c for v, c in colors.items() if v > 0})
+        look["features"] = features_of(
+            {v: class_title(v, info) for v in values if v > 0}
+        )
+    elif "class" in result.provenance:
+        value = result.provenance["class"]
+        title = f"probability of {class_title(value, info)}"
+        look["colormap"] = Colormap([[0, 0, 0, 1], colors[value]], name=colors[value])
+    return replace(item, result=replace(result, title=title, attributes=look))

@@ -1,0 +1,46 @@
+"""The live plot."""
+
+import numpy as np
+import pytest
+
+from napari_segen.widgets.curves import MAX_POINTS, CurvePlot
+
+
+@pytest.fixture
+def plot(qtbot):
+    made = CurvePlot()
+    qtbot.addWidget(made)
+    made.resize(260, made.height())
+    return made
+
+
+def picture(plot):
+    image = plot.grab().toImage()
+    data = image.constBits().asarray(image.sizeInBytes())
+    return np.frombuffer(data, np.uint8).copy()
+
+
+def test_steps_are_the_axis_where_there_are_any(plot):
+    plot.add([(1, {"step": 10, "seconds": 0.1, "loss": 0.5})])
+    assert plot.curves == {"loss": [(10.0, 0.5)]}
+
+
+def test_values_that_are_not_finite_are_left_out(plot):
+    plot.add([(1, {"loss": float("nan")}), (2, {"loss": 0.5})])
+    assert plot.curves == {"loss": [(2.0, 0.5)]}
+
+
+def test_a_long_training_is_thinned_and_keeps_its_span(plot):
+    plot.add((i, {"loss": 1.0 + i}) for i in range(3 * MAX_POINTS))
+    points = plot.curves["loss"]
+    assert len(points) <= 2 * MAX_POINTS
+    assert points[0][0] == 1
+
+
+def test_curves_are_drawn_and_cleared(plot):
+    empty = picture(plot)
+    plot.add([(i, {"loss": 1 / (i + 1), "val_iou": 0.5}) for i in range(20)])
+    drawn = picture(plot)
+    assert (drawn != empty).any()
+    plot.clear()
+    assert (picture(plot) == empty).all()

@@ -1,0 +1,143 @@
+"""Jobs on threads, without a viewer."""
+
+import threading
+import time
+import warnings
+
+import pytest
+from tests.widgets import fakes
+
+from napari_segen.core.errors import DataWarning
+from napari_segen.widgets.jobs import THREAD_NAME, Job
+
+
+class Heard:
+    """What a job said, in order."""
+
+    def __init__(self, job):
+        self.results, self.errors, self.cancelled, self.steps = [], [], 0, []
+        self.warnings, self.figures = [], []
+        job.failed.connect(self.errors.append)
+        job.warned.connect(self.warnings.append)
+        job.cancelled.connect(self._on_cancelled)
+        job.progressed.connect(self._on_progress)
+
+    def _on_cancelled(self):
+        self.cancelled += 1
+
+    def _on_progress(self, progress):
+        self.steps.append(progress.step)
+        self.figures += progress.figures
+
+
+def job_threads():
+    return [t for t in threading.enumerate() if t.name == THREAD_NAME]
+
+
+@pytest.fixture
+def job(qtbot):
+    made = Job(is_listed=False)
+    made.heard = Heard(made)
+    yield made
+    made.shut_down()
+    qtbot.waitUntil(lambda: not job_threads(), timeout=3000)
+
+
+def test_a_job_hands_over_its_result_on_the_main_thread(job, qtbot):
+    where = []
+    job.start(
+        fakes.counting, 3, done=lambda n: where.append(threading.current_thread())
+    )
+    qtbot.waitUntil(lambda: bool(where))
+    assert where == [threading.main_thread()]
+    assert not job.is_running
+
+
+def test_no_figure_is_lost_however_fast_the_steps(job, qtbot):
+    job.start(fakes.counting, 500, done=job.heard.results.append)
+    qtbot.waitUntil(lambda: job.heard.results == [500])
+    assert [step for step, _ in job.heard.figures] == list(range(1, 501))
+    assert len(job.heard.steps) < 100
+
+
+def test_a_second_start_is_refused_while_one_runs(job, qtbot):
+    assert job.start(fakes.endless, done=job.heard.results.append)
+    assert not job.start(fakes.counting, 1, done=job.heard.results.append)
+    job.cancel()
+    qtbot.waitUntil(lambda: not job.is_running)
+    assert job.heard.results == []
+
+
+def test_cancel_ends_a_job_within_half_a_second(job, qtbot):
+    job.start(fakes.endless, done=job.heard.results.append)
+    qtbot.wait(60)
+    asked = time.monotonic()
+    job.cancel()
+    qtbot.waitUntil(lambda: not job.is_running)
+    assert time.monotonic() - asked < 0.5
+    assert (job.heard.cancelled, job.heard.results) == (1, [])
+
+
+def test_a_job_that_does_not_answer_is_left_behind_and_its_answer_dropped(job, qtbot):
+    job.start(fakes.deaf, 1.2, done=job.heard.results.append)
+    qtbot.waitUntil(lambda: bool(job.heard.steps))
+    asked = time.monotonic()
+    job.cancel()
+    qtbot.waitUntil(lambda: not job.is_running)
+    assert time.monotonic() - asked < 0.5
+    job.start(fakes.counting, 2, done=job.heard.results.append)
+    qtbot.waitUntil(lambda: not job_threads(), timeout=3000)
+    qtbot.wait(50)
+    assert job.heard.results == [2]
+    assert job.heard.cancelled == 1
+
+
+def test_finish_returns_the_best_so_far(job, qtbot):
+    job.start(fakes.until_finished, done=job.heard.results.append, can_finish=True)
+    qtbot.waitUntil(lambda: bool(job.heard.steps))
+    job.finish()
+    qtbot.waitUntil(lambda: job.heard.results == ["the best so far"])
+    assert job.heard.cancelled == 0
+
+
+@pytest.mark.parametrize("error", [ValueError("bad"), RuntimeError("odd"), KeyError(1)])
+def test_an_error_is_told_once_and_the_job_is_over(job, qtbot, error):
+    job.start(fakes.failing, error, done=job.heard.results.append)
+    qtbot.waitUntil(lambda: not job.is_running)
+    assert job.heard.errors == [error]
+    assert job.heard.results == []
+
+
+def test_an_error_while_showing_the_result_is_told_too(job, qtbot):
+    fault = ValueError("cannot be shown")
+
+    def show(result):
+        raise fault
+
+    job.start(fakes.counting, 1, done=show)
+    qtbot.waitUntil(lambda: job.heard.errors == [fault])
+
+
+def test_doubts_about_the_data_come_with_the_result(job, qtbot):
+    job.start(fakes.warning, done=job.heard.results.append)
+    qtbot.waitUntil(lambda: job.heard.results == ["result"])
+    assert job.heard.warnings == ["image 0 is constant."]
+
+
+def test_warnings_of_other_threads_go_their_usual_way(job, qtbot):
+    job.start(fakes.endless, done=job.heard.results.append)
+    qtbot.waitUntil(lambda: bool(job.heard.steps))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.warn("mine", DataWarning, stacklevel=1)
+    assert [str(w.message) for w in caught] == ["mine"]
+    assert job.heard.warnings == []
+
+
+def test_shutting_down_ends_the_thread_without_a_word(job, qtbot):
+    job.start(fakes.endless, done=job.heard.results.append)
+    qtbot.waitUntil(lambda: bool(job.heard.steps))
+    job.shut_down()
+    qtbot.waitUntil(lambda: not job_threads())
+    qtbot.wait(50)
+    assert (job.heard.cancelled, job.heard.results, job.heard.errors) == (0, [], [])
