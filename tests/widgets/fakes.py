@@ -79,6 +79,7 @@ class HereChild(KerasChild):
     def __init__(self, wait=0):
         super().__init__(no_warm_up)
         self.wait = wait
+        self.learnt_from = None
 
     def run_steps(self, function, *args):
         if not isinstance(function, partial):
@@ -88,6 +89,7 @@ class HereChild(KerasChild):
         return (yield from self._segmented(function.func.__self__, *args))
 
     def _fitted(self, function, model, image, labels):
+        self.learnt_from = labels
         for i in range(self.wait):
             time.sleep(0.02)
             command = yield Step(i + 1, self.wait, "Training", {"loss": 1 / (i + 1)})
