@@ -572,7 +572,8 @@ def test_the_docks_add_no_heavy_import_to_napari():
     code = (
         "import sys, napari, napari.layers, napari.qt.threading; "
         "before = set(sys.modules); "
-        "from napari_segen.widgets import probabilistic_dock, cnn_dock, generator_dock; "
+        "from napari_segen.widgets import probabilistic_dock, cnn_dock; "
+        "from napari_segen.widgets import generator_dock; "
         "new = set(sys.modules) - before; "
         "print(sorted({'tensorflow', 'keras', 'sklearn', 'dask', 'numba', 'skimage', "
         "'matplotlib'} & new))"

@@ -49,6 +49,8 @@ class Dock(Container):
     """
 
     uses_keras: ClassVar[bool] = False
+    # Also what remains to be seen once garbage collection has emptied the instance.
+    _is_shut = True
 
     def __init__(self, napari_viewer) -> None:
         super().__init__(labels=False)
