@@ -52,9 +52,12 @@ def write_figure(path: str | os.PathLike[str], title: str, panels: list[Panel]) 
     """Draw the panels in rows of four and write the page as PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     rows = math.ceil(len(panels) / COLUMNS)
-    figure = Figure(figsize=(4.2 * COLUMNS, 3.6 * rows + 0.5), layout="constrained")
+    # Room between the rows for the scales, which are no part of the layout.
+    layout = ConstrainedLayoutEngine(hspace=0.06)
+    figure = Figure(figsize=(4.2 * COLUMNS, 3.6 * rows + 0.5), layout=layout)
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=15)
     places = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
