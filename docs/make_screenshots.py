@@ -1,0 +1,121 @@
+"""Make the documentation's pictures: open napari, drive the docks, save PNGs.
+
+Needs a display, real or virtual::
+
+    xvfb-run -a -s "-screen 0 1500x1000x24" python docs/make_screenshots.py
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import napari
+import numpy as np
+from PIL import Image
+from qtpy.QtWidgets import QApplication
+
+IMAGES = Path(__file__).parent / "images"
+PLUGIN = "napari-segen"
+LONGEST_JOB_SECONDS = 300.0
+WIDTH, HEIGHT = 1280, 900
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60, help="of each training")
+    seconds = parser.parse_args().seconds
+    IMAGES.mkdir(exist_ok=True)
+    viewer = napari.Viewer(title="napari-segen")
+    viewer.window.resize(WIDTH, HEIGHT)
+    try:
+        probabilistic(viewer)
+        cnn(viewer, seconds)
+        generator(viewer, seconds)
+    finally:
+        viewer.close()
+
+
+def probabilistic(viewer) -> None:
+    dock = opened(viewer, "Probabilistic segmentation")
+    dock._posterior.value = True
+    save(viewer, "strokes")
+    dock.run()
+    wait_for(dock)
+    save(viewer, "probabilistic")
+    show_only(viewer, "uncertainty")
+    save(viewer, "uncertainty")
+
+
+def cnn(viewer, seconds: float) -> None:
+    dock = opened(viewer, "CNN segmentation")
+    set_nearest(dock._budget, seconds)
+    dock.train()
+    wait_for(dock)
+    save(viewer, "cnn")
+
+
+def generator(viewer, seconds: float) -> None:
+    dock = opened(viewer, "Image generator")
+    dock._labels.value = None
+    set_nearest(dock._budget, seconds)
+    dock.fit()
+    wait_for(dock)
+    dock.generate()
+    wait_for(dock)
+    show_only(viewer, "generated")
+    save(viewer, "generator")
+
+
+def opened(viewer, name: str):
+    """Start from the sample image with strokes, and open one dock beside it."""
+    viewer.window.remove_dock_widget("all")
+    viewer.layers.clear()
+    image, strokes = viewer.open_sample(PLUGIN, "coins")
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    dock._image.value, dock._labels.value = image, strokes
+    settle()
+    viewer.reset_view()
+    return dock
+
+
+def set_nearest(box, seconds: float) -> None:
+    box.value = min(box.choices, key=lambda choice: abs(choice - seconds))
+
+
+def show_only(viewer, word: str) -> None:
+    for layer in viewer.layers:
+        layer.visible = word in layer.name
+        if layer.visible:
+            viewer.layers.selection.active = layer
+
+
+def wait_for(dock) -> None:
+    """Let the window live until the dock's job has ended and its result is shown."""
+    end = time.monotonic() + LONGEST_JOB_SECONDS
+    while dock._job.is_running:
+        if time.monotonic() > end:
+            raise TimeoutError(f"the job of {type(dock).__name__} does not end")
+        settle(0.05)
+    settle()
+    if dock.model is None:
+        raise RuntimeError(f"{type(dock).__name__} says: {dock.message}")
+
+
+def settle(seconds: float = 1.0) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def save(viewer, name: str) -> None:
+    settle()
+    viewer.reset_view()
+    settle()
+    pixels = np.asarray(viewer.screenshot(canvas_only=False, flash=False))
+    picture = Image.fromarray(pixels[..., :3])
+    picture.quantize(256).save(IMAGES / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
