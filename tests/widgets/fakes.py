@@ -98,6 +98,7 @@ class HereChild(KerasChild):
         model.spec_ = function.keywords["spec"]
         model.classes_ = np.unique(labels[labels > 0]).astype(np.int64)
         model.weights_ = []
+        model.n_steps_, model.note_ = self.wait, "stopped"
         return model
 
     def _segmented(self, model, image):

@@ -151,6 +151,15 @@ def test_a_closed_dock_no_longer_listens_to_the_viewer(viewer, qtbot, name):
     viewer.layers.clear()
 
 
+def test_a_new_dock_chooses_strokes_and_not_results(viewer, qtbot):
+    painted(viewer)
+    run_once(viewer, qtbot)
+    dock = open_dock(viewer, CNN)
+    assert viewer.layers.index("cells classes") < viewer.layers.index("strokes")
+    assert dock.labels is viewer.layers["strokes"]
+    assert dock.image is viewer.layers["cells"]
+
+
 def test_a_damaged_model_file_is_a_message(viewer, qtbot, tmp_path):
     path = tmp_path / "broken.segen"
     path.write_bytes(b"PK\x03\x04 not a zip")
@@ -403,6 +412,7 @@ def test_a_trained_network_shows_its_classes_and_curves(viewer, child, qtbot):
     finish(dock, qtbot)
     assert "cells classes" in viewer.layers
     assert len(dock._plot.curves["loss"]) == 5
+    assert "5 steps; stopped" in dock.message
 
 
 def test_painting_and_renaming_while_running_change_nothing_of_that_run(

@@ -118,6 +118,9 @@ class CnnDock(SegmentDock):
     def _show_keras(self, text: str) -> None:
         self._keras.setText(text)
 
+    def _note_of(self, model: Any) -> str:
+        return f"{model.n_steps_} steps; {model.note_}."
+
     def add_strokes(self) -> Labels:
         """Add a strokes layer over the image, and choose it: its 0 is unlabelled."""
         self._zero.value = _STROKES

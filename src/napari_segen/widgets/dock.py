@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-from magicgui.widgets import Container, create_widget
+from magicgui.widgets import ComboBox, Container
 from napari.utils.notifications import (
     ErrorNotification,
     notification_manager,
@@ -25,11 +25,12 @@ from napari_segen.core.archive import SUFFIX
 from napari_segen.core.child import ChildDied
 from napari_segen.core.steps import Steps
 from napari_segen.widgets.closing import Closing
+from napari_segen.widgets.collector import dock_closed, dock_opened, freeze_once
 from napari_segen.widgets.jobs import Job, Progress
 from napari_segen.widgets.keras_child import KerasChild, keras_child
 from napari_segen.widgets.model_files import loading_model, saving_model
-from napari_segen.widgets.panels import Action, RunPanel, stacked
-from napari_segen.widgets.results import Results
+from napari_segen.widgets.panels import Action, RunPanel, fit_narrow, stacked
+from napari_segen.widgets.results import MARK, Results
 
 # Errors whose message is for the user; any other is a fault of ours.
 EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError, ChildDied)
@@ -60,8 +61,10 @@ class Dock(Container):
         self._results = Results(self._viewer)
         self._model: Any = None
         self._actions: list[Action] = []
+        self._inputs = Container()
         self._outcome = ("", "info")
         self._is_shut = False
+        dock_opened()
         self._job = Job()
         self._job.changed.connect(self.refresh)
         self._job.progressed.connect(self._on_progress)
@@ -81,10 +84,18 @@ class Dock(Container):
 
     # -- building -------------------------------------------------------------
 
-    def _layer_choice(self, annotation: Any, label: str, tooltip: str) -> Any:
-        """Make a drop-down list of the viewer's layers of one type."""
-        choice = create_widget(
-            annotation=annotation, label=label, options={"tooltip": tooltip}
+    def _layer_choice(
+        self, kind: type, label: str, tooltip: str, *, nullable: bool = False
+    ) -> ComboBox:
+        """Make a drop-down list of the viewer's layers of one kind."""
+
+        def layers(widget: ComboBox) -> list[Any]:
+            found = [x for x in self._viewer.layers if isinstance(x, kind)]
+            # The first is the choice until the user chooses: no result of ours.
+            return sorted(found, key=lambda layer: MARK in layer.metadata)
+
+        choice = ComboBox(
+            label=label, choices=layers, nullable=nullable, tooltip=tooltip
         )
         choice.changed.connect(self._on_input)
         return choice
@@ -140,7 +151,9 @@ class Dock(Container):
             self._on_input()
 
     def _reset_layer_choices(self) -> None:
-        """Bring lists of layers that are no children of this container up to date."""
+        """Bring lists of layers, no children of this container, up to date."""
+        self._inputs.reset_choices()
+        fit_narrow(self._inputs)
 
     def _on_input(self, *args: Any) -> None:
         """Something was chosen: what the last job said is history."""
@@ -211,7 +224,12 @@ class Dock(Container):
     ) -> None:
         """Run a generator function on a thread; see `Job.start`."""
         self._outcome = ("", "info")
-        if self._job.start(steps, *args, done=done, can_finish=can_finish):
+
+        def finished(result: Any) -> None:
+            done(result)
+            freeze_once()
+
+        if self._job.start(steps, *args, done=finished, can_finish=can_finish):
             self._panel.show_busy()
             self._panel.say("Starting…")
 
@@ -304,6 +322,7 @@ class Dock(Container):
         if self._is_shut:
             return
         self._is_shut = True
+        dock_closed()
         self._job.shut_down()
         self._warm_up.shut_down()
         with suppress(RuntimeError):  # Qt may have deleted the timer

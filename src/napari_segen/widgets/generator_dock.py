@@ -24,7 +24,6 @@ from napari_segen.widgets.layers import mismatch as mismatch_of
 from napari_segen.widgets.method_form import MethodForm
 from napari_segen.widgets.panels import (
     Fold,
-    fit_narrow,
     form,
     heading,
     note,
@@ -111,9 +110,10 @@ class GeneratorDock(Dock):
         )
         self._stack = StackChoice(self._on_input)
         self._labels = self._layer_choice(
-            Labels | None,
+            Labels,
             "labels",
             "Optional: classes of the image. New images then come with labels.",
+            nullable=True,
         )
         self._inputs = form(self._image, self._stack.widget, self._labels)
         self._method = MethodForm(GENERATORS, "decoder", "How new images are made.")
@@ -157,10 +157,6 @@ class GeneratorDock(Dock):
         )
 
     # -- state ----------------------------------------------------------------
-
-    def _reset_layer_choices(self) -> None:
-        self._inputs.reset_choices()
-        fit_narrow(self._inputs)
 
     def _on_input(self, *args: Any) -> None:
         if hasattr(self, "_budget"):

@@ -22,7 +22,7 @@ from napari_segen.widgets.layers import (
     mismatch,
     remember_axes,
 )
-from napari_segen.widgets.panels import Action, fit_narrow, form
+from napari_segen.widgets.panels import Action, form
 from napari_segen.widgets.results import Earlier, Ready
 from napari_segen.widgets.segment_tasks import (
     applying,
@@ -116,12 +116,8 @@ class SegmentDock(Dock):
 
     # -- inputs ---------------------------------------------------------------
 
-    def _reset_layer_choices(self) -> None:
-        self._inputs.reset_choices()
-        fit_narrow(self._inputs)
-
     def _on_input(self, *args: Any) -> None:
-        if hasattr(self, "_inputs"):
+        if hasattr(self, "_posterior"):
             self._stack.show_layer(self._image.value)
         super()._on_input()
 
@@ -158,6 +154,9 @@ class SegmentDock(Dock):
         layer = new_strokes(self._viewer, self._image.value, self._stack.axes)
         self._reset_layer_choices()
         self._labels.value = layer
+        self.say(
+            f"Paint a few strokes of each class, then press {self._main.button.text()}."
+        )
         return layer
 
     def paint_with(self, value: int) -> None:
@@ -224,18 +223,27 @@ class SegmentDock(Dock):
             model, items = outcome
             model.class_info_ = info_of(model, layer, known)
             self._model = model
-            self._show(source, items, earlier)
+            note = "" if labels is None else self._note_of(model)
+            self._show(source, items, earlier, note)
 
         return done
 
     def _show(
-        self, source: Source, items: Sequence[Ready], earlier: Mapping[str, Earlier]
+        self,
+        source: Source,
+        items: Sequence[Ready],
+        earlier: Mapping[str, Earlier],
+        note: str,
     ) -> None:
         looks = [dressed(item, self._model) for item in items]
         layers, said = self._results.put(source, looks, earlier)
-        self.say(said_of_layers(layers))
+        self.say(" ".join(filter(None, (said_of_layers(layers), note))))
         if said:
             self.say(said, "warning")
+
+    def _note_of(self, model: Any) -> str:
+        """Say what the user should know about the fit of `model`."""
+        return ""
 
     def _said_of_loaded(self, model: Any) -> str:
         titles = [class_title(int(v), model.class_info_) for v in model.classes_]

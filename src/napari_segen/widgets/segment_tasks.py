@@ -108,7 +108,7 @@ def said_of_layers(layers: Sequence[Layer]) -> str:
     """Name the result layers for the message line."""
     seen = ", ".join(f"“{layer.name}”" for layer in layers if layer.visible)
     n_hidden = sum(not layer.visible for layer in layers)
-    hidden = f" Hidden layers: {n_hidden}; open their eyes in the list."
+    hidden = f" Hidden: {n_hidden} more; open the eye in the list of layers."
     return f"Done: {seen}." + (hidden if n_hidden else "")
 
 
