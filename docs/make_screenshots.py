@@ -62,7 +62,8 @@ def generator(viewer, seconds: float) -> None:
     wait_for(dock)
     dock.generate()
     wait_for(dock)
-    show_only(viewer, "generated")
+    dock._image.value.visible = True
+    viewer.layers["coins strokes"].visible = False
     save(viewer, "generator")
 
 
