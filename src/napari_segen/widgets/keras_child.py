@@ -26,6 +26,7 @@ class KerasChild:
         self._child = Child()
         self._turn = threading.Lock()
         self._docks = 0
+        self._is_warming = False
 
     @property
     def is_alive(self) -> bool:
@@ -49,12 +50,17 @@ class KerasChild:
 
     def warm_up_steps(self) -> Steps[None]:
         """Start the process and import TensorFlow in it."""
-        yield from self.run_steps(self._warm_up)
+        self._is_warming = True
+        try:
+            yield from self.run_steps(self._warm_up)
+        finally:
+            self._is_warming = False
 
     def run_steps(self, function: Callable[..., Steps[Any]], *args: Any) -> Steps[Any]:
         """Run ``function(*args)`` in the process when it is this job's turn."""
         while not self._turn.acquire(timeout=WAIT_SECONDS):
-            yield Step(0, 0, "Waiting for the other job to end")
+            other = "TensorFlow to start" if self._is_warming else "the other job"
+            yield Step(0, 0, f"Waiting for {other}")
         try:
             return (yield from self._child.run_steps(function, *args))
         finally:

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.transforms import Affine
 
-from napari_segen.core.imagespec import CHANNEL, FRAME, SPACE, Array, ImageSpec
+from napari_segen.core.imagespec import CHANNEL, SPACE, Array, ImageSpec
 
 AXIS_WORDS = {"z": "depth", "t": "time", "n": "separate images", "c": "channels"}
 
@@ -172,10 +172,3 @@ def mismatch(image: Image, axes: str, labels: Labels) -> str:
 
 def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-
-def frames_in_words(axes: str) -> str:
-    """Say how a stack is treated: as volumes, or plane by plane."""
-    parts = ["each volume as a whole" if "z" in axes else "each plane on its own"]
-    parts += ["all channels together"] if CHANNEL in axes else []
-    return ", ".join(parts) if set(axes) & set(FRAME + CHANNEL + "z") else ""

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 from weakref import ref
 
-import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import Colormap
 
@@ -23,6 +22,7 @@ from napari_segen.widgets.layers import Source
 from napari_segen.widgets.results import Earlier, Ready, Result, ready
 from napari_segen.widgets.tasks import (
     RunSteps,
+    copying,
     provenance_of,
     reading,
     segmented_steps,
@@ -39,9 +39,7 @@ def fitting_and_segmenting(
 ) -> Steps[tuple[Any, list[Ready]]]:
     """Fit with ``fit(image, strokes, spec, *args)``, then make the result layers."""
     image = yield from reading(source.data, "image")
-    yield Step(0, 0, "Reading the strokes")
-    # A copy: painting goes on while this runs.
-    painted = np.array(strokes)
+    painted = yield from copying(strokes, "strokes")
     model, segmentation = yield from fit(image, painted, source.spec, *args)
     yield Step(0, 0, "Preparing the layers")
     results = segmentation_results(model, segmentation, source, *wanted)
