@@ -88,7 +88,8 @@ def fitted_by_hand():
         k: [1.0] for k in ("step", "seconds", "loss", "val_loss", "val_iou")
     }
     net.n_steps_, net.note_, net.provenance_ = 1, "", {}
-    shapes = net._network(1, 2).weight_shapes()
+    net.params_ = net.params
+    shapes = net._network(net.params_, 1, 2).weight_shapes()
     net.weights_ = [np.zeros(s, np.float32) for s in shapes]
     return net
 
@@ -104,8 +105,10 @@ def test_a_model_loads_without_keras(tmp_path):
         lambda header, arrays: header.update(network="os.system"),
         lambda header, arrays: header.update(n_channels=10**9),
         lambda header, arrays: header.update(n_channels=True),
-        lambda header, arrays: header["params"].update(dense_units=4096),
+        lambda header, arrays: header["settled_params"].update(dense_units=4096),
         lambda header, arrays: header["params"].update(filters=[10**9]),
+        lambda header, arrays: header["settled_params"].update(filters=[10**9]),
+        lambda header, arrays: header.pop("settled_params"),
         lambda header, arrays: header["training"].update(patch_px=1024),
         lambda header, arrays: header["training"].update(surprise=1),
         lambda header, arrays: header["classes"].pop(),

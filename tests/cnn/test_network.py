@@ -32,3 +32,17 @@ def test_more_layers_than_a_patch_can_hold_are_refused():
 def test_the_unets_halo_keeps_tiles_on_its_multiples(depth):
     network = UNet(UNetParams(filters=4, depth=depth), 1, 2, 64)
     assert all(side % network.multiple == 0 for side in network.halo)
+
+
+@pytest.mark.parametrize(
+    ("given", "from_strokes", "settled"),
+    [
+        ("auto", True, "off"),
+        ("auto", False, "on"),
+        ("on", True, "on"),
+        ("off", False, "off"),
+    ],
+)
+def test_batch_normalisation_is_for_masks_unless_asked(given, from_strokes, settled):
+    params = UNet.settled(UNetParams(batch_norm=given), from_strokes=from_strokes)
+    assert params.batch_norm == settled

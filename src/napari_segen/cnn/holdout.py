@@ -42,7 +42,7 @@ def hold_out(
     """Hold out a share of the strokes, or of blocks where most pixels are labelled."""
     if share == 0:
         return Holdout(list(planes), None, "no validation: validation_split is 0")
-    dense = _labelled_share(planes) > DENSE_SHARE
+    dense = is_dense(planes)
     word = "blocks" if dense else "strokes"
     units = _numbered(planes, dense)
     table = _count(planes, units, n_classes)
@@ -58,9 +58,10 @@ def hold_out(
     return Holdout(kept, out, f"validation on {len(held)} of {n_units} {word}")
 
 
-def _labelled_share(planes: Sequence[Plane]) -> float:
+def is_dense(planes: Sequence[Plane]) -> bool:
+    """Whether the labels are areas or masks, and not strokes."""
     labelled = sum(int((p.index != UNLABELLED).sum()) for p in planes)
-    return labelled / sum(p.index.size for p in planes)
+    return labelled > DENSE_SHARE * sum(p.index.size for p in planes)
 
 
 def _numbered(planes: Sequence[Plane], dense: bool) -> list[npt.NDArray[np.int64]]:

@@ -50,6 +50,11 @@ class Network(ABC):
                 f"{MAX_WEIGHTS} are possible. Choose smaller ones."
             )
 
+    @classmethod
+    def settled(cls, params: Any, *, from_strokes: bool) -> Any:
+        """Decide what `params` leave to the labels: strokes, or areas and masks."""
+        return params
+
     @abstractmethod
     def _check_patch(self) -> None:
         """Raise ValueError where `patch_px` does not suit the network."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from napari_segen.cnn.backend import Weights
+from napari_segen.cnn.holdout import is_dense
 from napari_segen.cnn.network import Network
 from napari_segen.cnn.planes import class_index, labelled_planes
 from napari_segen.cnn.prediction import LabelTile, posterior_steps
@@ -71,6 +72,8 @@ learning_rate, augment, seed
         Steps of the optimiser done: as `max_steps` they make the same network again.
     note_ : str
         What ended the training, and what was held out.
+    params_ : instance of the network's `Params`
+        As `params`, with what depends on the labels decided.
     weights_ : list of float32 array
     spec_, n_channels_, class_info_, normalization_, provenance_
         Axes of the images, channels, class names and colours, scaling, origin.
@@ -164,7 +167,6 @@ learning_rate, augment, seed
         classes = _classes(pairs, unlabelled)
         check_class_values(classes, "labels")
         n_channels = pairs[0].frames.shape[1]
-        network = self._network(n_channels, len(classes))
         scale = Normalization(self.normalization).fit([p.frames for p in pairs])
         planes = [
             plane
@@ -176,9 +178,14 @@ learning_rate, augment, seed
         origin = provenance(
             [p.frames for p in pairs], [p.labels for p in pairs if p.labels is not None]
         )
+        params = NETWORKS.get(self.network).settled(
+            self.params, from_strokes=not is_dense(planes)
+        )
+        network = self._network(params, n_channels, len(classes))
         trained = yield from train_steps(network, planes, self.training)
         self.spec_, self.n_channels_, self.classes_ = spec, n_channels, classes
-        self.normalization_, self.provenance_ = scale, dict(origin)
+        self.params_, self.normalization_ = params, scale
+        self.provenance_ = dict(origin)
         self.history_, self.n_steps_ = trained.history, trained.n_steps
         self.note_, self.weights_ = trained.note, trained.weights
         self.class_info_ = {
@@ -187,10 +194,10 @@ learning_rate, augment, seed
         self._label_tile = None
         return self
 
-    def _network(self, n_channels: int, n_classes: int) -> Network:
+    def _network(self, params: Any, n_channels: int, n_classes: int) -> Network:
         network_class = NETWORKS.get(self.network)
         patch_px = self.training.patch_px or network_class.default_patch_px
-        return network_class(self.params, n_channels, n_classes, patch_px)
+        return network_class(params, n_channels, n_classes, patch_px)
 
     def segment(self, image: Any, *, spec: ImageSpec | None = None) -> Segmentation:
         """Return posterior, labels and uncertainty of an image."""
@@ -204,7 +211,7 @@ learning_rate, augment, seed
         spec = spec or self.spec_
         array = check_new_image(image, spec, self.n_channels_)
         frames, label_shape = spec.frames(array), spec.label_shape(array.shape)
-        network = self._network(self.n_channels_, len(self.classes_))
+        network = self._network(self.params_, self.n_channels_, len(self.classes_))
         if self._label_tile is None:
             assert self.weights_ is not None
             self._label_tile = network.dense(self.weights_)
@@ -259,6 +266,7 @@ learning_rate, augment, seed
         header = {
             "network": self.network,
             "params": as_json(self.params),
+            "settled_params": as_json(self.params_),
             "training": as_json(self.training),
             "spec": self.spec_.as_json(),
             "n_channels": self.n_channels_,
@@ -283,11 +291,12 @@ learning_rate, augment, seed
             normalization=scale.mode,
             **header["training"],
         )
+        model.params_ = make_params(type(model.params), header["settled_params"])
         model.spec_ = ImageSpec.from_json(header["spec"])
         model.classes_, model.class_info_ = class_info_from_json(header["classes"])
         check_class_values(model.classes_, "classes")
         model.n_channels_ = whole_number(header["n_channels"])
-        network = model._network(model.n_channels_, len(model.classes_))
+        network = model._network(model.params_, model.n_channels_, len(model.classes_))
         model.weights_ = checked_weights(network, arrays)
         model.normalization_ = checked_scale(scale, model.n_channels_)
         model.history_ = checked_history(header["history"])

@@ -1,7 +1,7 @@
 """A plain U-Net (Ronneberger et al. 2015) that works at half the resolution inside."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from napari_segen.cnn import backend
 from napari_segen.cnn.backend import UNDRAWN, Weights
 from napari_segen.cnn.network import Network, Shape
 from napari_segen.core.imagespec import Array
-from napari_segen.core.parameters import check_params, flag, span
+from napari_segen.core.parameters import check_params, choice, span
 
 # Keras' own 0.99 needs hundreds of steps before predictions follow the training.
 NORM_MOMENTUM = 0.9
@@ -32,9 +32,13 @@ class UNetParams:
             1, 5, "Halvings of the resolution; deeper sees a wider surrounding."
         ),
     )
-    batch_norm: bool = field(
-        default=True,
-        metadata=flag("Normalise between the layers: learns in far fewer steps."),
+    batch_norm: str = field(
+        default="auto",
+        metadata=choice(
+            ("auto", "on", "off"),
+            "Normalise between the layers: learns masks in fewer steps, but "
+            "generalises badly from strokes. auto: on for masks, off for strokes.",
+        ),
     )
 
     def __post_init__(self) -> None:
@@ -59,6 +63,17 @@ class UNet(Network):
     tile_px = 512
     answer_start = 0
     params: UNetParams
+
+    @classmethod
+    def settled(cls, params: UNetParams, *, from_strokes: bool) -> UNetParams:
+        """Decide on batch normalisation, where that is left open."""
+        if params.batch_norm != "auto":
+            return params
+        return replace(params, batch_norm="off" if from_strokes else "on")
+
+    @property
+    def _normalizes(self) -> bool:
+        return bool(self.params.batch_norm == "on")
 
     @property
     def answer_px(self) -> int:
@@ -102,7 +117,7 @@ class UNet(Network):
         return [*shapes, (2, 2, self.n_classes, f), (self.n_classes,)]
 
     def _block_shapes(self, before: int, after: int) -> list[Shape]:
-        per_channel: list[Shape] = [(after,)] * (4 if self.params.batch_norm else 1)
+        per_channel: list[Shape] = [(after,)] * (4 if self._normalizes else 1)
         return [
             (3, 3, before, after),
             *per_channel,
@@ -132,7 +147,7 @@ class UNet(Network):
         return backend.keras().Model(inputs, x)
 
     def _block(self, layers: Any, x: Any, filters: int) -> Any:
-        norm = self.params.batch_norm
+        norm = self._normalizes
         for _ in range(2):
             x = layers.Conv2D(filters, 3, padding="same", use_bias=not norm, **UNDRAWN)(
                 x
