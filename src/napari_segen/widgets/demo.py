@@ -15,7 +15,6 @@ PLUGIN = "napari-segen"
 CNN_SECONDS = 15.0
 DECODER_SECONDS = 15.0
 PAUSE_MS = 700
-GAP_PX = 30
 
 
 def open_demo() -> None:
@@ -95,7 +94,6 @@ class Tour(QObject):
 
     def _go_on(self) -> None:
         if not self._stops:
-            self._show_apart()
             self.end()
             return
         dock, press = self._stops.pop(0)
@@ -112,35 +110,21 @@ class Tour(QObject):
         self.probabilistic.run()
 
     def _learn(self, method: str) -> None:
-        self._show_apart()
         dock = self.generator
         dock._image.value = self._image
-        # The topmost classes are the oldest: those from the strokes.
-        dock._labels.value = self._marked("classes")[-1]
+        for layer in self._marked("classes"):
+            dock._labels.value = layer
         dock._method.choice.value = method
         dock._budget.value = DECODER_SECONDS
         dock.fit()
 
     def _train(self) -> None:
-        self._show_apart()
-        # The network's results would take the place of those from the strokes, and
-        # here both are to be seen.
-        for role in ("classes", "uncertainty"):
-            for layer in self._marked(role):
-                layer.name = f"{layer.name} (probabilistic)"
-                layer.metadata[MARK]["source"] = layer.name
-                layer.visible = False
+        for layer in self._marked("classes"):  # for the network's to be seen
+            layer.visible = False
         self.cnn._budget.value = CNN_SECONDS
         self.cnn.train()
 
     def _marked(self, role: str) -> list[Layer]:
-        """List the result layers of one kind, lowest first."""
+        """List the result layers of one kind."""
         marks = [(x, x.metadata.get(MARK, {})) for x in self._viewer.layers]
         return [layer for layer, mark in marks if mark.get("role") == role]
-
-    def _show_apart(self) -> None:
-        """Put generated images beside the sample rather than over it."""
-        shift = self._image.data.shape[-1] + GAP_PX
-        for layer in self._marked("generated") + self._marked("generated labels"):
-            layer.translate = (*(0,) * (layer.ndim - 1), shift)
-        self._viewer.reset_view()

@@ -61,10 +61,16 @@ def applying(
     return model, ready(segmentation_results(model, found, source, *wanted), earlier)
 
 
+def owner_of(model: Any) -> str:
+    """Begin the names of a network's results: both docks' can stand together."""
+    return "CNN " if model.kind == "cnn" else ""
+
+
 def segmentation_results(
     model: Any, found: Segmentation, source: Source, uncertainty: bool, posterior: bool
 ) -> list[Result]:
     """List the layers that show a segmentation, lowest first."""
+    owner = owner_of(model)
     origin = provenance_of(model, spec=ImageSpec.as_json(source.spec))
     place = source.label_placement
     shown = {"contrast_limits": (0, 1), "visible": False, "blending": "additive"}
@@ -72,7 +78,7 @@ def segmentation_results(
     if posterior:
         results += [
             Result(
-                f"posterior {int(value)}",
+                f"{owner}posterior {int(value)}",
                 Image,
                 plane,
                 place,
@@ -85,7 +91,7 @@ def segmentation_results(
         look = shown | {"colormap": "magma"}
         results.append(
             Result(
-                "uncertainty",
+                f"{owner}uncertainty",
                 Image,
                 found.uncertainty,
                 place,
@@ -96,7 +102,12 @@ def segmentation_results(
     look = {"opacity": 0.5}
     results.append(
         Result(
-            "classes", Labels, found.labels, place, attributes=look, provenance=origin
+            f"{owner}classes",
+            Labels,
+            found.labels,
+            place,
+            attributes=look,
+            provenance=origin,
         )
     )
     return results
@@ -137,6 +148,6 @@ def dressed(item: Ready, model: Any) -> Ready:
         )
     elif "class" in result.provenance:
         value = result.provenance["class"]
-        title = f"probability of {class_title(value, info)}"
+        title = f"{owner_of(model)}probability of {class_title(value, info)}"
         look["colormap"] = Colormap([[0, 0, 0, 1], colors[value]], name=colors[value])
     return replace(item, result=replace(result, title=title, attributes=look))
