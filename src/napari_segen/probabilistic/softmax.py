@@ -171,7 +171,9 @@ class SoftmaxClassifier(Classifier):
                 )
             theta = update(theta, gradient)
             if i % STEPS_PER_MESSAGE == 0 or i == p.steps - 1:
-                yield Step(i + 1, p.steps, "Fitting weights", {"loss": loss})
+                yield Step(
+                    i + 1, p.steps, "Fitting weights", {"step": i + 1, "loss": loss}
+                )
         _warn_if_diverged(losses)
         self.theta_, self.loss_curve_ = theta.astype(np.float32), losses
         self.n_features_, self.n_classes_ = samples.features.shape[1], len(theta)
