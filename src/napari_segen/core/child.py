@@ -204,4 +204,6 @@ def _launch(address: Any, key: bytes) -> "subprocess.Popen[bytes]":
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
+        # TensorFlow's greetings; errors come back as messages.
+        stderr=subprocess.DEVNULL,
     )
