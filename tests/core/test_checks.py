@@ -39,6 +39,7 @@ def test_every_real_type_is_an_image(dtype):
         (MARKS.astype(float), TypeError),
         (MARKS.astype(object), TypeError),
         (MARKS - 1, ValueError),
+        (np.full(MARKS.shape, 2**63, np.uint64), ValueError),
     ],
 )
 def test_bad_labels_are_named(labels, error):
@@ -134,3 +135,11 @@ def test_a_flat_image_warns(frame, message):
 
 def test_an_image_with_structure_does_not_warn():
     checks.warn_if_flat(np.arange(16.0).reshape(1, 1, 4, 4))
+
+
+@pytest.mark.parametrize("spec", ["yx", 2, ("y", "x")])
+def test_a_spec_of_another_kind_is_named(spec):
+    with pytest.raises(TypeError, match="spec must be an ImageSpec"):
+        checks.check_pairs(IMAGE, MARKS, spec)
+    with pytest.raises(TypeError, match="spec must be an ImageSpec"):
+        checks.check_new_image(IMAGE, spec, 1)

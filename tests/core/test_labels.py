@@ -61,3 +61,28 @@ def test_names_and_colours_survive_json():
     values, again = class_info_from_json(class_info_json(classes, info))
     assert_array_equal(values, classes)
     assert again == info
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"value": -1},
+        {"value": 1.5},
+        {"value": True},
+        {"value": 10**30},
+        {"value": float("inf")},
+        {"value": 5},
+        {"name": 3},
+        {"color": "javascript:"},
+    ],
+)
+def test_an_odd_table_of_classes_is_refused(entry):
+    table = class_info_json(np.array([2, 5]), {})
+    table[0] |= entry
+    with pytest.raises((ValueError, TypeError)):
+        class_info_from_json(table)
+
+
+def test_a_colour_that_could_not_be_read_back_is_refused_at_once():
+    with pytest.raises(ValueError, match="color must be like"):
+        ClassInfo("nucleus", "red")

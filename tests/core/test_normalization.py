@@ -139,3 +139,13 @@ def test_scaling_does_not_write_to_the_image():
     frame.flags.writeable = False
     norm = Normalization("auto").fit([frame[np.newaxis]])
     normalised(norm, frame)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"low": [np.inf]}, {"span": [None]}, {"span": [-1.0]}, {"least_span": [-1.0]}],
+)
+def test_a_description_that_cannot_scale_is_refused(change):
+    learnt = Normalization().fit([np.arange(12.0).reshape(1, 1, 3, 4)])
+    with pytest.raises(ValueError, match="the normalization"):
+        Normalization.from_json(learnt.as_json() | change)

@@ -11,6 +11,7 @@ from napari_segen.core.errors import DataWarning
 from napari_segen.core.imagespec import Array, ImageSpec, infer_spec
 
 MAX_CLASSES = 255
+MAX_LABEL = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,20 @@ def check_labels(labels: Any, name: str = "scribbles") -> Array:
         )
     if array.size and array.min() < 0:
         raise ValueError(f"{name} must not be negative, got {array.min()}.")
+    if array.dtype == np.uint64 and array.size and array.max() > MAX_LABEL:
+        raise ValueError(
+            f"{name} has the value {array.max()}; at most {MAX_LABEL} is possible. "
+            "Number the classes or objects from 1."
+        )
     return array
+
+
+def check_spec(spec: Any) -> None:
+    """Raise TypeError unless `spec` is an ImageSpec, or None."""
+    if spec is not None and not isinstance(spec, ImageSpec):
+        raise TypeError(
+            f"spec must be an ImageSpec, such as ImageSpec('zyx'), got {spec!r}."
+        )
 
 
 def as_list(value: Any) -> list[Any]:
@@ -82,6 +96,7 @@ def check_pairs(
     labels_name : str
         What the caller calls the labels.
     """
+    check_spec(spec)
     arrays = [check_image(i) for i in as_list(images)]
     if not arrays:
         raise ValueError("image is an empty list.")
@@ -133,6 +148,7 @@ def check_same_channels(counts: Sequence[int]) -> None:
 
 def check_new_image(image: Any, spec: ImageSpec, n_channels: int) -> Array:
     """Check an image against what a model was fitted on; return its array."""
+    check_spec(spec)
     array = check_image(image)
     spec.check_shape(array.shape)
     if (got := spec.n_channels(array.shape)) != n_channels:

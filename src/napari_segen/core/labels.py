@@ -1,5 +1,6 @@
 """Label values, class names and colours, and the types they are stored in."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,8 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
 
+_COLOR = re.compile("#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?")
+
 
 @dataclass(frozen=True, slots=True)
 class ClassInfo:
@@ -15,6 +18,14 @@ class ClassInfo:
 
     name: str = ""
     color: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.color, str):
+            raise TypeError(
+                f"name and color must be strings, got {self.name!r}, {self.color!r}."
+            )
+        if self.color and not _COLOR.fullmatch(self.color):
+            raise ValueError(f"color must be like '#ff8800', got {self.color!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,18 @@ def class_info_json(classes: Array, info: dict[int, ClassInfo]) -> list[dict[str
 def class_info_from_json(
     data: list[dict[str, Any]],
 ) -> tuple[Array, dict[int, ClassInfo]]:
-    """Read what `class_info_json` wrote: class values, and their names and colours."""
-    info = {int(d["value"]): ClassInfo(str(d["name"]), str(d["color"])) for d in data}
+    """Read what `class_info_json` wrote: class values, and their names and colours.
+
+    Raises ValueError or TypeError where it is not of this kind.
+    """
+    info = {_class_value(d["value"]): ClassInfo(d["name"], d["color"]) for d in data}
+    if len(info) != len(data):
+        raise ValueError("a class stands twice in the table of classes.")
     values = np.array(sorted(info), dtype=np.int64)
     return values, {v: i for v, i in info.items() if i != ClassInfo()}
+
+
+def _class_value(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= np.iinfo(np.int64).max:
+        raise ValueError(f"a class has the value {value!r}.")
+    return value

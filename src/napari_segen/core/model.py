@@ -35,8 +35,9 @@ class Model(ABC):
     ) -> Self:
         """Build the model that `to_archive` described.
 
-        May raise KeyError, TypeError, ValueError, IndexError or AttributeError on
-        contents that no `to_archive` wrote; `load` turns them into `ModelFileError`.
+        May raise KeyError, TypeError, ValueError, IndexError, AttributeError or
+        OverflowError on contents that no `to_archive` wrote; `load` turns them into
+        `ModelFileError`.
         """
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -113,9 +113,15 @@ class Normalization:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Normalization":
-        """Read what `as_json` wrote."""
-        arrays = (np.array(data[k], float) for k in ("low", "span", "least_span"))
-        return cls(data["mode"], *arrays)
+        """Read what `as_json` wrote; ValueError where it cannot be used to scale."""
+        low, span, least = (
+            np.array(data[k], float) for k in ("low", "span", "least_span")
+        )
+        if not all(np.isfinite(a).all() for a in (low, span, least)):
+            raise ValueError("the normalization holds numbers that are not finite.")
+        if (span < 0).any() or (least < 0).any():
+            raise ValueError("the normalization has a negative span.")
+        return cls(data["mode"], low, span, least)
 
 
 def scaled(frame: Array, low: Array, span: Array) -> npt.NDArray[np.float32]:

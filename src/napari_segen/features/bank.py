@@ -1,7 +1,7 @@
 """The filter bank: from the channels of a frame to the features of its pixels."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Event
@@ -273,6 +273,8 @@ def _families(
                 f"{', '.join(FAMILIES)}, got {features!r}."
             )
         return SETS[features].families, SETS[features].sigmas
+    if not isinstance(features, Iterable):
+        raise TypeError(f"features must be a string or a tuple, got {features!r}.")
     names = tuple(features)
     if not names or len(set(names)) != len(names) or set(names) - set(FAMILIES):
         raise ValueError(
@@ -283,12 +285,12 @@ def _families(
 
 
 def _positive(name: str, values: Any) -> tuple[float, ...]:
-    entries = tuple(values)
+    entries = tuple(values) if isinstance(values, Iterable) else (None,)
     for entry in entries:
         if isinstance(entry, bool) or not isinstance(
             entry, int | float | np.integer | np.floating
         ):
-            raise TypeError(f"{name} must be numbers, got {values!r}.")
+            raise TypeError(f"{name} must be a tuple of numbers, got {values!r}.")
     if not entries or not all(np.isfinite(e) and e > 0 for e in entries):
         raise ValueError(f"{name} must be positive and not empty, got {values!r}.")
     return tuple(float(e) for e in entries)

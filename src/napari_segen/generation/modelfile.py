@@ -52,10 +52,14 @@ def read_into(
 ) -> GeneratorMethod:
     """Set a generator's learnt values; returns its fitted method."""
     low, high = arrays["low"], arrays["high"]
-    if low.ndim != 1 or low.shape != high.shape or low.dtype != high.dtype:
+    if not (low.ndim == 1 and low.size and low.dtype.kind in "buif") or (
+        low.shape != high.shape or low.dtype != high.dtype
+    ):
         raise ValueError("the range of the grey values is damaged.")
     classes = arrays.get("classes")
-    if classes is not None and (classes.ndim != 1 or classes.dtype.kind != "u"):
+    if classes is not None and not (
+        classes.ndim == 1 and classes.size and classes.dtype.kind == "u"
+    ):
         raise ValueError("the label values are damaged.")
     model.spec_ = ImageSpec.from_json(header["spec"])
     model.n_channels_ = len(low)

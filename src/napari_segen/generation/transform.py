@@ -172,8 +172,12 @@ class Transform(GeneratorMethod):
         for s in self.sources:
             if s.image.ndim != len(self.sampling) + 1 or s.image.size == 0:
                 raise ValueError(f"a source image has shape {s.image.shape}.")
-            if s.labels is not None and s.labels.shape != s.image.shape[1:]:
-                raise ValueError("the labels of a source have another shape.")
+            if s.image.dtype.kind not in "buif":
+                raise ValueError(f"a source image has dtype {s.image.dtype}.")
+            if s.labels is None:
+                continue
+            if s.labels.shape != s.image.shape[1:] or s.labels.dtype.kind not in "ui":
+                raise ValueError("the labels of a source have another shape or type.")
 
 
 def _flip_and_turn(

@@ -1,6 +1,6 @@
 """Strokes in, class probabilities out: the probabilistic segmenter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -11,6 +11,7 @@ from napari_segen.core.checks import (
     as_list,
     check_new_image,
     check_pairs,
+    check_spec,
 )
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import (
@@ -253,6 +254,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
     def _spec_for(self, spec: ImageSpec | None) -> ImageSpec:
         if spec is None:
             return self.spec_
+        check_spec(spec)
         if spec.n_space != self.spec_.n_space:
             raise ValueError(
                 f"spec has the spatial axes {spec.space_axes!r}, but the model was "
@@ -283,7 +285,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
 def _check_channels(channels: Sequence[int] | None) -> tuple[int, ...] | None:
     if channels is None:
         return None
-    chosen = tuple(channels)
+    chosen = tuple(channels) if isinstance(channels, Iterable) else (None,)
     if not all(isinstance(c, int | np.integer) for c in chosen):
         raise TypeError(f"channels must be integers, got {channels!r}.")
     if not chosen or min(chosen) < 0 or len(set(chosen)) != len(chosen):

@@ -45,7 +45,14 @@ def load(path: str | os.PathLike[str]) -> Any:
         return model_class.from_archive(header, arrays)
     except ModelFileError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as err:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        IndexError,
+        AttributeError,
+        OverflowError,  # an infinite or enormous number where an integer belongs
+    ) as err:
         raise ModelFileError(
             f"{path} is damaged: its contents do not make a model ({err!r})."
         ) from err
