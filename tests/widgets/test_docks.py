@@ -410,7 +410,7 @@ def test_a_trained_network_shows_its_classes_and_curves(viewer, child, qtbot):
     dock = open_dock(viewer, CNN)
     dock.train()
     finish(dock, qtbot)
-    assert "cells classes" in viewer.layers
+    assert "cells CNN classes" in viewer.layers
     assert len(dock._plot.curves["loss"]) == 5
     assert "5 steps; stopped" in dock.message
 
@@ -429,7 +429,7 @@ def test_painting_and_renaming_while_running_change_nothing_of_that_run(
     dock._job.finish()
     finish(dock, qtbot)
     assert_array_equal(child.learnt_from, before)
-    assert "renamed classes" in viewer.layers
+    assert "renamed CNN classes" in viewer.layers
     assert (strokes.data == 3).sum() == 20
 
 
@@ -443,7 +443,7 @@ def test_stop_keeps_the_best_so_far(viewer, child, qtbot):
     dock._stop.button.click()
     finish(dock, qtbot)
     assert dock.model is not None
-    assert "cells classes" in viewer.layers
+    assert "cells CNN classes" in viewer.layers
 
 
 def test_the_user_sees_tensorflow_start(viewer, qtbot):
@@ -501,7 +501,7 @@ def test_a_real_network_trains_beside_the_viewer(make_napari_viewer, qtbot):
     dock._training["patch_px"].value = "32"
     dock.train()
     finish(dock, qtbot)
-    assert "cells classes" in viewer.layers, dock.message
+    assert "cells CNN classes" in viewer.layers, dock.message
     assert dock._child.is_alive
     assert "tensorflow" not in sys.modules
     viewer.close()
@@ -573,6 +573,15 @@ def test_generate_says_why_it_cannot_be_pressed(viewer):
     dock = open_dock(viewer, GENERATOR)
     assert not dock._generate.button.isEnabled()
     assert "press Fit" in dock._generate.button.toolTip()
+
+
+def test_results_of_both_segmenting_docks_stand_side_by_side(viewer, qtbot):
+    painted(viewer)
+    for name in (PROBABILISTIC, CNN):
+        dock = open_dock(viewer, name)
+        (dock.train if name == CNN else dock.run)()
+        finish(dock, qtbot)
+    assert {"cells classes", "cells CNN classes"} <= {x.name for x in viewer.layers}
 
 
 # -- imports ------------------------------------------------------------------
