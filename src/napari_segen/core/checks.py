@@ -59,7 +59,7 @@ def check_labels(labels: Any, name: str = "scribbles") -> Array:
         raise ValueError(f"{name} must not be negative, got {array.min()}.")
     if array.dtype == np.uint64 and array.size and array.max() > MAX_LABEL:
         raise ValueError(
-            f"{name} has the value {array.max()}; at most {MAX_LABEL} is possible. "
+            f"{name} must be at most {MAX_LABEL}, got {array.max()}. "
             "Number the classes or objects from 1."
         )
     return array
