@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from napari.layers import Labels
+from qtpy.QtGui import QColor, QIcon
 from tests.widgets.test_jobs import job_threads
 
 from napari_segen.core.steps import run
@@ -104,3 +105,12 @@ def test_a_colour_is_changed_for_one_class_only(table, qtbot):
 def test_without_a_layer_the_button_says_why(table):
     assert not table._add.isEnabled()
     assert "New strokes" in table._add.toolTip()
+
+
+def test_the_colour_stays_true_in_the_selected_row(table, qtbot):
+    layer = strokes_layer()
+    table.show_layer(layer)
+    qtbot.waitUntil(lambda: 4 in table.counts)
+    icon = table._table.item(0, 0).icon()
+    picture = icon.pixmap(14, 14, QIcon.Mode.Selected).toImage()
+    assert picture.pixelColor(7, 7) == QColor(color_in(layer, 1))

@@ -267,4 +267,7 @@ class ClassTable(QWidget):
 def _swatch(color: str) -> QIcon:
     picture = QPixmap(14, 14)
     picture.fill(QColor(color))
-    return QIcon(picture)
+    icon = QIcon(picture)
+    # Qt would tint it in the selected row: another colour than that of the strokes.
+    icon.addPixmap(picture, QIcon.Mode.Selected)
+    return icon
