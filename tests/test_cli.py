@@ -280,6 +280,24 @@ def test_a_folder_for_the_model_that_is_not_there_is_found_out_first(
     assert fails(capsys, argv, "cannot write", "where")
 
 
+def test_a_folder_in_the_models_place_is_found_out_first(folder, capsys, monkeypatch):
+    def too_late(*_args, **_kwargs):
+        pytest.fail("the work began")
+
+    monkeypatch.setattr(ns.ProbabilisticSegmenter, "fit_steps", too_late)
+    (folder / "taken").mkdir()
+    files = ["--image", "image.tif", "--labels", "strokes.tif", "--model", "taken"]
+    assert fails(capsys, ["train", "probabilistic", *files], "taken", "is a folder")
+
+
+def test_the_image_that_cannot_be_segmented_is_named(model, folder, capsys):
+    (folder / "in").mkdir()
+    write_tiff("in/good.tif", read_image("image.tif").array)
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save("in/rgb.png")
+    segment = ["segment", "--model", "m.segen", "--out", "out", "in"]
+    assert fails(capsys, segment, "rgb.png", "3 channels")
+
+
 @pytest.mark.parametrize("command", ["train", "segment"])
 def test_a_full_disk_keeps_the_old_file_and_leaves_no_half_one(
     model, folder, capsys, monkeypatch, command

@@ -35,6 +35,15 @@ def test_a_second_part_starts_its_own_count(capsys):
     assert "100%" in capsys.readouterr().err
 
 
+def test_the_bar_ends_full_when_the_work_is_done(capsys):
+    def last_step_announces_the_last_part():
+        yield Step(0, 3, "first")
+        yield Step(2, 3, "last")
+
+    run_with_progress(last_step_announces_the_last_part(), "Working")
+    assert "100%" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_an_interrupt_closes_the_work():
     closed = []
 

@@ -34,6 +34,15 @@ _ARRAY_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
+def check_replaceable(target: Path) -> None:
+    """Raise OSError where something else than a file has this name."""
+    if target.is_dir():
+        raise IsADirectoryError(f"cannot write {target}: it is a folder.")
+    if target.exists() and not target.is_file():
+        # The rename would replace a device or a pipe itself, for the whole system.
+        raise OSError(f"cannot write {target}: it is not a file.")
+
+
 @contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a file for writing that takes the name `path` only when it is complete.
@@ -42,11 +51,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     the old file or the new one.
     """
     target = Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(f"cannot write {target}: it is a folder.")
-    if target.exists() and not target.is_file():
-        # The rename would replace a device or a pipe itself, for the whole system.
-        raise OSError(f"cannot write {target}: it is not a file.")
+    check_replaceable(target)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_segen.core.archive import read_archive, written_whole
+from napari_segen.core.archive import check_replaceable, read_archive, written_whole
 from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.labels import Segmentation
 from napari_segen.core.parameters import describe
 from napari_segen.core.registry import Registry
 from napari_segen.workflows.files import (
@@ -56,6 +57,7 @@ def train(
     files = [read_image(p) for p in list_images(images)]
     marks = [read_image(p).array for p in list_images(labels)]
     model = KINDS.get(kind)(**options)
+    check_replaceable(model_path)  # before work that may take minutes
     check_writable(model_path.absolute().parent)
     if _needs_tensorflow(model):
         start_tensorflow()
@@ -114,14 +116,23 @@ def segment(
     lines = []
     for path in paths:
         file = read_image(path)
-        spec = spec_for(file, model.spec_, axes)
-        steps = model.segment_steps(file.array, spec=spec)
-        result = run_with_progress(steps, path.name)
+        spec, result = _segment_file(model, file, axes)
         for what in wanted:
             target = out / f"{path.stem}_{what}.tif"
             write_tiff(target, getattr(result, what), _result_spec(spec, what))
             lines.append(f"{what.capitalize()}: {target}")
     return lines
+
+
+def _segment_file(
+    model: Any, file: ImageFile, axes: str | None
+) -> tuple[ImageSpec, Segmentation]:
+    try:
+        spec = spec_for(file, model.spec_, axes)
+        steps = model.segment_steps(file.array, spec=spec)
+        return spec, run_with_progress(steps, file.path.name)
+    except (ValueError, TypeError) as err:  # one file of a folder, perhaps
+        raise ValueError(f"{file.path}: {err}") from err
 
 
 def _check_names(paths: Sequence[Path], out: Path) -> None:

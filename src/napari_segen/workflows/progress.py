@@ -38,6 +38,7 @@ def run_with_progress(steps: Steps[T], title: str) -> T:
                 step = next(steps)
             except StopIteration as end:
                 bar.set_postfix_str("", refresh=False)
+                bar.update((bar.total or bar.n) - bar.n)
                 result: T = end.value
                 return result
             _show(bar, step)
