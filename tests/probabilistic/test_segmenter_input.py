@@ -156,7 +156,7 @@ def test_missing_data_in_an_unused_channel_does_not_matter():
     assert (segmenter.predict(both) > 0).all()
 
 
-@pytest.mark.parametrize("channels", [[], [-1], [0, 0], [0.5], [2]])
+@pytest.mark.parametrize("channels", [[], [-1], [0, 0], [0.5], [2], 0, "01"])
 def test_wrong_channels_are_refused(channels):
     both = np.stack([IMAGE, IMAGE])
     with pytest.raises((ValueError, TypeError), match="channels"):

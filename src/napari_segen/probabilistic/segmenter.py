@@ -14,10 +14,7 @@ from napari_segen.core.checks import (
     check_spec,
 )
 from napari_segen.core.imagespec import Array, ImageSpec
-from napari_segen.core.labels import (
-    ClassInfo,
-    Segmentation,
-)
+from napari_segen.core.labels import ClassInfo, Segmentation
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import make_params
 from napari_segen.core.provenance import provenance
