@@ -72,6 +72,8 @@ class Dock(Container):
         self._job.cancelled.connect(self._on_cancelled)
         self._job.warned.connect(lambda text: self.say(text, "warning"))
         self._warm_up = Job(is_listed=False)
+        self._warm_up.progressed.connect(lambda p: self._show_keras(p.step.text))
+        self._warm_up.failed.connect(lambda error: self._show_keras(str(error)))
         self._warm_timer = QTimer(self._warm_up)  # first let the dock be drawn
         self._warm_timer.setSingleShot(True)
         self._warm_timer.setInterval(WARM_UP_DELAY_MS)
@@ -250,13 +252,14 @@ class Dock(Container):
 
     def _on_cancelled(self) -> None:
         self.say("Cancelled. Your layers are as they were.")
+        # The cancel may have ended the process: the next training shall not wait.
+        if self._child is not None and not self._child.is_alive:
+            self._warm_timer.start()
 
     def _start_keras(self) -> None:
         """Warm the process for Keras, and let the user see it."""
         if self._is_shut or self._child is None:
             return
-        self._warm_up.progressed.connect(lambda p: self._show_keras(p.step.text))
-        self._warm_up.failed.connect(lambda error: self._show_keras(str(error)))
         self._show_keras("Starting TensorFlow…")
         self._warm_up.start(
             starting_tensorflow,
@@ -288,8 +291,8 @@ class Dock(Container):
     def _on_loaded(self, model: Any) -> None:
         if type(model).__name__ != self._model_class:
             self.say(
-                f"This file holds a {type(model).__name__}; this dock needs a "
-                f"{self._model_class}. Open it in its own dock.",
+                f"This file holds a model of another dock ({type(model).__name__}, "
+                f"not {self._model_class}): load it there.",
                 "error",
             )
             return
@@ -302,11 +305,13 @@ class Dock(Container):
         return "Model loaded."
 
     def _ask_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self.native, "Save the model", f"model{SUFFIX}", _FILTER
-        )
-        if path:
-            self.save_model(path)
+        dialog = QFileDialog(self.native, "Save the model", "", _FILTER)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        # With it the dialog also asks before "model" replaces model.segen.
+        dialog.setDefaultSuffix(SUFFIX.removeprefix("."))
+        dialog.selectFile(f"model{SUFFIX}")
+        if dialog.exec():
+            self.save_model(dialog.selectedFiles()[0])
 
     def _ask_load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(

@@ -24,4 +24,11 @@ def loading_model(path: Path) -> Steps[Any]:
     from napari_segen.workflows.models import load
 
     yield Step(0, 0, f"Loading {path}")
-    return load(path)
+    try:
+        return load(path)
+    except OSError as err:
+        reason = err.strerror or str(err)
+        raise OSError(
+            f"cannot load a model from {path}: {reason}. Choose a file that Save… "
+            "wrote."
+        ) from err

@@ -90,7 +90,9 @@ class RunPanel(QWidget):
         self._text.setSizePolicy(
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding
         )
-        self._text.setMinimumHeight(2 * self._text.fontMetrics().height())
+        # Most messages have up to three lines: what is below shall not move.
+        self._text.setMinimumHeight(3 * self._text.fontMetrics().height())
+        self._text.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
