@@ -409,7 +409,7 @@ def test_a_killed_process_leaves_the_old_file(model):
 
 
 def test_a_folder_that_is_not_there_is_an_os_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"m\.segen'$"):
         write_archive(tmp_path / "no" / "m.segen", "test", HEADER, ARRAYS)
     with pytest.raises(IsADirectoryError):
         write_archive(tmp_path, "test", HEADER, ARRAYS)

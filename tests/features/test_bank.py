@@ -297,6 +297,7 @@ def test_a_bank_survives_json_and_pickle():
         ({"sigmas": 2}, TypeError, "sigmas must be a tuple of numbers"),
         ({"features": 2}, TypeError, "features must be a string or a tuple"),
         ({"sigmas": (1e9,)}, ValueError, "Choose smaller sigmas"),
+        ({"sigmas": (1.0,) * 100_000}, ValueError, "Choose fewer"),
         ({"sigma_unit": "mm"}, ValueError, "sigma_unit must be one of"),
         ({"sampling": (1.0,)}, ValueError, "sampling needs 2 entries"),
         ({"sampling": (0.0, 1.0)}, ValueError, "sampling must be positive"),

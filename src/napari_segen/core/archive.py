@@ -52,7 +52,11 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """
     target = Path(path)
     check_replaceable(target)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as err:
+        err.filename = os.fspath(target)  # not the passing name
+        raise
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

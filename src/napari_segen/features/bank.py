@@ -20,6 +20,7 @@ from napari_segen.features.scratch import Scratch
 
 SIGMA_UNITS = ("pixel", "physical")
 MAX_SIGMA_PX = 200.0
+MAX_SIGMAS = 64
 # What one thread computes at once. Long rows, because the loops run along them; few
 # rows, so that the derivatives of one sigma stay near the second-level cache.
 TILE_2D = (64, 1024)
@@ -88,6 +89,11 @@ class FilterBank:
         self._check_widths()
 
     def _check_widths(self) -> None:
+        if len(self.sigmas) > MAX_SIGMAS:
+            raise ValueError(
+                f"sigmas has {len(self.sigmas)} entries; at most {MAX_SIGMAS} are "
+                "possible. Choose fewer."
+            )
         widest = max(max(s) for s in self.sigmas_px)
         if widest > MAX_SIGMA_PX:
             raise ValueError(
