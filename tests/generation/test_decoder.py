@@ -156,3 +156,10 @@ def test_labels_to_vary_need_known_values_and_a_fit_with_labels(trained):
         trained.vary(image, 0.5, 0, np.where(labels > 0, 9, 0))
     with pytest.raises(ValueError, match="fitted without"):
         generator().fit(image).vary(image, 0.5, 0, labels)
+
+
+@pytest.mark.parametrize("name", ["learnt_mean", "learnt_std", "learnt_decoder_0"])
+def test_a_file_with_numbers_that_are_not_finite_is_refused(trained, name):
+    header, arrays = trained.to_archive()
+    with pytest.raises(ValueError, match="finite"):
+        ImageGenerator.from_archive(header, arrays | {name: arrays[name] * np.nan})

@@ -250,6 +250,8 @@ def test_the_decoder_refuses_volumes_and_object_ids():
         {"spec": {"axes": "zyx", "pixel_size": None, "unit": "pixel"}},
         {"params": {"scale": 99}},
         {"history": 3},
+        {"history": {"loss": "falling"}},
+        {"history": {"loss": [1.0, "low"]}},
     ],
 )
 def test_a_damaged_file_is_refused(generator, tmp_path, damage):

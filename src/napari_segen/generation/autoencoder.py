@@ -117,6 +117,8 @@ def stored_weights(
     weights = [arrays[f"{name}_{i}"].astype(np.float32) for i in range(len(shapes))]
     if [w.shape for w in weights] != shapes:
         raise ValueError(f"the {name}'s weights have other shapes than its layers.")
+    if not all(np.isfinite(w).all() for w in weights):
+        raise ValueError(f"the {name}'s weights are not all finite.")
     return weights
 
 

@@ -293,6 +293,8 @@ class Decoder(GeneratorMethod):
         n_channels, n_values = len(self.mean), len(self.label_values)
         if self.std.shape != self.mean.shape or n_values > self.max_label_values:
             raise ValueError("scales and label values do not fit.")
+        if not np.isfinite([self.mean, self.std]).all():
+            raise ValueError("the scales are not finite.")
         self.encoder = stored_weights("encoder", self._plan.encoder(), arrays)
         self.decoder = stored_weights("decoder", self._plan.decoder(), arrays)
         self.noise_field = GaussianField.from_arrays(

@@ -73,6 +73,14 @@ def read_into(
         if k.startswith("learnt_")
     }
     method.restore(header["learnt"], learnt)
-    method.history = {str(k): list(v) for k, v in header["history"].items()}
+    method.history = {k: _numbers(k, v) for k, v in header["history"].items()}
     method.n_steps = int(header["n_steps"])
     return method
+
+
+def _numbers(name: str, values: Any) -> list[float]:
+    if not isinstance(values, list) or not all(
+        isinstance(v, int | float) for v in values
+    ):
+        raise ValueError(f"the curve {name!r} is not a list of numbers.")
+    return values
