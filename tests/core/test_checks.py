@@ -143,3 +143,10 @@ def test_a_spec_of_another_kind_is_named(spec):
         checks.check_pairs(IMAGE, MARKS, spec)
     with pytest.raises(TypeError, match="spec must be an ImageSpec"):
         checks.check_new_image(IMAGE, spec, 1)
+
+
+def test_a_masked_array_is_refused_with_the_remedy():
+    masked = np.ma.masked_less(np.arange(12).reshape(3, 4), 3)
+    with pytest.raises(TypeError, match="NaN"):
+        checks.check_image(masked)
+    assert checks.check_image(masked.astype(float).filled(np.nan)).shape == (3, 4)

@@ -32,6 +32,11 @@ class Pair:
 
 def check_image(image: Any, name: str = "image") -> Array:
     """Return `image` as an array of real numbers with at least one pixel."""
+    if isinstance(image, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array. Say what has no data by NaN instead: "
+            "image.astype(float).filled(np.nan)."
+        )
     array = np.asarray(image)
     if array.dtype.kind not in "buif":
         raise TypeError(
@@ -153,7 +158,8 @@ def check_new_image(image: Any, spec: ImageSpec, n_channels: int) -> Array:
     spec.check_shape(array.shape)
     if (got := spec.n_channels(array.shape)) != n_channels:
         raise ValueError(
-            f"image has {got} channels, but the model was fitted on {n_channels}."
+            f"image has {got} channels, but the model was fitted on {n_channels}. "
+            "Choose an image with the same channels, or fit on this one."
         )
     return array
 
