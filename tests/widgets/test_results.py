@@ -162,3 +162,11 @@ def test_another_kind_of_result_gets_its_own_layer(bench):
     bench.run(1)
     layer, _ = bench.run(2, layer_class=Image, contrast_limits=(0, 3))
     assert isinstance(layer, Image)
+
+
+def test_images_made_later_lie_under_the_labels(bench):
+    classes, _ = bench.run(1)
+    source, earlier = bench.begin()
+    image = Result("uncertainty", Image, np.zeros(SHAPE), source.label_placement)
+    layers, _ = bench.results.put(source, ready([image], earlier), earlier)
+    assert list(bench.viewer.layers) == [bench.image, layers[0], classes]

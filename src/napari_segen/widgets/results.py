@@ -161,19 +161,23 @@ class Results:
         )
         # Keep what the user holds: a brush in hand stays in hand.
         active = self._viewer.layers.selection.active
-        self._viewer.layers.insert(self._place_in_list(source), layer)
+        self._viewer.layers.insert(self._place_in_list(source, layer), layer)
         if active is not None and active in self._viewer.layers:
             self._viewer.layers.selection.active = active
         return layer
 
-    def _place_in_list(self, source: Source) -> int:
-        """Directly over the image, so that strokes stay on top of results."""
+    def _place_in_list(self, source: Source, layer: Layer) -> int:
+        """Over the image: images first, labels over them; strokes stay on top."""
         layers, image = self._viewer.layers, source.layer()
         if image is None or image not in layers:
             return len(layers)
         last = layers.index(image)
         mine = {id(known()) for known in self._written.get(image, {}).values()}
-        while last + 1 < len(layers) and id(layers[last + 1]) in mine:
+        while (
+            isinstance(layer, Labels)
+            and last + 1 < len(layers)
+            and id(layers[last + 1]) in mine
+        ):
             last += 1
         return last + 1
 
