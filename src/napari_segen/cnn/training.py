@@ -25,6 +25,8 @@ VALIDATION_BATCHES = 4
 # The network that predicts is a running mean of the one that learns: its answers
 # do not jump with each batch (Polyak and Juditsky 1992).
 AVERAGE_RATE = 0.05
+# One odd batch must not throw the weights to where nothing is learnt any more.
+CLIP_NORM = 1.0
 HISTORY_KEYS = ("step", "seconds", "loss", "val_loss", "val_iou")
 
 History = dict[str, list[float | None]]
@@ -210,7 +212,9 @@ class _Run:
         start = backend.initial_weights(self._model, params.seed, network.initial_gain)
         backend.set_weights(self._model, start)
         backend.set_weights(self._average, start)
-        self._optimizer = keras.optimizers.Adam(params.learning_rate)
+        self._optimizer = keras.optimizers.Adam(
+            params.learning_rate, global_clipnorm=CLIP_NORM
+        )
         self._optimizer.build(self._model.trainable_variables)
         self._learn, self._judge = self._compile(batch_size)
         self._recent: list[float] = []
