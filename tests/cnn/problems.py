@@ -11,7 +11,7 @@ TINY = {
     },
 }
 # Steps after which the bright half is told from the dark one.
-STEPS = {"unet": 60, "patch": 80}
+STEPS = {"unet": 100, "patch": 80}
 
 
 def halves(shape=(48, 56), seed=0):
