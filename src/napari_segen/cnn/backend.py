@@ -70,16 +70,6 @@ def _import(name: str) -> Any:
         ) from err
 
 
-def seed_everything(seed: int) -> None:
-    """Seed Keras, TensorFlow, and the global generators of Python and NumPy.
-
-    Keras keeps its seed per thread: call this in the thread that builds the network.
-    Where only the initial weights are random, `initial_weights` leaves the global
-    generators alone.
-    """
-    keras().utils.set_random_seed(seed)
-
-
 def get_weights(model: Any) -> Weights:
     """Return copies of a Keras model's weights, in the order of its layers."""
     return [np.array(w, dtype=np.float32) for w in model.get_weights()]

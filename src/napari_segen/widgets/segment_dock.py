@@ -1,6 +1,6 @@
 """What the two segmenting docks have in common: inputs, jobs, result layers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from weakref import ref
 
@@ -83,6 +83,8 @@ class SegmentDock(Dock):
 
     labels_label: ClassVar[str] = "strokes"
     labels_tooltip: ClassVar[str]
+    # What runs a model's steps, from each dock: this process, or the one for Keras.
+    _run_steps: Callable[[], RunSteps]
 
     def __init__(self, napari_viewer) -> None:
         super().__init__(napari_viewer)
@@ -206,10 +208,6 @@ class SegmentDock(Dock):
             self._segment_options(),
             done=self._done_with(source, earlier, None),
         )
-
-    def _run_steps(self) -> RunSteps:
-        """Return what runs the model's steps: here, or in the process for Keras."""
-        raise NotImplementedError
 
     def _segment_options(self) -> Mapping[str, Any]:
         return {}
