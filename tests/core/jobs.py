@@ -25,6 +25,22 @@ def until_finish():
     return n
 
 
+def obeying():
+    orders = []
+    while FINISH not in orders:
+        if (order := (yield Step(len(orders), 0, "listening"))) is not None:
+            orders.append(order)
+        time.sleep(0.01)
+    return orders
+
+
+def showing():
+    yield Step(0, 1, "before")
+    yield Step(0, 1, "showing", picture=np.arange(1, 4, dtype=np.uint8))
+    time.sleep(0.3)
+    yield Step(1, 1, "after")
+
+
 def hanging():
     yield Step(0, 0, "about to hang")
     time.sleep(60)

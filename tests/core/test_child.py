@@ -11,7 +11,7 @@ from tests.core import jobs
 
 from napari_segen.core.child import Child, ChildDied, ChildFailed
 from napari_segen.core.errors import DataWarning, ModelFileError
-from napari_segen.core.steps import FINISH, Step, run
+from napari_segen.core.steps import FINISH, PAUSE, RESUME, Show, Step, run
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,30 @@ def test_a_finish_that_comes_too_late_does_not_reach_the_next_job(child):
     time.sleep(0.1)
     assert next(waiting).text == "waiting"
     waiting.close()
+
+
+def test_orders_reach_the_job_in_turn_and_none_is_lost(child):
+    orders = [PAUSE, Show(1, 0, (slice(0, 4), slice(2, 9))), RESUME, FINISH]
+    steps = child.run_steps(jobs.obeying)
+    first(steps, "listening")
+    for order in orders[:-1]:
+        steps.send(order)
+    assert driven(steps, FINISH)[1][: len(orders)] == orders
+
+
+def test_orders_given_while_the_process_starts_reach_the_job():
+    child = Child()
+    steps = child.run_steps(jobs.until_finish)
+    assert next(steps).text == "Starting a process"
+    steps.send(FINISH)
+    assert run(steps) < 10
+    child.kill()
+
+
+def test_a_picture_comes_once(child):
+    steps = child.run_steps(jobs.showing)
+    pictures = [s.picture for s in driven(steps)[0] if s.picture is not None]
+    assert_array_equal(pictures, [[1, 2, 3]])
 
 
 @pytest.mark.parametrize("code", [0, 1, 9])

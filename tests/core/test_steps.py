@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from napari_segen.core.steps import FINISH, Step, run
@@ -32,6 +33,10 @@ def test_finish_returns_the_best_so_far():
     with pytest.raises(StopIteration) as end:
         steps.send(FINISH)
     assert end.value.value == 1
+
+
+def test_steps_with_pictures_compare_by_what_they_say():
+    assert Step(1, 2, "x", picture=np.zeros(3)) == Step(1, 2, "x")
 
 
 def test_an_error_in_the_work_reaches_the_driver():

@@ -15,7 +15,8 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import replace
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
@@ -32,7 +33,7 @@ from napari_segen.core.child_side import (
     receive,
     send,
 )
-from napari_segen.core.steps import FINISH, Step, Steps
+from napari_segen.core.steps import Order, Step, Steps
 
 __all__ = ["Child", "ChildDied", "ChildFailed"]
 
@@ -100,14 +101,16 @@ class Child:
         """Run ``function(*args)`` in the child: its steps and result, or its error.
 
         Between the child's own steps the last one is yielded again every 50 ms, so
-        that the driver can act. Closing this generator stops the child's work, and
-        ends the process if it does not stop at once.
+        that the driver can act. Orders sent here are sent on to the function's
+        generator, in turn. Closing this generator stops the child's work, and ends
+        the process if it does not stop at once.
         """
-        yield from self.start_steps()
+        early = yield from _collecting(self.start_steps())
         connection = self._connection
         assert connection is not None
         try:
-            send(connection, Job(function, args))
+            for message in (Job(function, args), *early):
+                send(connection, message)
             answer = yield from _relay(connection)
         except GeneratorExit:
             self._stop()
@@ -160,12 +163,24 @@ class Child:
             connection.close()
 
 
+def _collecting(steps: Steps[None]) -> Steps[list[Order]]:
+    """Drive steps that listen to nothing; return what was sent meanwhile."""
+    orders = []
+    with closing(steps):
+        for step in steps:
+            if (order := (yield step)) is not None:
+                orders.append(order)
+    return orders
+
+
 def _relay(connection: Any) -> Steps[Result | Failure]:
     step = Step(0, 0, "Starting")
     while True:
-        command = yield step
-        if command is FINISH:
-            send(connection, FINISH)
+        order = yield step
+        # A picture is told once; the rest of a step again and again.
+        step = replace(step, picture=None)
+        if order is not None:
+            send(connection, order)
         if not connection.poll(HEARTBEAT_SECONDS):
             continue
         message = receive(connection)

@@ -8,6 +8,7 @@ import os
 import pickle
 import traceback
 import warnings
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from multiprocessing.connection import Client
 from typing import Any
 
 from napari_segen.core.errors import DataWarning
-from napari_segen.core.steps import Command, Step, Steps
+from napari_segen.core.steps import Order, Step, Steps
 
 ADDRESS, KEY = "NAPARI_SEGEN_CHILD_ADDRESS", "NAPARI_SEGEN_CHILD_KEY"
 
@@ -86,7 +87,7 @@ def serve() -> None:
     ):
         while True:
             message = receive(connection)
-            # FINISH or Cancel that came after the end of its job is for nobody.
+            # An order or Cancel that came after the end of its job is for nobody.
             if isinstance(message, Job):
                 _answer(connection, message)
     # Keras' and TensorFlow's own threads must not keep the process.
@@ -97,16 +98,17 @@ def _answer(connection: Any, job: Job) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         steps = _started(job)
-        command: Command | None = None
-        while isinstance(_tell(connection, _advance(steps, command, caught)), Step):
-            command = None
+        orders: deque[Order] = deque()
+        order: Order | None = None
+        while isinstance(_tell(connection, _advance(steps, order, caught)), Step):
             while connection.poll(0):
                 message = receive(connection)
                 if isinstance(message, Cancel):
                     steps.close()
                     send(connection, Cancelled())
                     return
-                command = message
+                orders.append(message)
+            order = orders.popleft() if orders else None
         steps.close()
 
 
@@ -116,10 +118,10 @@ def _started(job: Job) -> Steps[Any]:
 
 
 def _advance(
-    steps: Steps[Any], command: Command | None, caught: list[warnings.WarningMessage]
+    steps: Steps[Any], order: Order | None, caught: list[warnings.WarningMessage]
 ) -> Step | Result | Failure:
     try:
-        return steps.send(command)
+        return steps.send(order)
     except StopIteration as end:
         said = [w.message for w in caught if isinstance(w.message, DataWarning)]
         return Result(end.value, said)

@@ -2,13 +2,16 @@
 
 Whoever drives the generator decides what to do with a message: print it, draw it,
 drop it. ``steps.close()`` cancels the work; ``steps.send(FINISH)`` asks it to stop
-early and return the best it has, which only work that can do so listens to.
+early and return the best it has. Other commands pause the work, or ask for a look at
+what it would answer now. Only work that can do so listens to them.
 """
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
+
+from napari_segen.core.imagespec import Array
 
 T = TypeVar("T")
 
@@ -17,9 +20,33 @@ class Command(Enum):
     """What a driver may send into a generator of steps."""
 
     FINISH = "finish"
+    PAUSE = "pause"
+    RESUME = "resume"
 
 
-FINISH = Command.FINISH
+FINISH, PAUSE, RESUME = Command.FINISH, Command.PAUSE, Command.RESUME
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Sent into a training: label a part of a training image as things stand.
+
+    The next `Step` holds the answer, `Step.picture`.
+
+    Parameters
+    ----------
+    pair : int
+        Which of the training images.
+    frame : int
+        Which of its frames (time point or separate image).
+    window : tuple of slice
+        One per spatial axis of the frame, with start and stop; of a volume one plane
+        is ``slice(z, z + 1)``.
+    """
+
+    pair: int
+    frame: int
+    window: tuple[slice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +61,19 @@ class Step:
         What is going on, for a person.
     figures : mapping of str to float
         Named numbers to plot over time, such as ``{"loss": 0.31}``.
+    picture : array, optional
+        Class values of the window that a `Show` asked for.
     """
 
     done: int
     total: int
     text: str
     figures: Mapping[str, float] = field(default_factory=dict)
+    picture: Array | None = field(default=None, compare=False, repr=False)
 
 
-Steps = Generator[Step, Command | None, T]
+Order = Command | Show
+Steps = Generator[Step, Order | None, T]
 
 
 def run(steps: Steps[T]) -> T:

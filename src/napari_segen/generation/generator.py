@@ -16,7 +16,7 @@ from napari_segen.core.labels import smallest_unsigned
 from napari_segen.core.model import Model
 from napari_segen.core.parameters import as_json, make_params
 from napari_segen.core.provenance import package_versions, provenance
-from napari_segen.core.steps import Command, Step, Steps, run
+from napari_segen.core.steps import Order, Step, Steps, run
 from napari_segen.generation.abilities import (
     check_ability,
     check_dimensions,
@@ -333,7 +333,7 @@ class ImageGenerator(Model):
 
 def _relay(steps: Steps[Source], i: int, n: int) -> Steps[Source]:
     """Pass the steps of one of n images on, as steps of the whole."""
-    command: Command | None = None
+    command: Order | None = None
     while True:
         try:
             step = steps.send(command)
