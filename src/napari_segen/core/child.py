@@ -177,8 +177,8 @@ def _relay(connection: Any) -> Steps[Result | Failure]:
     step = Step(0, 0, "Starting")
     while True:
         order = yield step
-        # A picture is told once; the rest of a step again and again.
-        step = replace(step, picture=None)
+        if step.picture is not None:  # which is told once
+            step = replace(step, picture=None, figures={})
         if order is not None:
             send(connection, order)
         if not connection.poll(HEARTBEAT_SECONDS):
