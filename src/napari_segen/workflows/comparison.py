@@ -1,0 +1,180 @@
+"""Whether a network is better than the pixel classifier that learns in a second."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_segen.core.checks import check_pairs
+from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.metrics import mean_iou
+from napari_segen.core.steps import Step, Steps
+from napari_segen.features.cache import FeatureCache
+from napari_segen.probabilistic.parallel import stretch_steps
+from napari_segen.workflows.held_out import Part, answer_steps, parts_of, truth_of
+from napari_segen.workflows.pixel_labels import pixel_labels
+
+# A lead of the network that counts, from few held-out units and from more.
+FEW_UNITS = 5
+CLEAR_LEAD_OF_FEW, CLEAR_LEAD = 0.1, 0.02
+CACHE_BYTES = 2**29
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Held-out mean IoU of a network and of the package's best pixel classifier.
+
+    Parameters
+    ----------
+    cnn_iou, other_iou : float, or None
+        None where nothing was held out.
+    other_name : str
+        The pixel classifier's method.
+    n_held : int
+        How many strokes, blocks or images were held out.
+    unit : str
+        Which of these, in the plural.
+    is_sampled : bool
+        Whether the scores stand on a part of the held-out labels.
+    """
+
+    cnn_iou: float | None
+    other_iou: float | None
+    other_name: str
+    n_held: int
+    unit: str
+    is_sampled: bool = False
+
+    @property
+    def lead(self) -> float:
+        """How far the network is ahead, of the figures as they are printed."""
+        assert self.cnn_iou is not None
+        assert self.other_iou is not None
+        return round(round(self.cnn_iou, 2) - round(self.other_iou, 2), 2)
+
+    @property
+    def verdict(self) -> str:
+        """Which to use: "pixel classifier", "network", "unclear" or "unknown".
+
+        The pixel classifier is the quicker one, so that the burden of proof is on
+        the network.
+        """
+        if self.cnn_iou is None or self.other_iou is None:
+            return "unknown"
+        if self.lead <= 0:
+            return "pixel classifier"
+        needed = CLEAR_LEAD if self.n_held >= FEW_UNITS else CLEAR_LEAD_OF_FEW
+        return "network" if self.lead >= needed else "unclear"
+
+    @property
+    def sentence(self) -> str:
+        """The figures and what to make of them, for a person."""
+        if self.cnn_iou is None or self.other_iou is None:
+            return (
+                "nothing was held out, so that nobody knows whether the network is "
+                "better than the pixel classifier: label more and train again"
+            )
+        unit = self.unit if self.n_held != 1 else self.unit.removesuffix("s")
+        sample = " (a sample of their pixels)" if self.is_sampled else ""
+        advice = {
+            "pixel classifier": f"use that (probabilistic, method {self.other_name})",
+            "network": "the network is better",
+            "unclear": f"too little held out to tell from {self.n_held} {unit}"
+            if self.n_held < FEW_UNITS
+            else "no clear difference",
+        }[self.verdict]
+        return (
+            f"held-out IoU {self.cnn_iou:.2f} from {self.n_held} {unit}{sample}; the "
+            f"pixel classifier from the same labels has {self.other_iou:.2f}: {advice}"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return figures, verdict and sentence as JSON values."""
+        return {
+            "cnn_iou": None if self.cnn_iou is None else round(self.cnn_iou, 4),
+            "other_iou": None if self.other_iou is None else round(self.other_iou, 4),
+            "other_name": self.other_name,
+            "n_held": self.n_held,
+            "unit": self.unit,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+        }
+
+
+def comparison_steps(
+    model: Any,
+    images: Any,
+    labels: Any,
+    *,
+    spec: ImageSpec | None = None,
+    unlabelled: int | None = None,
+) -> Steps[Comparison]:
+    """Score a network and the pixel classifiers on the labels kept from training.
+
+    Each registered pixel classifier is fitted to the labels that the network trained
+    on; both answer for the same held-out pixels of whole images, or of generous
+    windows of large ones (`parts_of`). Both sides choose by the held-out labels: the
+    network its best moment, the classifiers the best among them.
+
+    Parameters
+    ----------
+    model : CnnSegmenter
+        Fitted to these images and labels.
+    images, labels, spec, unlabelled
+        As they were given to its `fit`.
+    """
+    yield Step(0, 1, "Comparing with the pixel classifier")
+    spec = spec or model.spec_
+    training, held, _ = model.split(images, labels, spec=spec, unlabelled=unlabelled)
+    if not any(marks.any() for marks in held):
+        return Comparison(None, None, "", 0, "")
+    _, pairs = check_pairs(images, held, spec, labels_name="labels")
+    parts, is_all = parts_of(
+        [frame for p in pairs for frame in p.frames],
+        [marks for p in pairs if p.labels is not None for marks in p.labels],
+    )
+    truth = truth_of(parts)
+    cnn = yield from stretch_steps(answer_steps(model, parts, spec), 0, 0.5)
+    scores = yield from stretch_steps(
+        _classifier_scores(images, pixel_labels(training), parts, spec), 0.5, 1
+    )
+    best = max(scores, key=lambda name: scores[name])
+    n, unit = model.held_out_["n"], model.held_out_["unit"]
+    return Comparison(
+        _iou(cnn, truth), scores[best], best, n, unit, is_sampled=not is_all
+    )
+
+
+def _classifier_scores(
+    images: Any, training: list[Array], parts: list[Part], spec: ImageSpec
+) -> Steps[dict[str, float]]:
+    """Held-out mean IoU of each registered pixel classifier, by name."""
+    from napari_segen.probabilistic.registry import CLASSIFIERS
+    from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
+
+    truth, cache = truth_of(parts), FeatureCache(CACHE_BYTES)
+    scores: dict[str, float] = {}
+    for i, name in enumerate(CLASSIFIERS):
+        classifier = ProbabilisticSegmenter(name)
+        steps = _fit_and_answer(classifier, images, training, parts, spec, cache)
+        n = len(CLASSIFIERS)
+        found = yield from stretch_steps(steps, i / n, (i + 1) / n)
+        scores[name] = _iou(found, truth)
+    return scores
+
+
+def _fit_and_answer(
+    classifier: Any,
+    images: Any,
+    training: list[Array],
+    parts: list[Part],
+    spec: ImageSpec,
+    cache: FeatureCache,
+) -> Steps[Array]:
+    fit = classifier.fit_steps(images, training, spec=spec, cache=cache)
+    yield from stretch_steps(fit, 0, 0.6)
+    return (yield from stretch_steps(answer_steps(classifier, parts, spec), 0.6, 1))
+
+
+def _iou(found: Array, truth: Array) -> float:
+    return mean_iou(found, truth, np.unique(truth))
