@@ -16,9 +16,9 @@ from tests.widgets import fakes
 from napari_segen.core.child import Child
 from napari_segen.widgets.class_table import ClassTable
 from napari_segen.widgets.colors import color_in
-from napari_segen.widgets.jobs import THREAD_NAME
 from napari_segen.widgets.keras_child import keras_child, replaced_child
 from napari_segen.widgets.results import MARK
+from napari_segen.widgets.steps_worker import THREAD_NAME
 
 pytestmark = pytest.mark.viewer
 

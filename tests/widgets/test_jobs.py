@@ -8,7 +8,8 @@ import pytest
 from tests.widgets import fakes
 
 from napari_segen.core.errors import DataWarning
-from napari_segen.widgets.jobs import THREAD_NAME, Job
+from napari_segen.widgets.jobs import Job
+from napari_segen.widgets.steps_worker import THREAD_NAME
 
 
 class Heard:

@@ -12,6 +12,16 @@ from napari_segen.widgets.results import MARK, Result, Results, ready
 SHAPE = (8, 9)
 
 
+def put_all(results, *args):
+    """Show everything at once, without an event loop."""
+    putting = results.putting(*args)
+    while True:
+        try:
+            next(putting)
+        except StopIteration as end:
+            return end.value
+
+
 class Bench:
     """A viewer with one image, and what writes results for it."""
 
@@ -29,7 +39,7 @@ class Bench:
         result = Result(
             "classes", layer_class, data, source.label_placement, "", attributes
         )
-        layers, said = self.results.put(source, ready([result], earlier), earlier)
+        layers, said = put_all(self.results, source, ready([result], earlier), earlier)
         return layers[0], said
 
     def run(self, value, **more):
@@ -168,5 +178,5 @@ def test_images_made_later_lie_under_the_labels(bench):
     classes, _ = bench.run(1)
     source, earlier = bench.begin()
     image = Result("uncertainty", Image, np.zeros(SHAPE), source.label_placement)
-    layers, _ = bench.results.put(source, ready([image], earlier), earlier)
+    layers, _ = put_all(bench.results, source, ready([image], earlier), earlier)
     assert list(bench.viewer.layers) == [bench.image, layers[0], classes]

@@ -1,9 +1,9 @@
-"""When a docked widget's end comes."""
+"""When a docked widget's end comes, and a question before."""
 
 from collections.abc import Callable
 
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QDockWidget, QWidget
+from qtpy.QtWidgets import QDockWidget, QMessageBox, QWidget
 
 
 class Closing(QObject):
@@ -11,11 +11,26 @@ class Closing(QObject):
 
     A docked widget gets no close event. The dock's X takes the widget out and deletes
     the dock; closing the viewer deletes both.
+
+    Parameters
+    ----------
+    widget : QWidget
+    closed : callable
+        Called when the dock has gone.
+    why_stay : callable
+        Returns what would be lost now; if anything, the user is asked first when the X
+        is pressed. (When the window is closed napari asks.)
     """
 
-    def __init__(self, widget: QWidget, closed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        widget: QWidget,
+        closed: Callable[[], None],
+        why_stay: Callable[[], str] = str,
+    ) -> None:
         super().__init__()
         self._closed = closed
+        self._why_stay = why_stay
         self._dock: QDockWidget | None = None
         widget.installEventFilter(self)
         widget.destroyed.connect(lambda: closed())
@@ -29,4 +44,25 @@ class Closing(QObject):
             if parent is not None:
                 self._dock = parent
                 parent.destroyed.connect(lambda: self._closed())
+                self._ask_before_closing(parent)
         return False
+
+    def _ask_before_closing(self, dock: QDockWidget) -> None:
+        # What napari's X calls. The dock gets a close event when it is hidden, which
+        # ends nothing, and none when the X deletes it.
+        close = getattr(dock, "destroyOnClose", None)
+        if close is None:
+            return
+
+        def ask_and_close() -> None:
+            reason = self._why_stay()
+            if not reason or _says_yes(dock, reason):
+                close()
+
+        dock.destroyOnClose = ask_and_close
+
+
+def _says_yes(parent: QWidget, reason: str) -> bool:
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    question = f"{reason}\nClose all the same?"
+    return QMessageBox.question(parent, "napari-segen", question, yes | no, no) == yes

@@ -12,7 +12,6 @@ from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Steps
 from napari_segen.widgets.curves import CurvePlot
 from napari_segen.widgets.forms import ParamsForm
-from napari_segen.widgets.jobs import Progress
 from napari_segen.widgets.keras_child import KerasChild
 from napari_segen.widgets.method_form import MethodForm
 from napari_segen.widgets.panels import (
@@ -24,6 +23,7 @@ from napari_segen.widgets.panels import (
     side_by_side,
 )
 from napari_segen.widgets.segment_dock import SegmentDock
+from napari_segen.widgets.steps_worker import Progress
 from napari_segen.widgets.tasks import RunSteps, fitted_steps, segmented_steps
 
 BUDGETS = (("15 s", 15.0), ("1 min", 60.0), ("5 min", 300.0), ("30 min", 1800.0))

@@ -14,7 +14,6 @@ from napari.utils.notifications import (
 )
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
-    QFileDialog,
     QFrame,
     QScrollArea,
     QSizePolicy,
@@ -26,18 +25,23 @@ from napari_segen.core.child import ChildDied
 from napari_segen.core.steps import Steps
 from napari_segen.widgets.closing import Closing
 from napari_segen.widgets.collector import dock_closed, dock_opened, freeze_once
-from napari_segen.widgets.jobs import Job, Progress
+from napari_segen.widgets.jobs import Job, Showing
 from napari_segen.widgets.keras_child import KerasChild, keras_child
-from napari_segen.widgets.model_files import loading_model, saving_model
+from napari_segen.widgets.model_files import (
+    loading_model,
+    path_to_load,
+    path_to_save,
+    saving_model,
+)
 from napari_segen.widgets.panels import Action, RunPanel, fit_narrow, stacked
 from napari_segen.widgets.results import MARK, Results
+from napari_segen.widgets.steps_worker import Progress
 
 # Errors whose message is for the user; any other is a fault of ours.
 EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError, ChildDied)
 BUSY = "A job is running: wait for it, or press Cancel."
 WARM_UP_DELAY_MS = 200
 _WIDTH_PX, _LEAST_HEIGHT_PX = 270, 160
-_FILTER = f"napari-segen model (*{SUFFIX})"
 _LOG = logging.getLogger(__name__)
 
 
@@ -70,7 +74,7 @@ class Dock(Container):
         self._job.progressed.connect(self._on_progress)
         self._job.failed.connect(self._on_failed)
         self._job.cancelled.connect(self._on_cancelled)
-        self._job.warned.connect(lambda text: self.say(text, "warning"))
+        self._job.warned.connect(self._on_warned)
         self._warm_up = Job(is_listed=False)
         self._warm_up.progressed.connect(lambda p: self._show_keras(p.step.text))
         self._warm_up.failed.connect(lambda error: self._show_keras(str(error)))
@@ -78,7 +82,7 @@ class Dock(Container):
         self._warm_timer.setSingleShot(True)
         self._warm_timer.setInterval(WARM_UP_DELAY_MS)
         self._warm_timer.timeout.connect(self._start_keras)
-        self._closing = Closing(self.native, self.shut_down)
+        self._closing = Closing(self.native, self.shut_down, self._why_stay)
         self._child: KerasChild | None = None
         if self.uses_keras:
             self._child = keras_child()
@@ -206,6 +210,8 @@ class Dock(Container):
     def _why_no_cancel(self) -> str:
         if not self._job.is_running:
             return "No job is running."
+        if self._job.is_showing:
+            return "The result is about to be shown."
         return "Being cancelled." if self._job.is_cancelling else ""
 
     def _why_no_model(self) -> str:
@@ -221,15 +227,15 @@ class Dock(Container):
         self,
         steps: Callable[..., Steps[Any]],
         *args: Any,
-        done: Callable[[Any], None],
+        done: Callable[[Any], Showing | None],
         can_finish: bool = False,
     ) -> None:
         """Run a generator function on a thread; see `Job.start`."""
         self._outcome = ("", "info")
 
-        def finished(result: Any) -> None:
-            done(result)
+        def finished(result: Any) -> Showing | None:
             freeze_once()
+            return done(result)
 
         if self._job.start(steps, *args, done=finished, can_finish=can_finish):
             self._panel.show_busy()
@@ -237,6 +243,9 @@ class Dock(Container):
 
     def _on_progress(self, progress: Progress) -> None:
         self._panel.show_step(progress.step)
+
+    def _on_warned(self, text: str) -> None:
+        self.say(text, "warning")
 
     def _on_failed(self, error: BaseException) -> None:
         _LOG.info("a job failed", exc_info=error)
@@ -255,6 +264,10 @@ class Dock(Container):
         # The cancel may have ended the process: the next training shall not wait.
         if self._child is not None and not self._child.is_alive:
             self._warm_timer.start()
+
+    def _why_stay(self) -> str:
+        """Return what would be lost if the dock were closed now; empty if nothing."""
+        return ""
 
     def _start_keras(self) -> None:
         """Warm the process for Keras, and let the user see it."""
@@ -305,19 +318,11 @@ class Dock(Container):
         return "Model loaded."
 
     def _ask_save(self) -> None:
-        dialog = QFileDialog(self.native, "Save the model", "", _FILTER)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        # With it the dialog also asks before "model" replaces model.segen.
-        dialog.setDefaultSuffix(SUFFIX.removeprefix("."))
-        dialog.selectFile(f"model{SUFFIX}")
-        if dialog.exec():
-            self.save_model(dialog.selectedFiles()[0])
+        if path := path_to_save(self.native):
+            self.save_model(path)
 
     def _ask_load(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self.native, "Load a model", "", f"{_FILTER};;All files (*)"
-        )
-        if path:
+        if path := path_to_load(self.native):
             self.load_model(path)
 
     # -- the end --------------------------------------------------------------

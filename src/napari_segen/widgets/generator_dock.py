@@ -18,7 +18,7 @@ from napari_segen.widgets.generate_tasks import (
     learning_to_generate,
     varying,
 )
-from napari_segen.widgets.jobs import Progress
+from napari_segen.widgets.jobs import Showing
 from napari_segen.widgets.layers import Source, axes_of, level_zero
 from napari_segen.widgets.layers import mismatch as mismatch_of
 from napari_segen.widgets.method_form import MethodForm
@@ -31,6 +31,7 @@ from napari_segen.widgets.panels import (
 )
 from napari_segen.widgets.results import Earlier, Ready, Result
 from napari_segen.widgets.segment_dock import ASK_AXES, NO_IMAGE, StackChoice
+from napari_segen.widgets.steps_worker import Progress
 from napari_segen.widgets.tasks import RunSteps, run_here
 
 BUDGETS = (("15 s", 15.0), ("30 s", 30.0), ("1 min", 60.0), ("5 min", 300.0))
@@ -292,7 +293,7 @@ class GeneratorDock(Dock):
 
     def _show(
         self, source: Source, items: list[Ready], earlier: Mapping[str, Earlier]
-    ) -> None:
+    ) -> Showing:
         labels = self._labels.value
         if labels is not None:
             items = [
@@ -302,7 +303,7 @@ class GeneratorDock(Dock):
                 for i in items
             ]
         before = set(self._viewer.layers)
-        layers, said = self._results.put(source, items, earlier)
+        layers, said = yield from self._results.putting(source, items, earlier)
         if not set(layers) <= before:
             # New images lie beside their source, perhaps out of sight.
             self._viewer.reset_view()

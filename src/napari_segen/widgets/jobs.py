@@ -1,132 +1,25 @@
 """One running job: a generator of steps on a thread, its messages in the window.
 
-Only signals cross the threads. A job that does not answer a cancel is left behind: its
-number is out of date, so whatever it still says is dropped.
+A job that does not answer a cancel is left behind: its number is out of date, so
+whatever it still says is dropped.
 """
 
-import os
-import sys
-import threading
-import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from napari.qt.threading import GeneratorWorker, create_worker
+from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_segen.core.errors import DataWarning
-from napari_segen.core.steps import FINISH, Command, Step, Steps
+from napari_segen.core.steps import FINISH, PAUSE, RESUME, Order, Steps
+from napari_segen.widgets.steps_worker import Progress, StepsWorker
 
-THREAD_NAME = "napari-segen job"
-MESSAGE_SECONDS = 0.05
 ANSWER_MS = 400
-_NICE = 10
 
-
-@dataclass(frozen=True)
-class Progress:
-    """What came since the last message: the newest step, and all figures."""
-
-    step: Step
-    figures: tuple[tuple[int, Mapping[str, float]], ...]
-
-
-class _StepsWorker(GeneratorWorker):
-    """A napari worker with a thread of its own, so that it can have a low priority.
-
-    napari lists it when the window is closed and asks it to `quit`. Errors are not
-    relayed to napari: the dock shows them.
-    """
-
-    def __init__(self, func: Callable[..., Steps[Any]], *args: Any) -> None:
-        super().__init__(func, *args)
-        self.stop = threading.Event()
-        self.finish = threading.Event()
-        self.outcome: Any = None
-        self.error: BaseException | None = None
-        self.said: list[str] = []
-
-    def start(self) -> None:
-        threading.Thread(target=self.run, name=THREAD_NAME, daemon=True).start()
-
-    def quit(self) -> None:
-        self.stop.set()
-        super().quit()
-
-    def run(self) -> None:
-        _lower_priority()
-        # RuntimeError: the application has gone, and the signals with it.
-        with suppress(RuntimeError):
-            self.started.emit()
-        try:
-            with _caught_warnings(self.said):
-                self.outcome = self._drive()
-        except BaseException as err:  # noqa: BLE001 - the dock must hear of anything
-            self.error = err
-        with suppress(RuntimeError):
-            if self.stop.is_set():
-                self.aborted.emit()
-            self.finished.emit()
-
-    def _drive(self) -> Any:
-        command: Command | None = None
-        seen: Step | None = None
-        figures: list[tuple[int, Mapping[str, float]]] = []
-        sent = 0.0
-        while True:
-            try:
-                step = self._gen.send(command)
-            except StopIteration as end:
-                self._tell(seen, figures)
-                return end.value
-            if self.stop.is_set():
-                self._gen.close()
-                return None
-            command = None
-            if self.finish.is_set():
-                self.finish.clear()
-                command = FINISH
-            if step is not seen and step.figures:
-                figures.append((step.done, step.figures))
-            seen = step
-            if time.monotonic() - sent >= MESSAGE_SECONDS:
-                self._tell(seen, figures)
-                figures, sent = [], time.monotonic()
-
-    def _tell(self, step: Step | None, figures: list[Any]) -> None:
-        if step is not None and not self.stop.is_set():
-            with suppress(RuntimeError):
-                self.yielded.emit(Progress(step, tuple(figures)))
-
-
-def _lower_priority() -> None:
-    # Below the window's thread, so that painting stays smooth. Elsewhere than on Linux
-    # the call would lower the whole process.
-    if sys.platform.startswith("linux"):
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-
-
-@contextmanager
-def _caught_warnings(said: list[str]) -> Iterator[None]:
-    """Collect the `DataWarning`s of this thread; those of others go their usual way."""
-    here = threading.current_thread()
-    with warnings.catch_warnings():
-        usual = warnings.showwarning
-
-        def keep(message, category, *where, **more) -> None:
-            if threading.current_thread() is not here:
-                usual(message, category, *where, **more)
-            elif issubclass(category, DataWarning) and str(message) not in said:
-                said.append(str(message))
-
-        warnings.simplefilter("always", DataWarning)
-        warnings.showwarning = keep
-        yield
+# What shows a result: at once, or a bit at each turn of the event loop. The latter may
+# return what is to be called when all is shown.
+Showing = Generator[None, None, Callable[[], object] | None]
 
 
 class Job(QObject):
@@ -157,10 +50,15 @@ class Job(QObject):
         super().__init__()
         self._is_listed = is_listed
         self._number = 0
-        self._worker: _StepsWorker | None = None
-        self._done: Callable[[Any], None] | None = None
+        self._worker: StepsWorker | None = None
+        self._done: Callable[[Any], Showing | None] | None = None
+        self._showing: Showing | None = None
         self._cancelling = False
+        self._is_paused = False
         self.can_finish = False
+        self._turn = QTimer(self)
+        self._turn.setSingleShot(True)
+        self._turn.timeout.connect(self._show_more)
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
         self._patience.setInterval(ANSWER_MS)
@@ -168,8 +66,18 @@ class Job(QObject):
 
     @property
     def is_running(self) -> bool:
-        """Whether a job runs, or is being cancelled."""
-        return self._worker is not None
+        """Whether a job runs, is being cancelled, or shows its result."""
+        return self._worker is not None or self._showing is not None
+
+    @property
+    def is_showing(self) -> bool:
+        """Whether the work is done, and its result on its way into the window."""
+        return self._showing is not None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the job was asked to pause, and not to go on."""
+        return self._is_paused
 
     @property
     def is_cancelling(self) -> bool:
@@ -180,7 +88,7 @@ class Job(QObject):
         self,
         steps: Callable[..., Steps[Any]],
         *args: Any,
-        done: Callable[[Any], None],
+        done: Callable[[Any], Showing | None],
         can_finish: bool = False,
     ) -> bool:
         """Run ``steps(*args)``, a generator function, on a thread.
@@ -190,9 +98,11 @@ class Job(QObject):
         steps : generator function
             napari shows its name when the window is closed meanwhile.
         done : callable
-            Gets the result, on the main thread.
+            Gets the result, on the main thread. A generator function shows it bit by
+            bit, a turn of the event loop between two yields; it may return what is to
+            be called in the end, when another job can start.
         can_finish : bool
-            Whether the job listens to `finish`.
+            Whether the job listens to `finish`, `pause` and `resume`.
 
         Returns
         -------
@@ -206,18 +116,19 @@ class Job(QObject):
         worker.yielded.connect(partial(self._on_progress, self._number))
         worker.finished.connect(partial(self._on_finished, self._number))
         self._worker, self._done, self.can_finish = worker, done, can_finish
+        self._is_paused = False
         worker.start()
         self.changed.emit()
         return True
 
     def _make_worker(self, steps: Callable[..., Steps[Any]], *args: Any) -> Any:
         if not self._is_listed:
-            return _StepsWorker(steps, *args)
+            return StepsWorker(steps, *args)
         return create_worker(
             steps,
             *args,
             _start_thread=False,
-            _worker_class=_StepsWorker,
+            _worker_class=StepsWorker,
             _ignore_errors=True,
         )
 
@@ -230,18 +141,40 @@ class Job(QObject):
         self._patience.start()
         self.changed.emit()
 
+    def send(self, order: Order) -> None:
+        """Send an order to the job; one that does not listen drops it."""
+        if self._worker is not None:
+            self._worker.orders.put(order)
+
     def finish(self) -> None:
         """Ask the job to stop early and return the best it has."""
-        if self._worker is not None and self.can_finish:
-            self._worker.finish.set()
+        if self.can_finish:
+            self.can_finish = False
+            self.send(FINISH)
+            self.changed.emit()
+
+    def pause(self) -> None:
+        """Ask the job to wait until `resume`."""
+        self._set_paused(True)
+
+    def resume(self) -> None:
+        """Ask the job to go on."""
+        self._set_paused(False)
+
+    def _set_paused(self, is_paused: bool) -> None:
+        if self.can_finish and self._worker is not None:
+            self._is_paused = is_paused
+            self.send(PAUSE if is_paused else RESUME)
+            self.changed.emit()
 
     def shut_down(self) -> None:
         """End without a word: the dock is going away."""
         worker, self._worker = self._worker, None
         self._number += 1
-        self._done = None
-        with suppress(RuntimeError):  # Qt may have deleted the timer
+        self._done = self._showing = None
+        with suppress(RuntimeError):  # Qt may have deleted the timers
             self._patience.stop()
+            self._turn.stop()
         if worker is not None:
             worker.quit()
 
@@ -259,8 +192,10 @@ class Job(QObject):
         self._number += 1
         was_cancelled = self._cancelling or worker.stop.is_set()
         self._worker, self._done, self._cancelling = None, None, False
+        self._is_paused = self.can_finish = False
         self._patience.stop()
-        self.changed.emit()
+        if was_cancelled or worker.error is not None or done is None:
+            self.changed.emit()
         if was_cancelled:
             self.cancelled.emit()
         elif worker.error is not None:
@@ -268,10 +203,40 @@ class Job(QObject):
         elif done is not None:
             self._hand_over(worker, done)
 
-    def _hand_over(self, worker: _StepsWorker, done: Callable[[Any], None]) -> None:
+    def _hand_over(
+        self, worker: StepsWorker, done: Callable[[Any], Showing | None]
+    ) -> None:
+        self._showing = _shown(worker, done, self.warned.emit)
+        self._show_more()
+
+    def _show_more(self) -> None:
+        showing, then = self._showing, None
+        if showing is None:
+            return
         try:
-            done(worker.outcome)
+            next(showing)
+            self._turn.start()
+        except StopIteration as end:
+            self._showing, then = None, end.value
+            self.changed.emit()
         except Exception as err:  # noqa: BLE001 - a slot's error would end Qt
+            self._showing = None
+            self.changed.emit()
             self.failed.emit(err)
-        for text in worker.said:
-            self.warned.emit(text)
+        if then is not None:
+            then()
+
+
+def _shown(
+    worker: StepsWorker,
+    done: Callable[[Any], Showing | None],
+    warn: Callable[[str], None],
+) -> Showing:
+    """Show a result, and what was doubtful about it."""
+    showing = done(worker.outcome)
+    then = None
+    if showing is not None:
+        then = yield from showing
+    for text in worker.said:
+        warn(text)
+    return then

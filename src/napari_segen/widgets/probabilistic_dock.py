@@ -10,10 +10,10 @@ from napari_segen.core.steps import Steps
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.widgets.class_table import ClassTable
 from napari_segen.widgets.curves import CurvePlot
-from napari_segen.widgets.jobs import Progress
 from napari_segen.widgets.method_form import MethodForm
 from napari_segen.widgets.panels import WIDE_LABEL_PX, Fold, form, side_by_side
 from napari_segen.widgets.segment_dock import SegmentDock
+from napari_segen.widgets.steps_worker import Progress
 from napari_segen.widgets.tasks import (
     RunSteps,
     fitted_steps,

@@ -2,10 +2,10 @@
 
 A layer that was changed since it was written belongs to the user. Whether it was is
 told by a digest, which is computed in the worker (`ready`); layers are touched on the
-main thread (`Results.put`).
+main thread (`Results.putting`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary, ref
@@ -116,12 +116,18 @@ class Results:
         known = None if image is None else self._written.get(image, {}).get(role)
         return None if known is None else known()
 
-    def put(
+    def putting(
         self, source: Source, items: Sequence[Ready], earlier: Mapping[str, Earlier]
-    ) -> tuple[list[Layer], str]:
-        """Show results; returns their layers, and what the user should know."""
+    ) -> Generator[None, None, tuple[list[Layer], str]]:
+        """Show results; returns their layers, and what the user should know.
+
+        It yields before each layer but the first: several at once would hold up the
+        window.
+        """
         layers, kept = [], []
-        for item in items:
+        for i, item in enumerate(items):
+            if i > 0:
+                yield
             old = earlier.get(item.result.role)
             target = self._target(item, old)
             if target is None:

@@ -14,6 +14,7 @@ from napari_segen.widgets.colors import (
     names_in,
 )
 from napari_segen.widgets.dock import Dock
+from napari_segen.widgets.jobs import Showing
 from napari_segen.widgets.layers import (
     Source,
     axes_choices,
@@ -217,12 +218,12 @@ class SegmentDock(Dock):
         known = class_info(labels, [*range(1, _KNOWN_COLORS), *names]) if labels else {}
         layer = None if labels is None else ref(labels)
 
-        def done(outcome: tuple[Any, list[Ready]]) -> None:
+        def done(outcome: tuple[Any, list[Ready]]) -> Showing:
             model, items = outcome
             model.class_info_ = info_of(model, layer, known)
             self._model = model
             note = "" if labels is None else self._note_of(model)
-            self._show(source, items, earlier, note)
+            return (yield from self._show(source, items, earlier, note))
 
         return done
 
@@ -232,9 +233,9 @@ class SegmentDock(Dock):
         items: Sequence[Ready],
         earlier: Mapping[str, Earlier],
         note: str,
-    ) -> None:
+    ) -> Showing:
         looks = [dressed(item, self._model) for item in items]
-        layers, said = self._results.put(source, looks, earlier)
+        layers, said = yield from self._results.putting(source, looks, earlier)
         self.say(" ".join(filter(None, (said_of_layers(layers), note))))
         if said:
             self.say(said, "warning")

@@ -1,0 +1,151 @@
+"""A generator of steps on a thread of its own; only signals cross the threads."""
+
+import os
+import queue
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from napari.qt.threading import GeneratorWorker
+
+from napari_segen.core.errors import DataWarning
+from napari_segen.core.imagespec import Array
+from napari_segen.core.steps import Order, Step, Steps
+
+THREAD_NAME = "napari-segen job"
+MESSAGE_SECONDS = 0.05
+_NICE = 10
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What came since the last message: the newest step, all figures, any picture."""
+
+    step: Step
+    figures: tuple[tuple[int, Mapping[str, float]], ...]
+    picture: Array | None = None
+
+
+class StepsWorker(GeneratorWorker):
+    """A napari worker with a thread of its own, so that it can have a low priority.
+
+    napari lists it when the window is closed and asks it to `quit`. Errors are not
+    relayed to napari: the dock shows them.
+    """
+
+    def __init__(self, func: Callable[..., Steps[Any]], *args: Any) -> None:
+        super().__init__(func, *args)
+        self.stop = threading.Event()
+        self.orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self.outcome: Any = None
+        self.error: BaseException | None = None
+        self.said: list[str] = []
+
+    def start(self) -> None:
+        """Begin, on a new thread."""
+        threading.Thread(target=self.run, name=THREAD_NAME, daemon=True).start()
+
+    def quit(self) -> None:
+        """Close the generator at its next step."""
+        self.stop.set()
+        super().quit()
+
+    def run(self) -> None:
+        """Drive the generator to its end (on the thread)."""
+        _lower_priority()
+        # RuntimeError: the application has gone, and the signals with it.
+        with suppress(RuntimeError):
+            self.started.emit()
+        try:
+            with _caught_warnings(self.said):
+                self.outcome = self._drive()
+        except BaseException as err:  # noqa: BLE001 - the dock must hear of anything
+            self.error = err
+        with suppress(RuntimeError):
+            if self.stop.is_set():
+                self.aborted.emit()
+            self.finished.emit()
+
+    def _drive(self) -> Any:
+        news = _News(self._tell)
+        order: Order | None = None
+        while True:
+            try:
+                step = self._gen.send(order)
+            except StopIteration as end:
+                news.pass_on()
+                return end.value
+            if self.stop.is_set():
+                self._gen.close()
+                return None
+            order = self._next_order()
+            news.add(step)
+
+    def _next_order(self) -> Order | None:
+        try:
+            return self.orders.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _tell(self, progress: Progress) -> None:
+        if not self.stop.is_set():
+            with suppress(RuntimeError):
+                self.yielded.emit(progress)
+
+
+class _News:
+    """Gathers steps to a message each few hundredths of a second; loses no figure."""
+
+    def __init__(self, tell: Callable[[Progress], None]) -> None:
+        self._tell = tell
+        self._step: Step | None = None
+        self._figures: list[tuple[int, Mapping[str, float]]] = []
+        self._picture: Array | None = None
+        self._told = 0.0
+
+    def add(self, step: Step) -> None:
+        # The same figures come again where a process has nothing new to say.
+        known = self._step is not None and step.figures is self._step.figures
+        if step.figures and not known:
+            self._figures.append((step.done, step.figures))
+        if step.picture is not None:
+            self._picture = step.picture
+        self._step = step
+        if time.monotonic() - self._told >= MESSAGE_SECONDS:
+            self.pass_on()
+
+    def pass_on(self) -> None:
+        if self._step is not None:
+            self._tell(Progress(self._step, tuple(self._figures), self._picture))
+        self._figures, self._picture, self._told = [], None, time.monotonic()
+
+
+def _lower_priority() -> None:
+    # Below the window's thread, so that painting stays smooth. Elsewhere than on Linux
+    # the call would lower the whole process.
+    if sys.platform.startswith("linux"):
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
+@contextmanager
+def _caught_warnings(said: list[str]) -> Iterator[None]:
+    """Collect the `DataWarning`s of this thread; those of others go their usual way."""
+    here = threading.current_thread()
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def keep(message, category, *where, **more) -> None:
+            if threading.current_thread() is not here:
+                usual(message, category, *where, **more)
+            elif issubclass(category, DataWarning) and str(message) not in said:
+                said.append(str(message))
+
+        warnings.simplefilter("always", DataWarning)
+        warnings.showwarning = keep
+        yield
