@@ -5,7 +5,7 @@ from tests.reference.patch_network import posterior_of_patch
 
 from napari_segen.cnn import backend
 from napari_segen.cnn.patch import PatchNetwork, PatchParams
-from napari_segen.cnn.planes import read_window
+from napari_segen.cnn.labelled import read_window
 from napari_segen.cnn.prediction import posterior_steps
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.steps import run
@@ -26,8 +26,10 @@ def make(patch_px=13, n_channels=2, **params):
 
 
 def dense(network, weights, image, **more):
+    labeller = network.labeller()
+    labeller.set_weights(weights)
     steps = posterior_steps(
-        network, network.dense(weights), image[None], Normalization("none"), **more
+        network, labeller, image[None], Normalization("none"), **more
     )
     return run(steps)[0]
 

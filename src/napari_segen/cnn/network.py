@@ -2,9 +2,12 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
+from napari_segen.cnn import backend
 from napari_segen.cnn.backend import Weights
 from napari_segen.core.imagespec import Array
 
@@ -17,7 +20,8 @@ class Network(ABC):
     """A network for images with C channels and K classes; it holds no weights.
 
     It is made again from these four values and nothing else; `weight_shapes` needs
-    no Keras, so that a model file can be checked without it.
+    no Keras, so that a model file can be checked without it. What counts pixels along
+    the axes is a tuple with one entry for each of `ndim` axes.
 
     Parameters
     ----------
@@ -25,7 +29,14 @@ class Network(ABC):
     n_channels, n_classes : int
         C and K.
     patch_px : int
-        Side of the square patches it is trained on.
+        Side of the patches it is trained on, along rows and columns.
+
+    Attributes
+    ----------
+    ndim : int
+        2: looks at planes; 3: looks at volumes.
+    tile_shape : tuple of int
+        The largest tiles that prediction uses, without their halo.
     """
 
     Params: ClassVar[type]
@@ -33,7 +44,8 @@ class Network(ABC):
     summary: ClassVar[str]
     default_patch_px: ClassVar[int]
     default_batch_size: ClassVar[int]
-    tile_px: ClassVar[int]
+    ndim: ClassVar[int] = 2
+    tile_shape: ClassVar[Shape]
     initial_gain: float = 2.0
 
     def __init__(
@@ -60,40 +72,118 @@ class Network(ABC):
         """Raise ValueError where `patch_px` does not suit the network."""
 
     @property
-    @abstractmethod
-    def answer_px(self) -> int:
-        """Side of the square of pixels that the network labels in one patch."""
+    def patch_shape(self) -> Shape:
+        """Pixels of a training patch."""
+        return (self.patch_px,) * self.ndim
 
     @property
     @abstractmethod
-    def answer_start(self) -> int:
-        """Index in the patch, on each axis, of the first pixel that is labelled."""
+    def answer_shape(self) -> Shape:
+        """Pixels that the network labels in one patch."""
 
     @property
     @abstractmethod
-    def multiple(self) -> int:
+    def answer_start(self) -> Shape:
+        """Index in the patch of the first pixel that is labelled."""
+
+    @property
+    @abstractmethod
+    def multiple(self) -> Shape:
         """Tiles start and end on multiples of this."""
 
     @property
     @abstractmethod
-    def halo(self) -> tuple[int, int]:
-        """Pixels that a tile needs before and after it, on each axis."""
+    def halo(self) -> tuple[tuple[int, int], ...]:
+        """Pixels that a tile needs before and after it."""
+
+    @property
+    @abstractmethod
+    def bytes_per_px(self) -> int:
+        """About the memory that labelling takes for each pixel of tile and halo."""
 
     @abstractmethod
     def weight_shapes(self) -> list[Shape]:
         """Shapes of the weights, in the order of the layers of `build`."""
 
     @abstractmethod
-    def build(self) -> Any:
+    def build(self, precision: str = "float32") -> Any:
         """Make the Keras model for training: patches to logits.
 
-        Maps ``(B, patch_px, patch_px, C)`` to ``(B, answer_px, answer_px, K)``.
+        Maps ``(B, *patch_shape, C)`` to float32 ``(B, *answer_shape, K)``. In
+        another `precision` (see `settle`) it calculates so inside; its weights stay
+        float32.
         """
 
     @abstractmethod
-    def dense(self, weights: Weights) -> Callable[[Array], Array]:
-        """Make the function that gives every pixel of a tile its posterior.
+    def merged(self, weights: Weights) -> Weights:
+        """Bring the weights to the form that `logits` takes.
 
-        It maps a float32 tile with its halo, ``(H + sum(halo), W + sum(halo), C)``
-        where H and W are multiples of `multiple`, to ``(H, W, K)``.
+        The last two are the kernel and the bias that make the logits.
         """
+
+    @abstractmethod
+    def logits(self, x: Any, weights: Sequence[Any]) -> Any:
+        """Give every pixel of tiles its logits, as operations of TensorFlow.
+
+        Maps ``(B, *(tile + halo), C)``, where the tile's sides are multiples of
+        `multiple`, to ``(B, *tile, K)``, with `weights` as `merged` makes them.
+        """
+
+    def labeller(self, precision: str = "float32") -> "Labeller":
+        """Make what gives the pixels of tiles their posterior."""
+        return Labeller(self, precision)
+
+
+class Labeller:
+    """Gives every pixel of tiles its posterior, with weights that can be changed.
+
+    Parameters
+    ----------
+    network : Network
+    precision : str
+        In what it calculates; see `settle`.
+    """
+
+    def __init__(self, network: Network, precision: str) -> None:
+        tf = backend.tensorflow()
+        self._network = network
+        blank = [np.zeros(s, np.float32) for s in network.weight_shapes()]
+        self._variables = [
+            tf.Variable(w, trainable=False) for w in network.merged(blank)
+        ]
+
+        def posterior(x: Any) -> Any:
+            return tf.nn.softmax(network.logits(x, self._variables))
+
+        # Sizes left open: one trace serves tiles of every size.
+        shape = (None,) * (network.ndim + 1) + (network.n_channels,)
+        self._compiled = tf.function(
+            posterior,
+            input_signature=[tf.TensorSpec(shape, tf.float32)],
+            autograph=False,
+        )
+
+    def set_weights(self, weights: Weights, temperature: float = 1.0) -> None:
+        """Use these weights from now on; the logits are divided by `temperature`.
+
+        Raises
+        ------
+        ValueError
+            Where the number or the shapes of the weights are not the network's.
+        """
+        wanted = self._network.weight_shapes()
+        given = [tuple(w.shape) for w in weights]
+        if given != wanted:
+            raise ValueError(f"weights must have shapes {wanted}, got {given}.")
+        *inner, kernel, bias = self._network.merged(weights)
+        last = [(w / temperature).astype(np.float32) for w in (kernel, bias)]
+        for variable, w in zip(self._variables, [*inner, *last], strict=True):
+            variable.assign(w)
+
+    def __call__(self, tiles: Array) -> Array:
+        """Map float32 ``(B, *(tile + halo), C)`` to the posterior ``(B, *tile, K)``.
+
+        The tile's sides are multiples of the network's `multiple`.
+        """
+        answer: Array = self._compiled(tiles).numpy()
+        return answer

@@ -1,6 +1,6 @@
 """The textbook network: convolution, activation, pooling; a label for one pixel."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,6 @@ import numpy as np
 from napari_segen.cnn import backend
 from napari_segen.cnn.backend import UNDRAWN, Weights
 from napari_segen.cnn.network import Network, Shape
-from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, choice, span
 
 POOL_PX = 2
@@ -72,15 +71,15 @@ class PatchNetwork(Network):
     )
     default_patch_px = 32
     default_batch_size = 64
-    tile_px = 128
-    answer_px = 1
-    multiple = 1
+    tile_shape = (128, 128)
+    answer_shape = (1, 1)
+    multiple = (1, 1)
     params: PatchParams
 
     @property
-    def answer_start(self) -> int:
+    def answer_start(self) -> Shape:
         """Index of the centre pixel."""
-        return self.patch_px // 2
+        return (self.patch_px // 2,) * 2
 
     @property
     def initial_gain(self) -> float:  # type: ignore[override]
@@ -102,9 +101,16 @@ class PatchNetwork(Network):
         return 1 + (self.final_px - 1) * stride + self.params.kernel_size * (stride - 1)
 
     @property
-    def halo(self) -> tuple[int, int]:
+    def halo(self) -> tuple[tuple[int, int], ...]:
         """Pixels before and after a tile."""
-        return self.answer_start, max(0, self.seen_px - 1 - self.answer_start)
+        before = self.patch_px // 2
+        return ((before, max(0, self.seen_px - 1 - before)),) * 2
+
+    @property
+    def bytes_per_px(self) -> int:
+        """Input, the widest layer before and after its bend, logits and posterior."""
+        widest = max(*self.params.filters, self.params.dense_units)
+        return 4 * (2 * self.n_channels + 3 * widest + 3 * self.n_classes)
 
     def _check_patch(self) -> None:
         if self.final_px < 1:
@@ -124,7 +130,7 @@ class PatchNetwork(Network):
         shapes += [(flat, p.dense_units), (p.dense_units,)]
         return [*shapes, (p.dense_units, self.n_classes), (self.n_classes,)]
 
-    def build(self) -> Any:
+    def build(self, precision: str = "float32") -> Any:
         """Make the Keras model: ``(B, patch_px, patch_px, C)`` to ``(B, 1, 1, K)``."""
         keras, p = backend.keras(), self.params
         pool = {
@@ -143,41 +149,32 @@ class PatchNetwork(Network):
         x = keras.layers.Dense(self.n_classes, **UNDRAWN)(x)
         return keras.Model(inputs, keras.layers.Reshape((1, 1, self.n_classes))(x))
 
-    def dense(self, weights: Weights) -> Callable[[Array], Array]:
-        """Make the function that labels every pixel of a tile at once."""
+    def logits(self, x: Any, weights: Sequence[Any]) -> Any:
+        """Label every pixel of tiles at once."""
         tf = backend.tensorflow()
-        kernels = [tf.constant(w) for w in self._as_convolutions(weights[0::2])]
-        biases = [tf.constant(w) for w in weights[1::2]]
+        inner = tf.shape(x)[1:3] - np.sum(self.halo, axis=1)
+        kernels, biases = weights[0::2], weights[1::2]
         bend = getattr(tf.nn, self.params.activation)
+        dilation = 1
+        for kernel, bias in zip(kernels[:-2], biases[:-2], strict=True):
+            x = bend(tf.nn.conv2d(x, kernel, 1, "VALID", dilations=dilation) + bias)
+            x = self._pooled(tf, x, dilation)
+            dilation *= POOL_PX
+        x = tf.nn.conv2d(x, kernels[-2], 1, "VALID", dilations=dilation)
+        x = tf.nn.conv2d(bend(x + biases[-2]), kernels[-1], 1, "VALID")
+        # A patch whose last pixels no pooling reaches leaves more than the tile.
+        return (x + biases[-1])[:, : inner[0], : inner[1]]
 
-        def posterior(x: Any) -> Any:
-            dilation = 1
-            for kernel, bias in zip(kernels[:-2], biases[:-2], strict=True):
-                x = bend(tf.nn.conv2d(x, kernel, 1, "VALID", dilations=dilation) + bias)
-                x = self._pooled(tf, x, dilation)
-                dilation *= POOL_PX
-            x = tf.nn.conv2d(x, kernels[-2], 1, "VALID", dilations=dilation)
-            x = tf.nn.conv2d(bend(x + biases[-2]), kernels[-1], 1, "VALID")
-            return tf.nn.softmax(x + biases[-1])
-
-        signature = [tf.TensorSpec((None, None, None, self.n_channels), tf.float32)]
-        compiled = tf.function(posterior, input_signature=signature, autograph=False)
-
-        def label_tile(tile: Array) -> Array:
-            h, w = tile.shape[0] - sum(self.halo), tile.shape[1] - sum(self.halo)
-            answer: Array = compiled(tile[np.newaxis]).numpy()[0, :h, :w]
-            return answer
-
-        return label_tile
-
-    def _as_convolutions(self, kernels: Weights) -> Weights:
+    def merged(self, weights: Weights) -> Weights:
         """Reshape the dense layers' kernels to those of convolutions."""
-        *convolutions, hidden, last = kernels
+        *convolutions, hidden, hidden_bias, last, last_bias = weights
         side, n = self.final_px, self.params.filters[-1]
         return [
             *convolutions,
             hidden.reshape(side, side, n, -1),
+            hidden_bias,
             last[np.newaxis, np.newaxis],
+            last_bias,
         ]
 
     def _pooled(self, tf: Any, x: Any, dilation: int) -> Any:

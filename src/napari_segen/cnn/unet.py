@@ -1,6 +1,6 @@
 """A plain U-Net (Ronneberger et al. 2015) that works at half the resolution inside."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,11 +9,11 @@ import numpy as np
 from napari_segen.cnn import backend
 from napari_segen.cnn.backend import UNDRAWN, Weights
 from napari_segen.cnn.network import Network, Shape
-from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, choice, span
 
 # Keras' own 0.99 needs hundreds of steps before predictions follow the training.
 NORM_MOMENTUM = 0.9
+NORM_EPSILON = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class UNet(Network):
     )
     default_patch_px = 128
     default_batch_size = 8
-    tile_px = 512
-    answer_start = 0
+    tile_shape = (512, 512)
+    answer_start = (0, 0)
     params: UNetParams
 
     @classmethod
@@ -76,28 +76,36 @@ class UNet(Network):
         return bool(self.params.batch_norm == "on")
 
     @property
-    def answer_px(self) -> int:
+    def answer_shape(self) -> Shape:
         """The whole patch."""
-        return self.patch_px
+        return self.patch_shape
 
     @property
-    def multiple(self) -> int:
+    def multiple(self) -> Shape:
         """Side of the square of pixels that is one pixel at the coarsest level."""
-        return 1 << (self.params.depth + 1)
+        return (1 << (self.params.depth + 1),) * 2
 
     @property
-    def halo(self) -> tuple[int, int]:
+    def halo(self) -> tuple[tuple[int, int], ...]:
         """Pixels before and after a tile: what any of its pixels depends on."""
-        reach = [_reach(i, self.params.depth) for i in range(self.multiple)]
+        multiple = self.multiple[0]
+        reach = [_reach(i, self.params.depth) for i in range(multiple)]
         far = max(max(i - low, high - i) for i, (low, high) in enumerate(reach))
-        halo = -(-far // self.multiple) * self.multiple
-        return halo, halo
+        halo = -(-far // multiple) * multiple
+        return ((halo, halo),) * 2
+
+    @property
+    def bytes_per_px(self) -> int:
+        """Input, maps at half the resolution, logits and posterior."""
+        maps = 6 * self.params.filters // 4
+        return 4 * (2 * self.n_channels + maps + 3 * self.n_classes)
 
     def _check_patch(self) -> None:
-        if self.patch_px % self.multiple:
-            nearest = max(1, round(self.patch_px / self.multiple)) * self.multiple
+        multiple = self.multiple[-1]
+        if self.patch_px % multiple:
+            nearest = max(1, round(self.patch_px / multiple)) * multiple
             raise ValueError(
-                f"patch_px must be a multiple of {self.multiple} at "
+                f"patch_px must be a multiple of {multiple} at "
                 f"depth={self.params.depth}, got {self.patch_px}. "
                 f"{nearest} is the nearest."
             )
@@ -125,7 +133,7 @@ class UNet(Network):
             *per_channel,
         ]
 
-    def build(self) -> Any:
+    def build(self, precision: str = "float32") -> Any:
         """Make the Keras model: ``(B, H, W, C)`` to logits ``(B, H, W, K)``."""
         layers = backend.keras().layers
         f, depth = self.params.filters, self.params.depth
@@ -153,29 +161,59 @@ class UNet(Network):
                 x
             )
             if norm:
-                x = layers.BatchNormalization(momentum=NORM_MOMENTUM)(x)
+                x = layers.BatchNormalization(
+                    momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON
+                )(x)
             x = layers.ReLU()(x)
         return x
 
-    def dense(self, weights: Weights) -> Callable[[Array], Array]:
-        """Make the function that labels every pixel of a tile."""
-        tf, model = backend.tensorflow(), self.build()
-        backend.set_weights(model, weights)
-        before, after = self.halo
+    def merged(self, weights: Weights) -> Weights:
+        """Fold the batch normalisation into the convolutions before it."""
+        if not self._normalizes:
+            return weights
+        merged, left = list(weights[:2]), list(weights[2:])
+        while left:
+            kernel = left.pop(0)
+            n_outputs = kernel.shape[-1]
+            if kernel.shape[:2] != (3, 3):  # transposed: it has a bias of its own
+                merged += [kernel, left.pop(0)]
+                continue
+            gamma, beta, mean, variance = (left.pop(0) for _ in range(4))
+            scale = gamma / np.sqrt(variance + NORM_EPSILON)
+            merged += [kernel * scale, beta - mean * scale]
+            assert len(scale) == n_outputs
+        return merged
 
-        def posterior(x: Any) -> Any:
-            inner = model(x, training=False)[:, before:-after, before:-after]
-            return tf.nn.softmax(inner)
+    def logits(self, x: Any, weights: Sequence[Any]) -> Any:
+        """Label every pixel of tiles."""
+        tf = backend.tensorflow()
+        left = iter(weights)
 
-        # Sizes left open: one trace serves tiles of every size.
-        signature = [tf.TensorSpec((None, None, None, self.n_channels), tf.float32)]
-        compiled = tf.function(posterior, input_signature=signature, autograph=False)
+        def block(x: Any) -> Any:
+            for _ in range(2):
+                x = tf.nn.conv2d(x, next(left), 1, "SAME")
+                x = tf.nn.relu(tf.nn.bias_add(x, next(left)))
+            return x
 
-        def label_tile(tile: Array) -> Array:
-            answer: Array = compiled(tile[np.newaxis]).numpy()[0]
-            return answer
+        def widened(x: Any) -> Any:
+            kernel = next(left)
+            b, h, w = tf.unstack(tf.shape(x)[:3])
+            shape = (b, 2 * h, 2 * w, kernel.shape[2])
+            x = tf.nn.conv2d_transpose(x, kernel, shape, 2, "VALID")
+            return tf.nn.bias_add(x, next(left))
 
-        return label_tile
+        x = tf.nn.conv2d(x, next(left), 2, "SAME")
+        x = tf.nn.relu(tf.nn.bias_add(x, next(left)))
+        skips = []
+        for _ in range(self.params.depth):
+            x = block(x)
+            skips.append(x)
+            x = tf.nn.max_pool2d(x, 2, 2, "VALID")
+        x = block(x)
+        for skip in reversed(skips):
+            x = block(tf.concat([skip, widened(x)], axis=-1))
+        (top, bottom), (first, last) = self.halo
+        return widened(x)[:, top:-bottom, first:-last]
 
 
 def _reach(pixel: int, depth: int) -> tuple[int, int]:
