@@ -16,7 +16,7 @@ BELOW = {
     "core": set(),
     "features": {"core"},
     "probabilistic": {"features", "core"},
-    "cnn": {"features", "core"},
+    "cnn": {"objects", "features", "core"},
     "objects": {"features", "core"},
     "generation": {"cnn", "features", "core"},
 }
@@ -99,7 +99,10 @@ def test_only_the_backend_knows_keras_and_imports_it_late(module):
             assert not at_once, f"{name} is imported with the module"
 
 
-@each([m for m in MODULES if room_of(m) not in ("features", "workflows")])
+MAY_BE_SLOW = ("features", "workflows")
+
+
+@each([m for m in MODULES if room_of(m) not in MAY_BE_SLOW and m.stem != "compiled"])
 def test_slow_packages_are_imported_where_they_are_used(module):
     slow = {n for n, at_once in imports(module) if at_once and n.split(".")[0] in SLOW}
     assert not slow

@@ -66,6 +66,17 @@ METHODS = {
         "vary": ["image", "strength", "seed", "labels=None"],
     },
 }
+FUNCTIONS = {
+    "instances": [
+        "posterior",
+        "*",
+        "foreground",
+        "boundary=None",
+        "method='distance'",
+        "min_size=0",
+        "spec=None",
+    ],
+}
 LONG = [(c, m) for c, methods in METHODS.items() for m in methods]
 
 
@@ -105,6 +116,14 @@ def test_every_long_call_has_a_twin_of_steps_with_the_same_arguments(name, metho
     twin = getattr(model, f"{method}_steps")
     assert isgeneratorfunction(twin)
     assert spelt(twin) == spelt(getattr(model, method))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_take_what_is_promised_and_have_a_twin_of_steps(name):
+    function, twin = getattr(ns, name), getattr(ns, f"{name}_steps")
+    assert_understands(function, FUNCTIONS[name])
+    assert isgeneratorfunction(twin)
+    assert spelt(twin) == spelt(function)
 
 
 @pytest.mark.parametrize("name", ns.__all__)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_segen.core.steps import Step, run
     from napari_segen.features.cache import FeatureCache
     from napari_segen.generation.generator import ImageGenerator
+    from napari_segen.objects.instances import instances, instances_steps
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
     from napari_segen.workflows.models import load
 
@@ -25,6 +26,8 @@ _HOME = {
     "ImageSpec": "napari_segen.core.imagespec",
     "ProbabilisticSegmenter": "napari_segen.probabilistic.segmenter",
     "Step": "napari_segen.core.steps",
+    "instances": "napari_segen.objects.instances",
+    "instances_steps": "napari_segen.objects.instances",
     "load": "napari_segen.workflows.models",
     "run": "napari_segen.core.steps",
 }
@@ -36,6 +39,8 @@ __all__ = [
     "ImageSpec",
     "ProbabilisticSegmenter",
     "Step",
+    "instances",
+    "instances_steps",
     "load",
     "run",
 ]

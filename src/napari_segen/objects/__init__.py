@@ -1,0 +1,1 @@
+"""From a posterior to objects: which pixels belong to the same one."""

@@ -1,0 +1,223 @@
+"""Objects, each with its own id, from the probabilities of classes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_segen.core.checks import check_spec
+from napari_segen.core.imagespec import Array, ImageSpec, infer_spec
+from napari_segen.core.steps import Step, Steps, run
+from napari_segen.objects.watershed import (
+    NECK,
+    VALLEY,
+    components,
+    distance_steps,
+    smoothed,
+    watershed_steps,
+)
+
+Ids = npt.NDArray[np.int32]
+
+
+def instances(
+    posterior: Any,
+    *,
+    foreground: int | Sequence[int],
+    boundary: int | None = None,
+    method: str = "distance",
+    min_size: int = 0,
+    spec: ImageSpec | None = None,
+) -> Ids:
+    """Tell the objects of an image apart, and number them.
+
+    A pixel is part of an object where a foreground class is more probable than every
+    other class. Pixels that share an edge (a face in 3D) may be of one object; corners
+    do not connect. Every time point or separate image is numbered on its own.
+
+    Parameters
+    ----------
+    posterior : float array of shape (K, *S)
+        Probability of each class, as `predict_proba` returns it.
+    foreground : int or sequence of int
+        Which classes objects are made of: positions along the first axis of
+        `posterior` (0 to K - 1), *not* label values. For a model, the position of the
+        class with the value v is ``model.classes_.tolist().index(v)``. Several
+        classes make common objects.
+    boundary : int, optional
+        Position of a class that lies between or around objects, such as membranes.
+        Objects are then cut apart where it is probable, and its pixels are shared out
+        among them.
+    method : {"distance", "components"}
+        "distance" cuts connected objects apart at their necks: where the distance to
+        the background, smoothed, has a saddle below 90 % of the lower peak.
+        "components" does not: what is connected is one object.
+    min_size : int
+        Objects of fewer pixels are left out.
+    spec : ImageSpec, optional
+        Axes of the image that the posterior is of, and its pixel size; without it all
+        axes after the first are space with square pixels.
+
+    Returns
+    -------
+    int32 array of shape (*S)
+        0 = background; ids from 1 on in the order of the objects' first pixels.
+
+    Notes
+    -----
+    Mirroring or transposing the posterior does the same to the objects, up to their
+    ids and to pixels on a cut that are as near to one side as to the other.
+    """
+    return run(
+        instances_steps(
+            posterior,
+            foreground=foreground,
+            boundary=boundary,
+            method=method,
+            min_size=min_size,
+            spec=spec,
+        )
+    )
+
+
+def instances_steps(
+    posterior: Any,
+    *,
+    foreground: int | Sequence[int],
+    boundary: int | None = None,
+    method: str = "distance",
+    min_size: int = 0,
+    spec: ImageSpec | None = None,
+) -> Steps[Ids]:
+    """Do what `instances` does, in steps."""
+    posterior = _checked_posterior(posterior)
+    spec = _checked_axes(posterior.shape[1:], spec)
+    classes = _checked_classes(foreground, boundary, len(posterior))
+    _check_size(min_size)
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}.")
+    if boundary is not None and method != "distance":
+        raise ValueError(
+            f"boundary has no meaning for method={method!r}. Leave one of the two out."
+        )
+    cut = METHODS[method] if boundary is None else _at_boundary_steps
+    per_class = [spec.label_frames(p) for p in posterior]
+    found = np.empty(per_class[0].shape, np.int32)
+    for i in range(len(found)):
+        yield Step(i, len(found), "Finding objects")
+        frame = [p[i] for p in per_class]
+        mask = _is_object(frame, classes)
+        wall = None if boundary is None else frame[boundary]
+        found[i] = yield from cut(mask, wall, spec.sampling, min_size)
+    return spec.unframe(found, posterior.shape[1:])
+
+
+def _components_steps(
+    mask: Array, wall: Array | None, sampling: tuple[float, ...], min_size: int
+) -> Steps[Ids]:
+    yield Step(0, 0, "Numbering objects")
+    return components(mask, min_size)
+
+
+def _at_necks_steps(
+    mask: Array, wall: Array | None, sampling: tuple[float, ...], min_size: int
+) -> Steps[Ids]:
+    distance = yield from distance_steps(mask, sampling)
+    level = smoothed(distance, sampling)
+    return (yield from watershed_steps(level, mask, (0.0, NECK), min_size))
+
+
+def _at_boundary_steps(
+    mask: Array, wall: Array | None, sampling: tuple[float, ...], min_size: int
+) -> Steps[Ids]:
+    assert wall is not None
+    level = smoothed(1 - wall.astype(np.float32), sampling)
+    return (yield from watershed_steps(level, mask, (VALLEY, np.inf), min_size))
+
+
+Cut = Callable[[Array, Array | None, tuple[float, ...], int], Steps[Ids]]
+METHODS: dict[str, Cut] = {
+    "distance": _at_necks_steps,
+    "components": _components_steps,
+}
+
+
+def _is_object(frame: list[Array], classes: list[int]) -> Array:
+    """Return where one of `classes` is more probable than all others, each ``(*S)``."""
+    others = [p for k, p in enumerate(frame) if k not in classes]
+    if not others:
+        return np.ones(frame[0].shape, bool)
+    best = np.maximum.reduce([frame[k] for k in classes])
+    # Strictly: where there is no data the posterior is uniform, and no object.
+    result: Array = best > np.maximum.reduce(others)
+    return result
+
+
+def _checked_posterior(posterior: Any) -> Array:
+    array = np.asarray(posterior)
+    if array.dtype.kind != "f":
+        raise TypeError(
+            f"posterior must hold probabilities (float), got dtype {array.dtype}. "
+            "Pass what predict_proba returns."
+        )
+    if array.ndim < 3 or array.shape[0] < 2 or array.size == 0:
+        raise ValueError(
+            "posterior needs the shape (K, *S) with at least two classes first, got "
+            f"{array.shape}. Pass what predict_proba returns."
+        )
+    if not (array.min() >= 0 and array.max() <= 1 + 1e-3):
+        raise ValueError(
+            "posterior must hold probabilities from 0 to 1, got values from "
+            f"{array.min()} to {array.max()}. NaN is not a probability: where there "
+            "is no data, give each class the same."
+        )
+    return array
+
+
+def _checked_axes(shape: tuple[int, ...], spec: ImageSpec | None) -> ImageSpec:
+    """Return the spec of an image without channels."""
+    check_spec(spec)
+    if spec is None:
+        return infer_spec(shape, shape)
+    own = ImageSpec(spec.label_axes, spec.pixel_size, spec.unit)
+    own.check_shape(shape, "posterior, without its class axis,")
+    return own
+
+
+def _checked_classes(
+    foreground: int | Sequence[int], boundary: int | None, n_classes: int
+) -> list[int]:
+    """Return the positions of all classes that objects consist of."""
+    parts = [foreground] if np.ndim(foreground) == 0 else list(np.asarray(foreground))
+    chosen = [_checked_position(k, n_classes, "foreground") for k in parts]
+    if not chosen:
+        raise ValueError("foreground is empty: name the class that objects are of.")
+    if boundary is not None:
+        wall = _checked_position(boundary, n_classes, "boundary")
+        if wall in chosen:
+            raise ValueError(f"boundary is a foreground class too: {boundary}.")
+        chosen.append(wall)
+    if len(set(chosen)) == n_classes and boundary is None:
+        raise ValueError("foreground names every class: nothing is left between.")
+    return sorted(set(chosen))
+
+
+def _checked_position(value: Any, n_classes: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(
+            f"{name} must be a class's position, a whole number, got {value!r}."
+        )
+    if not 0 <= value < n_classes:
+        raise ValueError(
+            f"{name} must be the position of a class in the posterior, 0 to "
+            f"{n_classes - 1}, got {value}."
+        )
+    return int(value)
+
+
+def _check_size(min_size: Any) -> None:
+    if isinstance(min_size, bool) or not isinstance(min_size, int | np.integer):
+        raise TypeError(f"min_size must be a whole number, got {min_size!r}.")
+    if min_size < 0:
+        raise ValueError(f"min_size must not be negative, got {min_size}.")
