@@ -108,6 +108,11 @@ def _add_segment(commands: Any) -> None:
     segment.add_argument("--axes", help="axes of each image, if not as in training")
     segment.add_argument("--posterior", action="store_true", help="write it as well")
     segment.add_argument("--uncertainty", action="store_true", help="write it as well")
+    segment.add_argument(
+        "--rescale",
+        action="store_true",
+        help="bring images of another pixel size to the network's, and results back",
+    )
     segment.add_argument("inputs", type=Path, nargs="+", metavar="INPUT")
     segment.set_defaults(run=_segment)
 
@@ -129,7 +134,8 @@ def _info(arguments: argparse.Namespace) -> list[str]:
 
 
 def _train(arguments: argparse.Namespace) -> list[str]:
-    from napari_segen.workflows.commands import describe_params, train
+    from napari_segen.workflows.commands import describe_params
+    from napari_segen.workflows.training import train
 
     options, fit_options = api_options(arguments)
     if arguments.list:
@@ -161,6 +167,7 @@ def _segment(arguments: argparse.Namespace) -> list[str]:
         axes=arguments.axes,
         posterior=arguments.posterior,
         uncertainty=arguments.uncertainty,
+        rescale=arguments.rescale,
     )
 
 

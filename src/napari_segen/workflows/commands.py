@@ -1,4 +1,4 @@
-"""What the command line does: train, segment, generate, describe; files to files."""
+"""What the command line does with models: segment, generate, describe."""
 
 import inspect
 import json
@@ -6,79 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_segen.core.archive import check_replaceable, read_archive, written_whole
+from napari_segen.core.archive import read_archive, written_whole
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import Segmentation
 from napari_segen.core.parameters import describe
 from napari_segen.core.registry import Registry
 from napari_segen.workflows.files import (
     ImageFile,
-    check_writable,
     list_images,
     make_folder,
     read_image,
     write_tiff,
     writing,
 )
-from napari_segen.workflows.models import KINDS, load
+from napari_segen.workflows.models import KINDS, load, needs_tensorflow
 from napari_segen.workflows.progress import run_with_progress, start_tensorflow
-
-
-def train(
-    kind: str,
-    images: Sequence[Path],
-    labels: Sequence[Path],
-    model_path: Path,
-    *,
-    axes: str | None = None,
-    options: Mapping[str, Any],
-    fit_options: Mapping[str, Any],
-) -> list[str]:
-    """Fit a model to image files and save it.
-
-    Parameters
-    ----------
-    kind : {"probabilistic", "cnn", "generator"}
-    images, labels : sequence of Path
-        Files or folders; as many label files as images, in the same order. A
-        generator also learns without labels.
-    model_path : Path
-        Where the model goes; its folder is checked before the work begins.
-    axes : str, optional
-        The axes of each image; None takes the file's word, or infers them.
-    options, fit_options : mapping
-        Arguments of the model's constructor, and further ones of its `fit`.
-
-    Returns
-    -------
-    list of str
-        What was done, for a person.
-    """
-    files = [read_image(p) for p in list_images(images)]
-    marks = [read_image(p).array for p in list_images(labels)]
-    model = KINDS.get(kind)(**options)
-    check_replaceable(model_path)  # before work that may take minutes
-    check_writable(model_path.absolute().parent)
-    if _needs_tensorflow(model):
-        start_tensorflow()
-    steps = model.fit_steps(  # type: ignore[attr-defined]
-        [f.array for f in files],
-        marks or None,
-        spec=files[0].spec(axes),
-        **fit_options,
-    )
-    run_with_progress(steps, "Training")
-    with writing(model_path):
-        model.save(model_path)
-    return [f"Model: {model_path}"]
-
-
-def _needs_tensorflow(model: Any) -> bool:
-    if model.kind != "generator":
-        return bool(model.kind == "cnn")
-    from napari_segen.generation.registry import GENERATORS
-
-    return GENERATORS.get(model.method).needs_training
 
 
 def segment(
@@ -89,6 +31,7 @@ def segment(
     axes: str | None = None,
     posterior: bool = False,
     uncertainty: bool = False,
+    rescale: bool = False,
 ) -> list[str]:
     """Segment image files with a saved model; write ``<stem>_labels.tif`` for each.
 
@@ -103,20 +46,29 @@ def segment(
         The axes of each image; None takes the file's word, or those of training.
     posterior, uncertainty : bool
         Also write these, as ``<stem>_posterior.tif`` and ``<stem>_uncertainty.tif``.
+    rescale : bool
+        Bring each image to the pixel size that a network was trained on, and its
+        results back.
     """
     model = load(model_path)
     if not hasattr(model, "segment_steps"):
         raise ValueError(f"{model_path} is a generator: it makes images, not labels.")
+    if rescale and model.kind != "cnn":
+        raise ValueError(
+            f"{model_path} is no CNN: leave --rescale out. Features in physical units "
+            "(--sigma-unit physical, in training) take account of the pixel size."
+        )
+    options = {"rescale": True} if rescale else {}
     paths = list_images(inputs)
     _check_names(paths, out)
     make_folder(out)
-    if _needs_tensorflow(model):
+    if needs_tensorflow(model):
         start_tensorflow()
     wanted = ["labels"] + ["posterior"] * posterior + ["uncertainty"] * uncertainty
     lines = []
     for path in paths:
         file = read_image(path)
-        spec, result = _segment_file(model, file, axes)
+        spec, result = _segment_file(model, file, axes, options)
         for what in wanted:
             target = out / f"{path.stem}_{what}.tif"
             write_tiff(target, getattr(result, what), _result_spec(spec, what))
@@ -125,11 +77,11 @@ def segment(
 
 
 def _segment_file(
-    model: Any, file: ImageFile, axes: str | None
+    model: Any, file: ImageFile, axes: str | None, options: Mapping[str, Any]
 ) -> tuple[ImageSpec, Segmentation]:
     try:
         spec = spec_for(file, model.spec_, axes)
-        steps = model.segment_steps(file.array, spec=spec)
+        steps = model.segment_steps(file.array, spec=spec, **options)
         return spec, run_with_progress(steps, file.path.name)
     except (ValueError, TypeError) as err:  # one file of a folder, perhaps
         raise ValueError(f"{file.path}: {err}") from err
@@ -187,7 +139,7 @@ def generate(
         raise ValueError(f"{model_path} is a segmenter: it makes labels, not images.")
     recipe = model.recipe(n, shape, seed, pairs=makes_pairs(model))
     make_folder(out)
-    if _needs_tensorflow(model):
+    if needs_tensorflow(model):
         start_tensorflow()
     images, labels = _make(model, n, shape, seed)
     axes = model.spec_.space_axes

@@ -56,3 +56,12 @@ def load(path: str | os.PathLike[str]) -> Any:
         raise ModelFileError(
             f"{path} is damaged: its contents do not make a model ({err!r})."
         ) from err
+
+
+def needs_tensorflow(model: Any) -> bool:
+    """Whether fitting or using `model` needs TensorFlow."""
+    if model.kind != "generator":
+        return bool(model.kind == "cnn")
+    from napari_segen.generation.registry import GENERATORS
+
+    return GENERATORS.get(model.method).needs_training

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 # Arguments of `fit`; all other options belong to the model's constructor.
-_FIT_OPTIONS = ("unlabelled",)
+_FIT_OPTIONS = (
+    "unlabelled",
+    "init_from",
+    "teacher",
+    "teacher_weight",
+    "checkpoint",
+    "log_dir",
+)
 _OWN_OPTIONS = ("command", "run", "kind", "image", "labels", "model", "axes", "list")
 
 
@@ -83,20 +90,71 @@ def _add_budget(parser: argparse.ArgumentParser) -> None:
 
 def _add_cnn_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", help="which network")
-    parser.add_argument("--loss", help="cross_entropy or squared_error")
-    _add_budget(parser)
-    parser.add_argument("--batch-size", type=int)
-    parser.add_argument("--patch-px", type=int)
-    parser.add_argument("--validation-split", type=float)
-    parser.add_argument("--learning-rate", type=float)
-    parser.add_argument("--augment", action=argparse.BooleanOptionalAction)
+    parser.add_argument("--task", help="classes, or instances: labels are object ids")
     parser.add_argument(
         "--unlabelled",
         type=int,
         help="label value that means not labelled, such as 0 for strokes; "
         "without it every value is a class",
     )
+    _add_budget(parser)
+    _add_training(parser)
+    parser.add_argument(
+        "--init-from", type=Path, metavar="M.segen", help="go on from this network"
+    )
+    parser.add_argument(
+        "--teacher",
+        action="store_true",
+        help="learn on unlabelled pixels what a pixel classifier says there",
+    )
+    parser.add_argument("--teacher-weight", type=float, help="from 0, labels being 1")
+    parser.add_argument(
+        "--precision", help="auto, float32, bfloat16 or mixed_float16; auto: by machine"
+    )
+    parser.add_argument(
+        "--flips",
+        action=argparse.BooleanOptionalAction,
+        help="average over mirrored images when segmenting: slower, often better",
+    )
+    parser.add_argument("--memory-mb", type=int, help="for segmenting, at most")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="M.segen",
+        help="write the best network here every 30 s while training",
+    )
+    parser.add_argument(
+        "--log-dir", type=Path, metavar="DIR", help="where TensorBoard finds the curves"
+    )
     _add_normalization(parser)
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--loss", help="cross_entropy, dice, focal or squared_error")
+    parser.add_argument("--batch-size", type=int, help="patches per step")
+    parser.add_argument("--patch-px", type=int, help="side of a patch")
+    parser.add_argument(
+        "--validation-split", type=float, help="share of the labels to hold out"
+    )
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--decay", help="of the learning rate: none or cosine")
+    parser.add_argument(
+        "--patience", type=int, help="stop when the curve has not improved for so long"
+    )
+    parser.add_argument(
+        "--class-balance", type=float, help="0: by area; 1: all classes equally often"
+    )
+    augment = parser.add_mutually_exclusive_group()
+    augment.add_argument(
+        "--augment",
+        type=_assignment,
+        nargs="*",
+        metavar="NAME=VALUE",
+        help="vary the patches; strengths such as rotation=180 elastic=0",
+    )
+    augment.add_argument(
+        "--no-augment", dest="augment", action="store_false", help="do not vary them"
+    )
 
 
 def _add_generator_options(parser: argparse.ArgumentParser) -> None:
@@ -151,10 +209,11 @@ def api_options(
     """Return the constructor's and `fit`'s arguments that were given."""
     given = {k: v for k, v in vars(arguments).items() if k not in _OWN_OPTIONS}
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    if "params" in options:
-        options["params"] = dict(options["params"])
-    if "class_prior" in options:
-        options["class_prior"] = dict(options["class_prior"])
+    for name in ("params", "class_prior", "augment"):
+        if isinstance(options.get(name), tuple):
+            options[name] = dict(options[name])
+    if options.get("augment") == {}:
+        options["augment"] = True  # as much as is usual
     if len(options.get("features", ())) == 1:
         options["features"] = options["features"][0]
     return options, {k: options.pop(k) for k in _FIT_OPTIONS if k in options}
