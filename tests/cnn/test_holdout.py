@@ -2,7 +2,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from napari_segen.cnn.holdout import hold_out
-from napari_segen.cnn.planes import UNLABELLED, Plane
+from napari_segen.cnn.labelled import UNLABELLED, LabelledImage
 from napari_segen.core.scribbles import number_strokes
 
 
@@ -11,13 +11,13 @@ def strokes(n_per_class):
     for i in range(n_per_class):
         index[4 * i, 5:25] = 0
         index[4 * i, 30:50] = 1
-    return Plane(np.zeros((1, 64, 64), np.float32), index)
+    return LabelledImage(np.zeros((1, 64, 64), np.float32), index)
 
 
 def dense():
     index = np.zeros((64, 64), np.int16)
     index[:, ::3] = 1
-    return Plane(np.zeros((1, 64, 64), np.float32), index)
+    return LabelledImage(np.zeros((1, 64, 64), np.float32), index)
 
 
 def split(plane, share=0.2):

@@ -1,130 +1,176 @@
 """Training patches drawn around labelled pixels."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_segen.cnn.augmentation import Augmentation, Augmenter
+from napari_segen.cnn.labelled import UNLABELLED, LabelledImage
 from napari_segen.cnn.network import Network
-from napari_segen.cnn.planes import UNLABELLED, Plane, read_index, read_window
-from napari_segen.core.imagespec import Array
+from napari_segen.cnn.pixels import LabelledPixels
+from napari_segen.cnn.placement import Placement, Pose, place
 
-# Patches are drawn from at most so many pixels of a class in one plane.
-MAX_POSITIONS = 500_000
-GAIN, SHIFT = 0.1, 0.05
+# Where a teacher speaks of unlabelled ground, as many patches lie just anywhere.
+ANYWHERE_SHARE = 0.5
 
-Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]
+
+class Batch(NamedTuple):
+    """Patches and what is known of them.
+
+    Parameters
+    ----------
+    x : float32 array of shape (B, *patch, C)
+    y : int32 array of shape (B, *answer)
+        Which class each pixel is; -1 where unlabelled.
+    teacher : float32 array of shape (B, *answer, K), or None
+        Another method's posterior, also where labelled; all 0 where there is none.
+    """
+
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.int32]
+    teacher: npt.NDArray[np.float32] | None
 
 
 class PatchSampler:
     """Draw batches of patches, each around a labelled pixel.
 
-    A class comes up with the square root of its share of the labelled pixels, so
-    that a thin class is not lost among a wide one.
-
     Parameters
     ----------
-    planes : list of Plane
-        Only the pixels labelled there are drawn and trained on.
+    images : list of LabelledImage
+        Only the pixels labelled there are drawn; where there is a teacher, half of
+        the patches lie anywhere.
     network : Network
     batch_size : int
-    augment : bool
-        Turn, mirror, and slightly brighten or dim the patches.
+    augmentation : Augmentation, or None
+        None: patches are cut from the images as they are.
+    class_balance : float
+        A class comes up by its share of the labelled pixels to the power of
+        ``1 - class_balance``: 0 = as often as its pixels, 1 = all equally often.
     """
 
     def __init__(
         self,
-        planes: Sequence[Plane],
+        images: Sequence[LabelledImage],
         network: Network,
         batch_size: int,
-        augment: bool,
+        augmentation: Augmentation | None,
+        class_balance: float = 0.5,
     ) -> None:
-        self._planes = planes
+        self._images = images
         self._network = network
         self._batch_size = batch_size
-        self._augment = augment
-        self._positions = [_positions(planes, k) for k in range(network.n_classes)]
-        share = np.sqrt([_n_pixels(planes, k) for k in range(network.n_classes)])
+        self._augmenter = Augmenter(augmentation, network.patch_shape)
+        self._pixels = LabelledPixels(images, network.n_classes)
+        counts = self._pixels.counts[self._pixels.order].astype(float)
+        share = (counts / counts.sum()) ** (1 - class_balance)
         self._class_share = share / share.sum()
+        self._taught = [i for i, m in enumerate(images) if m.teacher is not None]
+        size = np.array([images[i].index.size for i in self._taught], float)
+        self._taught_share = size / size.sum()
 
     def patches_per_epoch(self) -> int:
         """How many answers of the network it takes to cover every labelled pixel."""
-        side = self._network.answer_px
-        return sum(_n_cells(p.index != UNLABELLED, side) for p in self._planes)
+        side = self._network.answer_shape
+        return sum(
+            int(np.count_nonzero(answer_cells(m.index, side))) for m in self._images
+        )
 
     def draw(self, rng: np.random.Generator) -> Batch:
-        """Draw images ``(B, P, P, C)`` and class indices ``(B, answer, answer)``."""
-        network = self._network
-        size, answer = network.patch_px, network.answer_px
-        x = np.empty((self._batch_size, size, size, network.n_channels), np.float32)
-        y = np.empty((self._batch_size, answer, answer), np.int32)
+        """Draw a batch."""
+        batch = empty_batch(self._network, self._batch_size, bool(self._taught))
         for i in range(self._batch_size):
-            image, index = self._draw_one(rng)
-            x[i], y[i] = image.transpose(1, 2, 0), index
-        return x, y
+            which, at = self._pixel(rng)
+            image = self._images[which]
+            placed = place(
+                self._augmenter.pose(rng),
+                at,
+                image.index.shape,
+                self._network.patch_shape,
+                (self._network.answer_start, self._network.answer_shape),
+                rng,
+            )
+            patch = fill(batch, i, image, placed, self._network)
+            batch.x[i] = np.moveaxis(self._augmenter.appearance(rng, patch), 0, -1)
+        return batch
 
-    def _draw_one(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        network = self._network
-        k = rng.choice(network.n_classes, p=self._class_share)
-        which, row, column = self._positions[k][rng.integers(len(self._positions[k]))]
-        plane = self._planes[which]
-        flips = rng.integers(0, 2, 2) if self._augment else np.zeros(2, int)
-        corner = [
-            self._corner(rng, int(at), n, bool(flip))
-            for at, n, flip in zip((row, column), plane.index.shape, flips, strict=True)
-        ]
-        image = read_window(plane.image, corner, (network.patch_px,) * 2)
-        first = [
-            self._answer_first(c, bool(f)) for c, f in zip(corner, flips, strict=True)
-        ]
-        index = read_index(plane.index, first, (network.answer_px,) * 2)
-        return self._augmented(rng, image, index, flips)
-
-    def _corner(self, rng: np.random.Generator, at: int, n: int, flip: bool) -> int:
-        """First pixel of a patch on one axis, whose answer holds the pixel `at`."""
-        network = self._network
-        if network.answer_px == 1:
-            return at - self._answer_first(0, flip)
-        corner = at - int(rng.integers(network.patch_px))
-        return max(0, min(corner, n - network.patch_px))
-
-    def _answer_first(self, corner: int, flip: bool) -> int:
-        """First pixel of the answer: mirroring moves the centre of an even patch."""
-        network = self._network
-        start = network.answer_start
-        if flip:
-            start = network.patch_px - network.answer_px - start
-        return corner + start
-
-    def _augmented(
-        self, rng: np.random.Generator, image: Array, index: Array, flips: Array
-    ) -> tuple[Array, Array]:
-        if not self._augment:
-            return image, index
-        step = tuple(slice(None, None, -1 if f else 1) for f in flips)
-        image, index = image[:, *step], index[step]
-        if rng.integers(2):
-            image, index = image.transpose(0, 2, 1), index.T
-        gain, shift = 1 + GAIN * rng.uniform(-1, 1), SHIFT * rng.uniform(-1, 1)
-        return image * np.float32(gain) + np.float32(shift), index
+    def _pixel(self, rng: np.random.Generator) -> tuple[int, tuple[int, ...]]:
+        """Draw a pixel to lay a patch around: number of the image, and position."""
+        if self._taught and rng.random() < ANYWHERE_SHARE:
+            which = int(rng.choice(self._taught, p=self._taught_share))
+            at = rng.integers(self._images[which].index.shape)
+            return which, tuple(int(a) for a in at)
+        k = rng.choice(self._pixels.order, p=self._class_share)
+        return self._pixels.draw(int(k), rng)
 
 
-def _positions(planes: Sequence[Plane], k: int) -> npt.NDArray[np.int32]:
-    """Plane, row and column ``(M, 3)`` of the pixels of class k."""
-    found = []
-    for i, plane in enumerate(planes):
-        at = np.flatnonzero(plane.index == k)
-        at = at[:: 1 + len(at) // MAX_POSITIONS]
-        rows, columns = np.unravel_index(at, plane.index.shape)
-        found.append(np.stack([np.full(len(at), i), rows, columns], 1).astype(np.int32))
-    return np.concatenate(found)
+def fair_batches(
+    images: Sequence[LabelledImage],
+    network: Network,
+    batch_size: int,
+    at_most: int,
+    rng: np.random.Generator,
+) -> list[Batch]:
+    """Cover the labelled pixels by answers, each pixel once, to judge a network.
+
+    Of more than `at_most` answers, as many are drawn, each as likely as any other. The
+    last batch is filled up with patches that hold no label.
+    """
+    side = np.asarray(network.answer_shape)
+    grids = [answer_cells(m.index, network.answer_shape) for m in images]
+    up_to = np.cumsum([np.count_nonzero(g) for g in grids])
+    n = int(up_to[-1])
+    chosen = np.arange(n) if n <= at_most else rng.choice(n, at_most, replace=False)
+    chosen = np.sort(chosen)
+    batches = [
+        empty_batch(network, batch_size, False)
+        for _ in range(0, len(chosen), batch_size)
+    ]
+    which = np.searchsorted(up_to, chosen, side="right")
+    same = Pose(np.eye(network.ndim, dtype=int))
+    for m in np.unique(which):
+        cells = np.flatnonzero(grids[m])
+        before = up_to[m] - len(cells)
+        for i in np.flatnonzero(which == m):
+            cell = np.unravel_index(cells[chosen[i] - before], grids[m].shape)
+            at = tuple(int(c) for c in np.stack(cell) * side)
+            batch, row = batches[i // batch_size], int(i % batch_size)
+            placed = Placement(same, at, network.answer_start)
+            patch = fill(batch, row, images[m], placed, network)
+            batch.x[row] = np.moveaxis(patch, 0, -1)
+    return batches
 
 
-def _n_pixels(planes: Sequence[Plane], k: int) -> int:
-    return sum(int((p.index == k).sum()) for p in planes)
+def empty_batch(network: Network, batch_size: int, taught: bool) -> Batch:
+    """Make a batch of black patches without labels."""
+    answer = (batch_size, *network.answer_shape)
+    return Batch(
+        np.zeros((batch_size, *network.patch_shape, network.n_channels), np.float32),
+        np.full(answer, UNLABELLED, np.int32),
+        np.zeros((*answer, network.n_classes), np.float32) if taught else None,
+    )
 
 
-def _n_cells(labelled: Array, side: int) -> int:
-    """Count the cells of a grid of `side` pixels that hold a labelled pixel."""
-    rows, columns = np.nonzero(labelled)
-    return len(np.unique(rows // side * labelled.shape[1] + columns // side))
+def fill(
+    batch: Batch, row: int, image: LabelledImage, placed: Placement, network: Network
+) -> npt.NDArray[np.float32]:
+    """Write what is known of a patch to a row of a batch; return its grey values."""
+    start, shape = network.answer_start, network.answer_shape
+    batch.y[row] = placed.read_index(image.index, start, shape)
+    if batch.teacher is not None and image.teacher is not None:
+        taught = placed.read_teacher(image.teacher, start, shape)
+        batch.teacher[row] = np.moveaxis(taught, 0, -1)
+    return placed.read(image.image, (0,) * network.ndim, network.patch_shape)
+
+
+def answer_cells(
+    index: npt.NDArray[np.int16], side: Sequence[int]
+) -> npt.NDArray[np.bool_]:
+    """Tell which cells of a grid, `side` pixels each, hold a labelled pixel."""
+    cells: npt.NDArray[np.bool_] = index != UNLABELLED
+    for axis, n in enumerate(side):
+        if n > 1:
+            starts = np.arange(0, cells.shape[axis], n)
+            cells = np.logical_or.reduceat(cells, starts, axis=axis)
+    return cells

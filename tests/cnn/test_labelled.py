@@ -4,11 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from napari_segen.cnn.planes import (
+from napari_segen.cnn.labelled import (
     UNLABELLED,
     class_index,
-    labelled_planes,
-    mirrored,
+    labelled_images,
+    mirror,
     read_index,
     read_window,
 )
@@ -20,7 +20,7 @@ from napari_segen.core.normalization import Normalization
 def test_a_window_beyond_the_border_is_numpys_reflect_padding(n, before, after):
     line = np.arange(n)
     expected = np.pad(line, (before, after), mode="reflect")
-    assert_array_equal(line[mirrored(-before, before + n + after, n)], expected)
+    assert_array_equal(line[mirror(np.arange(-before, n + after), n)], expected)
 
 
 def test_nothing_is_labelled_beyond_the_border():
@@ -50,11 +50,11 @@ def test_pixels_without_data_and_unlabelled_pixels_have_no_class():
     )
 
 
-def test_a_volume_becomes_its_labelled_planes_scaled_as_one():
+def test_a_volume_becomes_its_labelled_images_scaled_as_one():
     volume = np.arange(24.0).reshape(1, 1, 2, 3, 4)
     index = np.full((1, 2, 3, 4), UNLABELLED, np.int16)
     index[0, 1, 0, 0] = 1
-    (plane,) = labelled_planes(volume, index, Normalization("image"))
+    (plane,) = labelled_images(volume, index, Normalization("image"), 2)
     low, span = Normalization("image").scale_of(volume[0])
     assert_array_equal(plane.image, ((volume[0, :, 1] - low) / span).astype(np.float32))
     assert_array_equal(plane.index, index[0, 1])
