@@ -396,7 +396,8 @@ def test_the_headless_demo_writes_all_three_results(folder, monkeypatch, capsys)
     monkeypatch.setattr("napari_segen.workflows.demo.CNN_SECONDS", 0.5)
     monkeypatch.setattr("napari_segen.workflows.demo.DECODER_SECONDS", 0.5)
     assert main(["demo", "--headless", "--out", "d"]) == 0
-    assert str(folder / "d") in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert str(folder / "d") in said
     found = set(os.listdir("d"))
     models = {"probabilistic.segen", "cnn.segen", "transform.segen", "decoder.segen"}
     assert models | {"labels.tif", "posterior.tif", "uncertainty.tif"} <= found
@@ -404,6 +405,8 @@ def test_the_headless_demo_writes_all_three_results(folder, monkeypatch, capsys)
     metrics = json.loads((folder / "d" / "metrics.json").read_text())
     assert metrics["probabilistic"]["check_accuracy"] > 0.95
     assert 0 <= metrics["cnn"]["check_mean_iou"] <= 1
+    assert metrics["cnn"]["comparison"]["n_held"] > 0
+    assert f"cnn: {metrics['cnn']['comparison']['sentence']}" in said
     with Image.open("d/figure.png") as figure:
         assert min(figure.size) > 1000
 

@@ -23,6 +23,7 @@ from napari_segen.sample_data import (
     paint,
 )
 from napari_segen.workflows.commands import write_json
+from napari_segen.workflows.comparison import comparison_steps
 from napari_segen.workflows.figure import Panel, write_figure
 from napari_segen.workflows.files import make_folder, write_tiff, writing
 from napari_segen.workflows.progress import run_with_progress, start_tensorflow
@@ -184,6 +185,11 @@ def _train_cnn(demo: Demo) -> None:
         result = run_with_progress(model.segment_steps(demo.image), "CNN, segment")
     _name_classes(model)
     demo.score("cnn", result.labels)
+    with demo.timed("cnn", "compare"):
+        steps = comparison_steps(model, demo.image, demo.strokes, unlabelled=0)
+        found = run_with_progress(steps, "CNN, comparing")
+    demo.metrics["cnn"]["comparison"] = found.as_json()
+    print(f"cnn: {found.sentence}")
     _write_segmentation(demo, "cnn_", result)
     demo.save("cnn", model)
     demo.panels["cnn"] = [
