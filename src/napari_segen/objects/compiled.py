@@ -114,9 +114,13 @@ def flood(
         highest = -np.inf
         for k in range(offsets.size):
             beside = at + offsets[k]
-            if basin[beside] > 0 and level[beside] > highest:
+            if basin[beside] == 0 or level[beside] < highest:
+                continue
+            other = root_of(parent, basin[beside])
+            # Of two as high, the higher hill: so that the order matters least.
+            if level[beside] > highest or peak[other] > peak[own]:
                 highest = level[beside]
-                own = root_of(parent, basin[beside])
+                own = other
         if own == 0:
             n += 1
             basin[at] = n
