@@ -53,6 +53,11 @@ def train(
     list of str
         What was done, for a person.
     """
+    if fit_options.get("teacher") and fit_options.get("unlabelled") is None:
+        raise ValueError(
+            "--teacher has nothing to teach where every pixel is labelled. Leave it "
+            "out, or say which label value means not labelled: --unlabelled 0."
+        )
     files = [read_image(p) for p in list_images(images)]
     marks = [read_image(p).array for p in list_images(labels)]
     model = KINDS.get(kind)(**options)
