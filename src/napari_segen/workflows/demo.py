@@ -186,8 +186,8 @@ def _train_cnn(demo: Demo) -> None:
     _name_classes(model)
     demo.score("cnn", result.labels)
     with demo.timed("cnn", "compare"):
-        steps = comparison_steps(model, demo.image, demo.strokes, unlabelled=0)
-        found = run_with_progress(steps, "CNN, comparing")
+        compare = comparison_steps(model, demo.image, demo.strokes, unlabelled=0)
+        found = run_with_progress(compare, "CNN, comparing")
     demo.metrics["cnn"]["comparison"] = found.as_json()
     print(f"cnn: {found.sentence}")
     _write_segmentation(demo, "cnn_", result)
