@@ -4,8 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy import ndimage
-
-import napari_segen as ns
 from tests.objects.shapes import (
     ball,
     blobs,
@@ -13,6 +11,8 @@ from tests.objects.shapes import (
     share_moved,
     two_discs,
 )
+
+import napari_segen as ns
 
 MIRRORS = {
     "flipped up": lambda a: a[..., ::-1, :],

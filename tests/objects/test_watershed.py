@@ -4,6 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
+from tests.objects.shapes import same_partition
+from tests.reference.peaks import lasting_peaks
 
 from napari_segen.core.steps import run
 from napari_segen.objects import watershed
@@ -12,8 +14,6 @@ from napari_segen.objects.watershed import (
     distance_steps,
     watershed_steps,
 )
-from tests.objects.shapes import same_partition
-from tests.reference.peaks import lasting_peaks
 
 
 @st.composite

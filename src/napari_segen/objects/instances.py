@@ -126,6 +126,7 @@ def _at_necks_steps(
     mask: Array, wall: Array | None, sampling: tuple[float, ...], min_size: int
 ) -> Steps[Ids]:
     distance = yield from distance_steps(mask, sampling)
+    yield Step(0, 0, "Smoothing distances")
     level = smoothed(distance, sampling)
     return (yield from watershed_steps(level, mask, (0.0, NECK), min_size))
 
@@ -134,7 +135,7 @@ def _at_boundary_steps(
     mask: Array, wall: Array | None, sampling: tuple[float, ...], min_size: int
 ) -> Steps[Ids]:
     assert wall is not None
-    level = smoothed(1 - wall.astype(np.float32), sampling)
+    level = smoothed(np.maximum(1 - wall.astype(np.float32), 0), sampling)
     return (yield from watershed_steps(level, mask, (VALLEY, np.inf), min_size))
 
 

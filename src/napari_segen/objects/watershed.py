@@ -59,7 +59,7 @@ def watershed_steps(
     Parameters
     ----------
     level : float32 array of shape (*S)
-        High inside objects.
+        High inside objects; not negative.
     mask : bool array of shape (*S)
     depth : tuple of two floats
         Hills stay apart if the saddle between them lies more than ``depth[0]`` below
@@ -79,8 +79,8 @@ def watershed_steps(
     flat = np.pad(level, 1).ravel()
     strides = np.cumprod((1, *inside.shape[:0:-1]))[::-1]
     offsets = np.concatenate([-strides, strides])
-    order = np.flatnonzero(inside)
-    order = order[np.argsort(-flat[order], kind="stable")]
+    yield Step(0, 0, "Sorting pixels")
+    order = _from_high_to_low(flat, np.flatnonzero(inside))
     basin = np.zeros(flat.size, np.int32)
     parent = np.zeros(order.size + 1, np.int32)
     peak = np.zeros(order.size + 1, np.float32)
@@ -89,9 +89,20 @@ def watershed_steps(
         yield Step(start, order.size, "Cutting objects apart")
         part = order[start : start + PIXELS_PER_STEP]
         n = flood(part, flat, offsets, depth, basin, parent, peak, n)
+    yield Step(order.size, order.size, "Numbering objects")
     number_objects(basin, parent, min_size, n)
     core = (slice(1, -1),) * mask.ndim
     return np.ascontiguousarray(basin.reshape(inside.shape)[core])
+
+
+def _from_high_to_low(level: Array, at: Array) -> Array:
+    """Sort flat positions by level; equal levels keep the order of the positions."""
+    # Floats that are not negative sort as their bits do. One sort of distinct keys is
+    # faster than a stable sort of positions by level.
+    keys = (~level[at].view(np.uint32)).astype(np.uint64) << np.uint64(32)
+    keys |= at.astype(np.uint64)
+    keys.sort()
+    return (keys & np.uint64(2**32 - 1)).astype(np.intp)
 
 
 def components(mask: Array, min_size: int) -> npt.NDArray[np.int32]:
