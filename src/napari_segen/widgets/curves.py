@@ -4,7 +4,7 @@ Matplotlib would take 20-30 ms of the window's thread for each draw.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
@@ -19,7 +19,7 @@ _FEW_POINTS = 12
 
 
 class CurvePlot(QWidget):
-    """Curves over steps, each on a scale of its own kind: losses left, shares right.
+    """Curves over time, each on a scale of its own kind: losses left, shares right.
 
     Figures whose name contains "iou", "score" or "accuracy" are shares from 0 to 1.
     """
@@ -28,17 +28,18 @@ class CurvePlot(QWidget):
         super().__init__()
         self._curves: dict[str, list[tuple[float, float]]] = {}
         self._n_seen = 0
-        self._has_steps = False
+        self._last_words = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(_HEIGHT)
         self.setToolTip(
-            "Figures of the training over its steps. A validation loss that rises "
-            "while the loss falls means that it learns the labels by heart: stop."
+            "The training over time. loss: on the labels it learns from; val loss and "
+            "val IoU (overlap, 1 is perfect): on labels kept apart. A val loss that "
+            "rises while the loss falls means that it learns by heart: press Stop."
         )
 
     @property
     def curves(self) -> dict[str, list[tuple[float, float]]]:
-        """Points of each curve: step, value."""
+        """Points of each curve: seconds (or step), value."""
         return self._curves
 
     def sizeHint(self) -> QSize:
@@ -49,18 +50,28 @@ class CurvePlot(QWidget):
         """Forget all curves."""
         self._curves = {}
         self._n_seen = 0
+        self._last_words = ""
         self.update()
+
+    def add_history(self, history: Mapping[str, Sequence[float | None]]) -> None:
+        """Append the curves of an earlier training."""
+        rows = zip(*history.values(), strict=True)
+        named = [dict(zip(history, row, strict=True)) for row in rows]
+        self.add(
+            (i, {key: v for key, v in row.items() if v is not None})
+            for i, row in enumerate(named)
+        )
 
     def add(self, figures: Iterable[tuple[int, Mapping[str, float]]]) -> None:
         """Append figures of some steps; values that are not finite are left out.
 
-        A figure called "step" says where on the axis the others are; else they are
-        put side by side.
+        A figure called "seconds", or else "step", says where on the axis the others
+        are; else they are put side by side.
         """
         for _, named in figures:
             self._n_seen += 1
-            self._has_steps = "step" in named
-            step = float(named.get("step", self._n_seen))
+            step = float(named.get("seconds", named.get("step", self._n_seen)))
+            self._last_words = _in_words(named)
             for name, value in named.items():
                 if name not in _NOT_DRAWN and math.isfinite(value):
                     self._curves.setdefault(name, []).append((step, float(value)))
@@ -89,14 +100,14 @@ class CurvePlot(QWidget):
                 frame, Qt.AlignmentFlag.AlignCenter, "curves appear while it trains"
             )
             return
+        first = min(points[0][0] for points in self._curves.values())
         last = max(points[-1][0] for points in self._curves.values())
         painter.setPen(text)
-        if self._has_steps:
-            below = QRectF(frame.left(), frame.bottom() + 2, frame.width(), line)
-            painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"step {last:g}")
+        below = QRectF(frame.left(), frame.bottom() + 2, frame.width(), line)
+        painter.drawText(below, Qt.AlignmentFlag.AlignRight, self._last_words)
         for i, points in enumerate(self._curves.values()):
             painter.setPen(QPen(QColor(_COLORS[i % len(_COLORS)]), 1.6))
-            _draw_curve(painter, points, frame, last, self._range_of(i))
+            _draw_curve(painter, points, frame, (first, last), self._range_of(i))
 
     def _range_of(self, index: int) -> tuple[float, float]:
         name = list(self._curves)[index]
@@ -114,7 +125,8 @@ class CurvePlot(QWidget):
     def _draw_legend(self, painter: QPainter, line: int) -> float:
         x, y = float(_MARGIN), 0.0
         for i, (name, points) in enumerate(self._curves.items()):
-            label = f"{name.replace('_', ' ')} {points[-1][1]:.3g}"
+            title = name.replace("_", " ").replace("iou", "IoU")
+            label = f"{title} {points[-1][1]:.3g}"
             width = painter.fontMetrics().horizontalAdvance(label) + 10
             if x + width > self.width() - _MARGIN and x > _MARGIN:
                 x, y = float(_MARGIN), y + line
@@ -122,6 +134,12 @@ class CurvePlot(QWidget):
             painter.drawText(QPointF(x, y + line - 3), label)
             x += width
         return y + line
+
+
+def _in_words(figures: Mapping[str, float]) -> str:
+    words = [f"{figures['seconds']:.0f} s"] if "seconds" in figures else []
+    words += [f"step {figures['step']:g}"] if "step" in figures else []
+    return ", ".join(words)
 
 
 def _is_share(name: str) -> bool:
@@ -132,17 +150,17 @@ def _draw_curve(
     painter: QPainter,
     points: list[tuple[float, float]],
     frame: QRectF,
-    last: float,
+    times: tuple[float, float],
     span: tuple[float, float],
 ) -> None:
-    low, high = span
+    (first, last), (low, high) = times, span
     polygon = QPolygonF(
         [
             QPointF(
-                frame.left() + frame.width() * step / max(last, 1),
+                frame.left() + frame.width() * (at - first) / max(last - first, 1e-3),
                 frame.bottom() - frame.height() * (value - low) / (high - low),
             )
-            for step, value in points
+            for at, value in points
         ]
     )
     painter.drawPolyline(polygon)

@@ -93,6 +93,8 @@ class Tour(QObject):
             self._pause.start(PAUSE_MS)
 
     def _go_on(self) -> None:
+        if self._at is not None and self._at._job.is_running:
+            return  # one job of a dock may be followed by another
         if not self._stops:
             self.end()
             return

@@ -1,7 +1,7 @@
 """What the three docks have in common: the viewer, one job, messages, closing."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,7 +26,11 @@ from napari_segen.core.steps import Steps
 from napari_segen.widgets.closing import Closing
 from napari_segen.widgets.collector import dock_closed, dock_opened, freeze_once
 from napari_segen.widgets.jobs import Job, Showing
-from napari_segen.widgets.keras_child import KerasChild, keras_child
+from napari_segen.widgets.keras_child import (
+    KerasChild,
+    keras_child,
+    starting_tensorflow,
+)
 from napari_segen.widgets.model_files import (
     loading_model,
     path_to_load,
@@ -117,15 +121,16 @@ class Dock(Container):
         self._actions.append(action)
         return action
 
-    def _run_panel(self, main: Action, *more: Action) -> RunPanel:
+    def _run_panel(self, *rows: Sequence[Action]) -> RunPanel:
+        """Make the main buttons; Cancel comes at the end of the last row."""
         cancel = self._action(
             "Cancel",
             "End the running job; nothing of it is kept.",
             self._why_no_cancel,
             self._job.cancel,
         )
-        self._panel = RunPanel(main, *more, cancel)
-        self._main = main
+        self._main = rows[0][0]
+        self._panel = RunPanel(*rows[:-1], (*rows[-1], cancel))
         return self._panel
 
     def _lay_out(self, *content: QWidget) -> None:
@@ -343,8 +348,3 @@ class Dock(Container):
         with suppress(RuntimeError, ValueError, AttributeError):
             for event in ("inserted", "removed", "reordered", "renamed"):
                 self._viewer.layers.events[event].disconnect(self.reset_choices)
-
-
-def starting_tensorflow(child: KerasChild) -> Steps[None]:
-    """Import TensorFlow in the child process."""
-    yield from child.warm_up_steps()

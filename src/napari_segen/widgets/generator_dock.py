@@ -1,7 +1,6 @@
 """The dock that makes new images, with labels if it has learnt from some."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from napari_segen.widgets.panels import (
     note,
     side_by_side,
 )
-from napari_segen.widgets.results import Earlier, Ready, Result
+from napari_segen.widgets.results import Earlier, Ready
 from napari_segen.widgets.segment_dock import ASK_AXES, NO_IMAGE, StackChoice
 from napari_segen.widgets.steps_worker import Progress
 from napari_segen.widgets.tasks import RunSteps, run_here
@@ -94,7 +93,7 @@ class GeneratorDock(Dock):
         self._lay_out(
             self._inputs.native,
             form(self._method.choice, self._budget).native,
-            self._run_panel(fit, self._stop),
+            self._run_panel((fit, self._stop)),
             heading("New images"),
             form(self._count, self._size, self._seed, self._pairs).native,
             self._generate.button,
@@ -296,12 +295,7 @@ class GeneratorDock(Dock):
     ) -> Showing:
         labels = self._labels.value
         if labels is not None:
-            items = [
-                replace(i, result=_with_look(i.result, {"colormap": labels.colormap}))
-                if i.result.layer_class is Labels
-                else i
-                for i in items
-            ]
+            items = [i.with_look(Labels, colormap=labels.colormap) for i in items]
         before = set(self._viewer.layers)
         layers, said = yield from self._results.putting(source, items, earlier)
         if not set(layers) <= before:
@@ -311,10 +305,6 @@ class GeneratorDock(Dock):
         self.say(f"Done: {names}.")
         if said:
             self.say(said, "warning")
-
-
-def _with_look(result: Result, more: Mapping[str, Any]) -> Result:
-    return replace(result, attributes={**result.attributes, **more})
 
 
 def _numbers(text: str) -> tuple[int, ...] | None:

@@ -67,6 +67,11 @@ class KerasChild:
             self._turn.release()
 
 
+def starting_tensorflow(child: KerasChild) -> Steps[None]:
+    """Import TensorFlow in the child process; napari shows this function's name."""
+    yield from child.warm_up_steps()
+
+
 def _import_tensorflow() -> Steps[None]:
     from napari_segen.cnn.backend import warm_up_steps
 

@@ -1,6 +1,6 @@
 """The parts that all docks are put together from: buttons, progress, message, More."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from magicgui.widgets import Container
 from qtpy.QtCore import Qt
@@ -67,19 +67,25 @@ class RunPanel(QWidget):
 
     Parameters
     ----------
-    actions : sequence of Action
-        From left to right; the first is the main one.
+    *rows : sequence of Action
+        Buttons from left to right; the first of the first row is the main one.
     """
 
-    def __init__(self, *actions: Action) -> None:
+    def __init__(self, *rows: Sequence[Action]) -> None:
         super().__init__()
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for i, action in enumerate(actions):
-            row.addWidget(action.button, 2 if i == 0 else 1)
-        font = actions[0].button.font()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(4)
+        main = rows[0][0].button
+        for actions in rows:
+            row = QHBoxLayout()
+            row.setSpacing(4)
+            for action in actions:
+                row.addWidget(action.button, 2 if action.button is main else 1)
+            layout.addLayout(row)
+        font = main.font()
         font.setBold(True)
-        actions[0].button.setFont(font)
+        main.setFont(font)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(8)
@@ -93,10 +99,6 @@ class RunPanel(QWidget):
         # Most messages have up to three lines: what is below shall not move.
         self._text.setMinimumHeight(3 * self._text.fontMetrics().height())
         self._text.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(row)
         layout.addWidget(self._bar)
         layout.addWidget(self._text)
         self.show_idle()

@@ -85,7 +85,7 @@ class ProbabilisticDock(SegmentDock):
             self._new_strokes.button,
             self._table,
             form(self._method.choice, self._smoothing).native,
-            self._run_panel(self._run),
+            self._run_panel((self._run,)),
             options.native,
             side_by_side(apply.button, save.button, load.button),
             Fold(

@@ -6,7 +6,7 @@ main thread (`Results.putting`).
 """
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -63,6 +63,13 @@ class Ready:
     result: Result
     digest: str
     edited: bool
+
+    def with_look(self, layer_class: type[Layer], **attributes: Any) -> "Ready":
+        """Give it further attributes, if its layer is of this class."""
+        if self.result.layer_class is not layer_class:
+            return self
+        look = {**self.result.attributes, **attributes}
+        return replace(self, result=replace(self.result, attributes=look))
 
 
 def ready(results: Sequence[Result], earlier: Mapping[str, Earlier]) -> list[Ready]:

@@ -2,17 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
-from weakref import ref
 
 from magicgui.widgets import CheckBox, ComboBox
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import QWidget
 
-from napari_segen.widgets.colors import (
-    class_info,
-    class_title,
-    names_in,
-)
+from napari_segen.widgets.colors import class_title
 from napari_segen.widgets.dock import Dock
 from napari_segen.widgets.jobs import Showing
 from napari_segen.widgets.layers import (
@@ -29,7 +24,7 @@ from napari_segen.widgets.segment_tasks import (
     applying,
     dressed,
     fitting_and_segmenting,
-    info_of,
+    remembered_look,
     said_of_layers,
 )
 from napari_segen.widgets.strokes import new_strokes, take_brush
@@ -38,7 +33,6 @@ from napari_segen.widgets.tasks import RunSteps
 NO_IMAGE = "There is no image: open one, for instance with File > Open Sample."
 ASK_AXES = "This image is a stack: say above what its first axis is."
 _ASK = "please choose…"
-_KNOWN_COLORS = 32
 
 
 class StackChoice:
@@ -173,6 +167,9 @@ class SegmentDock(Dock):
     def _source(self) -> Source:
         return Source.of(self._image.value, self._stack.axes)
 
+    def _source_to_apply(self) -> Source:
+        return self._source()
+
     def _wanted(self) -> tuple[bool, bool]:
         return self._uncertainty.value, self._posterior.value
 
@@ -197,7 +194,7 @@ class SegmentDock(Dock):
         """Segment the chosen image with the model there is."""
         if self._why_no_apply():
             return
-        source = self._source()
+        source = self._source_to_apply()
         earlier = self._results.earlier(source)
         self._start(
             applying,
@@ -214,13 +211,11 @@ class SegmentDock(Dock):
         return {}
 
     def _done_with(self, source: Source, earlier, labels: Labels | None):
-        names = {} if labels is None else names_in(labels)
-        known = class_info(labels, [*range(1, _KNOWN_COLORS), *names]) if labels else {}
-        layer = None if labels is None else ref(labels)
+        look = remembered_look(labels)
 
         def done(outcome: tuple[Any, list[Ready]]) -> Showing:
             model, items = outcome
-            model.class_info_ = info_of(model, layer, known)
+            model.class_info_ = look(model)
             self._model = model
             note = "" if labels is None else self._note_of(model)
             return (yield from self._show(source, items, earlier, note))

@@ -1,12 +1,12 @@
 """The jobs of the segmenting docks: from layers' data to result layers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import ref
 
 from napari.layers import Image, Labels, Layer
-from napari.utils.colormaps import Colormap
+from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.labels import ClassInfo, Segmentation
@@ -14,9 +14,11 @@ from napari_segen.core.steps import Step, Steps
 from napari_segen.widgets.colors import (
     class_info,
     class_title,
+    color_in,
     colormap,
     default_color,
     features_of,
+    names_in,
 )
 from napari_segen.widgets.layers import Source
 from napari_segen.widgets.results import Earlier, Ready, Result, ready
@@ -27,6 +29,8 @@ from napari_segen.widgets.tasks import (
     reading,
     segmented_steps,
 )
+
+_KNOWN_COLORS = 32
 
 
 def fitting_and_segmenting(
@@ -119,6 +123,21 @@ def said_of_layers(layers: Sequence[Layer]) -> str:
     n_hidden = sum(not layer.visible for layer in layers)
     hidden = f" Hidden: {n_hidden} more; open the eye in the list of layers."
     return f"Done: {seen}." + (hidden if n_hidden else "")
+
+
+def remembered_look(labels: Labels | None) -> Callable[[Any], dict[int, ClassInfo]]:
+    """Remember a labels layer: returns what gives a model's classes its look."""
+    layer = None if labels is None else ref(labels)
+    names = {} if labels is None else names_in(labels)
+    values = [*range(1, _KNOWN_COLORS), *names]
+    known = {} if labels is None else class_info(labels, values)
+    return lambda model: info_of(model, layer, known)
+
+
+def preview_colors(labels: Labels | None) -> DirectLabelColormap:
+    """Colours of the classes as `labels` shows them; the usual ones without it."""
+    values = range(1, _KNOWN_COLORS)
+    return colormap({} if labels is None else {v: color_in(labels, v) for v in values})
 
 
 def info_of(
