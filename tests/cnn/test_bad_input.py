@@ -89,7 +89,7 @@ def fitted_by_hand():
     }
     net.n_steps_, net.note_, net.provenance_ = 1, "", {}
     net.params_ = net.params
-    shapes = net._network(net.params_, 1, 2).weight_shapes()
+    shapes = net.network_for(net.params_, 1, 2).weight_shapes()
     net.weights_ = [np.zeros(s, np.float32) for s in shapes]
     return net
 

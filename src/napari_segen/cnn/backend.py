@@ -24,6 +24,8 @@ INSTALL_LINE = "python -m pip install tensorflow"
 # their seeds from Python's global generator, which belongs to the user.
 UNDRAWN: dict[str, Any] = {"kernel_initializer": "zeros"}
 
+CPU = "/CPU:0"
+
 Weights = list[npt.NDArray[np.float32]]
 
 
@@ -68,6 +70,19 @@ def _import(name: str) -> Any:
             f"Convolutional networks need {name}, which cannot be imported ({err}). "
             f"Install it with: {INSTALL_LINE}"
         ) from err
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    return bool(tensorflow().config.list_physical_devices("GPU"))
+
+
+def memory_errors() -> tuple[type[Exception], ...]:
+    """Return what is raised where memory runs out."""
+    errors = tensorflow().errors
+    if has_gpu():  # whose libraries say so in their own way
+        return MemoryError, errors.ResourceExhaustedError, errors.InternalError
+    return MemoryError, errors.ResourceExhaustedError
 
 
 def get_weights(model: Any) -> Weights:

@@ -1,15 +1,21 @@
 """Reading a network's model file: nothing in it is believed before it is checked."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from napari_segen.cnn.backend import Weights
+from napari_segen.cnn.calibration import LIMITS
+from napari_segen.cnn.holdout import LEAST_HELD
 from napari_segen.cnn.network import Network
-from napari_segen.cnn.training import HISTORY_KEYS, History
+from napari_segen.cnn.precision import PRECISIONS
+from napari_segen.cnn.record import HISTORY_KEYS, History
 from napari_segen.core.imagespec import Array
 from napari_segen.core.normalization import Normalization
+
+MAX_LOOKS = 1_000_000
 
 
 def weight_name(i: int) -> str:
@@ -17,10 +23,10 @@ def weight_name(i: int) -> str:
     return f"weights_{i:03d}"
 
 
-def whole_number(value: Any) -> int:
-    """Return `value` if it is a whole number from 1 on."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"expected a whole number from 1 on, got {value!r}.")
+def whole_number(value: Any, least: int = 1) -> int:
+    """Return `value` if it is a whole number from `least` on."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"expected a whole number from {least} on, got {value!r}.")
     return value
 
 
@@ -46,9 +52,43 @@ def checked_scale(scale: Normalization, n_channels: int) -> Normalization:
 
 def checked_history(history: Mapping[str, Any]) -> History:
     """Return the training curves if they are a table of numbers."""
+    if not all(isinstance(history[key], list) for key in HISTORY_KEYS):
+        raise ValueError("the history is not a table.")
     columns = {key: list(history[key]) for key in HISTORY_KEYS}
-    if len({len(c) for c in columns.values()}) != 1 or not all(
-        v is None or isinstance(v, int | float) for c in columns.values() for v in c
-    ):
-        raise ValueError("the history is not a table of numbers.")
+    lengths = {len(c) for c in columns.values()}
+    if len(lengths) != 1 or max(lengths) > MAX_LOOKS:
+        raise ValueError("the history is not a table, or too long.")
+    for key, column in columns.items():
+        may_miss = key.startswith("val_")
+        if not all(is_number(v) or (v is None and may_miss) for v in column):
+            raise ValueError(f"the history's {key} are not all numbers.")
     return columns
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number."""
+    is_real = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_real and math.isfinite(value)
+
+
+def checked_temperature(value: Any) -> float:
+    """Return `value` if logits can be divided by it."""
+    low, high = LIMITS
+    if not is_number(value) or not low <= value <= high:
+        raise ValueError(f"the temperature is {value!r}.")
+    return float(value)
+
+
+def checked_precision(value: Any) -> str:
+    """Return `value` if it names a precision to calculate in."""
+    if value not in PRECISIONS[1:]:
+        raise ValueError(f"the precision is {value!r}.")
+    return str(value)
+
+
+def checked_held_out(value: Any) -> dict[str, Any]:
+    """Return what was held out, if it says so much and no more."""
+    if set(value) != {"unit", "n", "of"} or value["unit"] not in LEAST_HELD:
+        raise ValueError(f"what was held out is {value!r}.")
+    n, of = whole_number(value["n"], 0), whole_number(value["of"], 0)
+    return {"unit": value["unit"], "n": n, "of": of}
