@@ -10,6 +10,7 @@ import numpy as np
 from napari_segen.cnn import backend
 from napari_segen.cnn.backend import UNDRAWN, Weights
 from napari_segen.cnn.network import Network, Shape
+from napari_segen.cnn.precision import layer_policy
 from napari_segen.core.parameters import check_params, choice, span
 
 POOL_PX = 2
@@ -132,7 +133,7 @@ class PatchNetwork(Network):
 
     def build(self, precision: str = "float32") -> Any:
         """Make the Keras model: ``(B, patch_px, patch_px, C)`` to ``(B, 1, 1, K)``."""
-        keras, p = backend.keras(), self.params
+        keras, p, policy = backend.keras(), self.params, layer_policy(precision)
         pool = {
             "max": keras.layers.MaxPooling2D,
             "average": keras.layers.AveragePooling2D,
@@ -141,12 +142,14 @@ class PatchNetwork(Network):
         x = inputs
         for n in p.filters:
             x = keras.layers.Conv2D(
-                n, p.kernel_size, activation=p.activation, **UNDRAWN
+                n, p.kernel_size, activation=p.activation, dtype=policy, **UNDRAWN
             )(x)
-            x = pool(POOL_PX)(x)
-        x = keras.layers.Flatten()(x)
-        x = keras.layers.Dense(p.dense_units, activation=p.activation, **UNDRAWN)(x)
-        x = keras.layers.Dense(self.n_classes, **UNDRAWN)(x)
+            x = pool(POOL_PX, dtype=policy)(x)
+        x = keras.layers.Flatten(dtype=policy)(x)
+        x = keras.layers.Dense(
+            p.dense_units, activation=p.activation, dtype=policy, **UNDRAWN
+        )(x)
+        x = keras.layers.Dense(self.n_classes, dtype="float32", **UNDRAWN)(x)
         return keras.Model(inputs, keras.layers.Reshape((1, 1, self.n_classes))(x))
 
     def logits(self, x: Any, weights: Sequence[Any]) -> Any:
@@ -161,7 +164,8 @@ class PatchNetwork(Network):
             x = self._pooled(tf, x, dilation)
             dilation *= POOL_PX
         x = tf.nn.conv2d(x, kernels[-2], 1, "VALID", dilations=dilation)
-        x = tf.nn.conv2d(bend(x + biases[-2]), kernels[-1], 1, "VALID")
+        x = tf.cast(bend(x + biases[-2]), tf.float32)
+        x = tf.nn.conv2d(x, kernels[-1], 1, "VALID")
         # A patch whose last pixels no pooling reaches leaves more than the tile.
         return (x + biases[-1])[:, : inner[0], : inner[1]]
 

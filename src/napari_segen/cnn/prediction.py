@@ -163,7 +163,8 @@ def _label(
     """Write the posterior of tiles where it belongs."""
     halo = network.halo
     if flips:  # a mirrored tile has its halo's sides exchanged
-        halo = ((max(map(max, halo)),) * 2,) * network.ndim
+        widest = max(map(max, halo[-2:]))
+        halo = (*halo[:-2], (widest, widest), (widest, widest))
     shape = [n + sum(h) for n, h in zip(tile_shape, halo, strict=True)]
     x = np.empty((len(tiles), *shape, network.n_channels), np.float32)
     for i, tile in enumerate(tiles):

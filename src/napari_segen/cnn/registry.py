@@ -7,6 +7,7 @@ NETWORKS: Registry[Network] = Registry(
     "network",
     {
         "unet": "napari_segen.cnn.unet:UNet",
+        "unet3d": "napari_segen.cnn.unet3d:UNet3D",
         "patch": "napari_segen.cnn.patch:PatchNetwork",
     },
 )

@@ -1,19 +1,24 @@
 """A plain U-Net (Ronneberger et al. 2015) that works at half the resolution inside."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from napari_segen.cnn import backend
 from napari_segen.cnn.backend import UNDRAWN, Weights
 from napari_segen.cnn.network import Network, Shape
+from napari_segen.cnn.precision import layer_policy
+from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, choice, span
 
 # Keras' own 0.99 needs hundreds of steps before predictions follow the training.
 NORM_MOMENTUM = 0.9
 NORM_EPSILON = 1e-3
+# Pixels that the two convolutions of a block take from each side.
+BLOCK_REACH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +54,11 @@ class UNet(Network):
     """Label all pixels of a patch, seeing fine detail and wide surroundings.
 
     A 4 x 4 convolution with stride 2 begins, a transposed one of 2 x 2 ends: the
-    work is done at half the resolution, a quarter of the cost.
+    work is done at half the resolution, a quarter of the cost. `_strides` lays the
+    network out along any number of axes.
     """
 
-    Params = UNetParams
+    Params: ClassVar[type] = UNetParams
     title = "U-Net"
     summary = (
         "Sees fine detail and wide surroundings at once and labels all pixels of a "
@@ -60,12 +66,11 @@ class UNet(Network):
     )
     default_patch_px = 128
     default_batch_size = 8
-    tile_shape = (512, 512)
-    answer_start = (0, 0)
+    tile_shape: ClassVar[Shape] = (1024, 1024)
     params: UNetParams
 
     @classmethod
-    def settled(cls, params: UNetParams, *, from_strokes: bool) -> UNetParams:
+    def settled(cls, params: Any, *, from_strokes: bool) -> Any:
         """Decide on batch normalisation, where that is left open."""
         if params.batch_norm != "auto":
             return params
@@ -76,28 +81,34 @@ class UNet(Network):
         return bool(self.params.batch_norm == "on")
 
     @property
+    def _strides(self) -> tuple[Shape, ...]:
+        """Strides along the axes of the first convolution and of each pooling."""
+        return ((2,) * self.ndim,) * (self.params.depth + 1)
+
+    @property
     def answer_shape(self) -> Shape:
         """The whole patch."""
         return self.patch_shape
 
     @property
+    def answer_start(self) -> Shape:
+        """The patch's first pixel."""
+        return (0,) * self.ndim
+
+    @property
     def multiple(self) -> Shape:
-        """Side of the square of pixels that is one pixel at the coarsest level."""
-        return (1 << (self.params.depth + 1),) * 2
+        """Sides of the box of pixels that is one pixel at the coarsest level."""
+        return tuple(math.prod(along) for along in zip(*self._strides, strict=True))
 
     @property
     def halo(self) -> tuple[tuple[int, int], ...]:
         """Pixels before and after a tile: what any of its pixels depends on."""
-        multiple = self.multiple[0]
-        reach = [_reach(i, self.params.depth) for i in range(multiple)]
-        far = max(max(i - low, high - i) for i, (low, high) in enumerate(reach))
-        halo = -(-far // multiple) * multiple
-        return ((halo, halo),) * 2
+        return tuple(_halo(along) for along in zip(*self._strides, strict=True))
 
     @property
     def bytes_per_px(self) -> int:
-        """Input, maps at half the resolution, logits and posterior."""
-        maps = 6 * self.params.filters // 4
+        """Input, maps at the finest level, logits and posterior."""
+        maps = 6 * self.params.filters // math.prod(self._strides[0])
         return 4 * (2 * self.n_channels + maps + 3 * self.n_classes)
 
     def _check_patch(self) -> None:
@@ -112,117 +123,195 @@ class UNet(Network):
 
     def weight_shapes(self) -> list[Shape]:
         """Shapes in the order of the layers."""
-        f, depth = self.params.filters, self.params.depth
-        shapes: list[Shape] = [(4, 4, self.n_channels, f), (f,)]
+        f, strides = self.params.filters, self._strides
+        shapes: list[Shape] = [(*_stem_kernel(strides[0]), self.n_channels, f), (f,)]
         n = f
-        for level in range(depth + 1):
-            shapes += self._block_shapes(n, f * 2**level)
-            n = f * 2**level
-        for level in reversed(range(depth)):
+        for level in range(len(strides)):
             m = f * 2**level
-            shapes += [(2, 2, m, n), (m,), *self._block_shapes(2 * m, m)]
+            shapes += [*self._conv_shapes(n, m), *self._conv_shapes(m, m)]
             n = m
-        return [*shapes, (2, 2, self.n_classes, f), (self.n_classes,)]
-
-    def _block_shapes(self, before: int, after: int) -> list[Shape]:
-        per_channel: list[Shape] = [(after,)] * (4 if self._normalizes else 1)
-        return [
-            (3, 3, before, after),
-            *per_channel,
-            (3, 3, after, after),
-            *per_channel,
-        ]
+        for level in reversed(range(1, len(strides))):
+            m = f * 2 ** (level - 1)
+            shapes += [(*strides[level], m, n), (m,)]
+            shapes += [*self._conv_shapes(2 * m, m), *self._conv_shapes(m, m)]
+            n = m
+        return [*shapes, (*strides[0], self.n_classes, f), (self.n_classes,)]
 
     def build(self, precision: str = "float32") -> Any:
-        """Make the Keras model: ``(B, H, W, C)`` to logits ``(B, H, W, K)``."""
-        layers = backend.keras().layers
-        f, depth = self.params.filters, self.params.depth
-        inputs = backend.keras().Input((None, None, self.n_channels))
-        x = layers.Conv2D(
-            f, 4, strides=2, padding="same", activation="relu", **UNDRAWN
+        """Make the Keras model: ``(B, *S, C)`` to logits ``(B, *S, K)``."""
+        layers, policy = backend.keras().layers, layer_policy(precision)
+        f, (stem, *pools) = self.params.filters, self._strides
+        widen = getattr(layers, f"Conv{self.ndim}DTranspose")
+        pool = getattr(layers, f"MaxPooling{self.ndim}D")
+        inputs = backend.keras().Input((*(None,) * self.ndim, self.n_channels))
+        x = getattr(layers, f"Conv{self.ndim}D")(
+            f,
+            _stem_kernel(stem),
+            strides=stem,
+            padding="same",
+            activation="relu",
+            dtype=policy,
+            **UNDRAWN,
         )(inputs)
         skips = []
-        for level in range(depth + 1):
-            x = self._block(layers, x, f * 2**level)
-            if level < depth:
-                skips.append(x)
-                x = layers.MaxPooling2D(2)(x)
-        for level in reversed(range(depth)):
-            x = layers.Conv2DTranspose(f * 2**level, 2, strides=2, **UNDRAWN)(x)
-            x = layers.Concatenate()([skips.pop(), x])
-            x = self._block(layers, x, f * 2**level)
-        x = layers.Conv2DTranspose(self.n_classes, 2, strides=2, **UNDRAWN)(x)
+        for level, stride in enumerate(pools):
+            x = self._block(layers, x, f * 2**level, policy)
+            skips.append(x)
+            x = pool(stride, dtype=policy)(x)
+        x = self._block(layers, x, f * 2 ** len(pools), policy)
+        for level, stride in reversed(list(enumerate(pools))):
+            x = widen(f * 2**level, stride, strides=stride, dtype=policy, **UNDRAWN)(x)
+            x = layers.Concatenate(dtype=policy)([skips.pop(), x])
+            x = self._block(layers, x, f * 2**level, policy)
+        x = widen(self.n_classes, stem, strides=stem, dtype="float32", **UNDRAWN)(x)
         return backend.keras().Model(inputs, x)
 
-    def _block(self, layers: Any, x: Any, filters: int) -> Any:
-        norm = self._normalizes
+    def _block(self, layers: Any, x: Any, filters: int, policy: Any) -> Any:
         for _ in range(2):
-            x = layers.Conv2D(filters, 3, padding="same", use_bias=not norm, **UNDRAWN)(
-                x
-            )
-            if norm:
-                x = layers.BatchNormalization(
-                    momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON
-                )(x)
-            x = layers.ReLU()(x)
+            x = self._convolved(layers, x, filters, policy)
+            x = layers.ReLU(dtype=policy)(x)
         return x
 
-    def merged(self, weights: Weights) -> Weights:
-        """Fold the batch normalisation into the convolutions before it."""
+    # How a convolution is normalised: three views of it, which go together.
+
+    def _conv_shapes(self, before: int, after: int) -> list[Shape]:
+        """Shapes of the weights of a convolution and its normalisation."""
+        per_channel: list[Shape] = [(after,)] * (4 if self._normalizes else 1)
+        return [(*(3,) * self.ndim, before, after), *per_channel]
+
+    def _convolved(self, layers: Any, x: Any, filters: int, policy: Any) -> Any:
+        """Convolve and normalise, in training."""
+        norm = self._normalizes
+        convolution = getattr(layers, f"Conv{self.ndim}D")
+        x = convolution(
+            filters, 3, padding="same", use_bias=not norm, dtype=policy, **UNDRAWN
+        )(x)
+        if norm:
+            x = layers.BatchNormalization(
+                momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON, dtype=policy
+            )(x)
+        return x
+
+    def _plain(self, weights: Iterator[Array]) -> Weights:
+        """Take a convolution's weights; return kernel and bias that do the same."""
+        kernel = next(weights)
         if not self._normalizes:
-            return weights
-        merged, left = list(weights[:2]), list(weights[2:])
-        while left:
-            kernel = left.pop(0)
-            n_outputs = kernel.shape[-1]
-            if kernel.shape[:2] != (3, 3):  # transposed: it has a bias of its own
-                merged += [kernel, left.pop(0)]
-                continue
-            gamma, beta, mean, variance = (left.pop(0) for _ in range(4))
-            scale = gamma / np.sqrt(variance + NORM_EPSILON)
-            merged += [kernel * scale, beta - mean * scale]
-            assert len(scale) == n_outputs
-        return merged
+            return [kernel, next(weights)]
+        gamma, beta, mean, variance = (next(weights) for _ in range(4))
+        scale = gamma / np.sqrt(variance + np.float32(NORM_EPSILON))
+        return [
+            np.asarray(w, np.float32) for w in (kernel * scale, beta - mean * scale)
+        ]
+
+    def merged(self, weights: Weights) -> Weights:
+        """Fold the normalisation into the convolutions: prediction is spared it."""
+        left = iter(weights)
+        depth = self.params.depth
+        merged = [next(left), next(left)]
+        for _ in range(2 * (depth + 1)):
+            merged += self._plain(left)
+        for _ in range(depth):
+            merged += [next(left), next(left), *self._plain(left), *self._plain(left)]
+        return [*merged, next(left), next(left)]
 
     def logits(self, x: Any, weights: Sequence[Any]) -> Any:
-        """Label every pixel of tiles."""
-        tf = backend.tensorflow()
-        left = iter(weights)
+        """Label every pixel of tiles.
 
-        def block(x: Any) -> Any:
-            for _ in range(2):
-                x = tf.nn.conv2d(x, next(left), 1, "SAME")
-                x = tf.nn.relu(tf.nn.bias_add(x, next(left)))
-            return x
-
-        def widened(x: Any) -> Any:
-            kernel = next(left)
-            b, h, w = tf.unstack(tf.shape(x)[:3])
-            shape = (b, 2 * h, 2 * w, kernel.shape[2])
-            x = tf.nn.conv2d_transpose(x, kernel, shape, 2, "VALID")
-            return tf.nn.bias_add(x, next(left))
-
-        x = tf.nn.conv2d(x, next(left), 2, "SAME")
-        x = tf.nn.relu(tf.nn.bias_add(x, next(left)))
+        Going up, each level is cut to what the pixels of the tile depend on: there
+        the halo costs almost nothing.
+        """
+        tf, left = backend.tensorflow(), iter(weights)
+        stem, *pools = self._strides
+        x = _bent(tf, x, left, "SAME", stem)
         skips = []
-        for _ in range(self.params.depth):
-            x = block(x)
+        for stride in pools:
+            x = _bent(tf, _bent(tf, x, left, "SAME"), left, "SAME")
             skips.append(x)
-            x = tf.nn.max_pool2d(x, 2, 2, "VALID")
-        x = block(x)
-        for skip in reversed(skips):
-            x = block(tf.concat([skip, widened(x)], axis=-1))
-        (top, bottom), (first, last) = self.halo
-        return widened(x)[:, top:-bottom, first:-last]
+            x = tf.nn.max_pool(x, stride, stride, "VALID")
+        x = _bent(tf, _bent(tf, x, left, "SAME"), left, "SAME")
+        *finer, coarsest = self._margins()
+        x = _cut(x, coarsest[0], coarsest[1])
+        margin = coarsest[1]
+        for stride, skip, (there, wanted) in zip(
+            reversed(pools), reversed(skips), reversed(finer), strict=True
+        ):
+            needed = [m + BLOCK_REACH for m in wanted]
+            above = [(m * s,) * 2 for m, s in zip(margin, stride, strict=True)]
+            x = _cut(_widened(tf, x, left, stride), above, needed)
+            x = tf.concat([_cut(skip, there, needed), x], axis=-1)
+            x = _bent(tf, _bent(tf, x, left, "VALID"), left, "VALID")
+            margin = wanted
+        return _widened(tf, tf.cast(x, tf.float32), left, stem)
+
+    def _margins(self) -> list[tuple[list[tuple[int, int]], list[int]]]:
+        """Pixels around the tile at each level: those there, and those needed after it.
+
+        What is needed is the same before and after.
+        """
+        there = [
+            (before // s, after // s)
+            for (before, after), s in zip(self.halo, self._strides[0], strict=True)
+        ]
+        needed = [0] * self.ndim
+        margins = [(there, needed)]
+        for stride in self._strides[1:]:
+            there = [(b // s, a // s) for (b, a), s in zip(there, stride, strict=True)]
+            needed = [
+                -(-(m + BLOCK_REACH) // s) for m, s in zip(needed, stride, strict=True)
+            ]
+            margins.append((there, needed))
+        return margins
 
 
-def _reach(pixel: int, depth: int) -> tuple[int, int]:
+def _bent(
+    tf: Any, x: Any, weights: Iterator[Any], padding: str, stride: Shape | None = None
+) -> Any:
+    kernel, bias = next(weights), next(weights)
+    x = tf.nn.convolution(x, kernel, strides=stride, padding=padding)
+    return tf.nn.relu(tf.nn.bias_add(x, bias))
+
+
+def _widened(tf: Any, x: Any, weights: Iterator[Any], stride: Shape) -> Any:
+    kernel, bias = next(weights), next(weights)
+    b, *sides = tf.unstack(tf.shape(x)[:-1])
+    shape = [b, *(n * s for n, s in zip(sides, stride, strict=True)), kernel.shape[-2]]
+    x = tf.nn.conv_transpose(x, kernel, tf.stack(shape), stride, "VALID")
+    return tf.nn.bias_add(x, bias)
+
+
+def _cut(x: Any, there: Sequence[tuple[int, int]], wanted: Sequence[int]) -> Any:
+    """Cut the margins that are there down to the wanted ones."""
+    inner = tuple(
+        slice(before - m, None if after == m else m - after)
+        for (before, after), m in zip(there, wanted, strict=True)
+    )
+    return x[:, *inner]
+
+
+def _stem_kernel(stride: Shape) -> Shape:
+    # As many pixels before as after: 4 for a stride of 2, 3 for a stride of 1.
+    return tuple(s + 2 for s in stride)
+
+
+def _halo(strides: Sequence[int]) -> tuple[int, int]:
+    """Pixels before and after a tile along one axis, as multiples of its boxes."""
+    box = math.prod(strides)
+    reach = [_reach(pixel, strides) for pixel in range(box)]
+    # Counted from the box's border: tiles start and end there.
+    before = -min(low for low, _ in reach)
+    after = max(high for _, high in reach) - (box - 1)
+    return -(-before // box) * box, -(-after // box) * box
+
+
+def _reach(pixel: int, strides: Sequence[int]) -> tuple[int, int]:
     """First and last input pixel that an output pixel depends on, walking back."""
-    low, high = pixel // 2, pixel // 2  # the last transposed convolution
-    for _ in range(depth):
-        # Two 3 x 3 convolutions, then the transposed one; skips reach less far.
-        low, high = (low - 2) // 2, (high + 2) // 2
-    for _ in range(depth):
-        low, high = 2 * (low - 2), 2 * (high + 2) + 1
-    # The finest level's two convolutions, then 4 x 4 with stride 2.
-    return 2 * (low - 2) - 1, 2 * (high + 2) + 2
+    stem, *pools = strides
+    low, high = pixel // stem, pixel // stem  # the last transposed convolution
+    for s in pools:
+        # A block, then a transposed convolution; skips reach less far.
+        low, high = (low - BLOCK_REACH) // s, (high + BLOCK_REACH) // s
+    for s in reversed(pools):
+        low, high = s * (low - BLOCK_REACH), s * (high + BLOCK_REACH) + s - 1
+    # The finest level's block, then the first convolution.
+    low, high = low - BLOCK_REACH, high + BLOCK_REACH
+    return stem * low - 1, stem * high + stem
