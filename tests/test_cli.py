@@ -220,6 +220,18 @@ def test_an_option_that_cannot_be_read_is_a_usage_error(folder, capsys, option):
     assert option.split()[1] in capsys.readouterr().err
 
 
+def test_a_teacher_needs_unlabelled_pixels(folder, capsys):
+    files = ["--image", "image.tif", "--labels", "strokes.tif", "--model", "m.segen"]
+    argv = ["train", "cnn", *files, "--teacher"]
+    assert fails(capsys, argv, "--teacher", "--unlabelled 0")
+
+
+def test_only_networks_are_told_to_rescale(model, folder, capsys):
+    argv = ["segment", "--model", "m.segen", "--out", "out", "--rescale", "image.tif"]
+    assert fails(capsys, argv, "m.segen", "--rescale")
+    assert not (folder / "out").exists()
+
+
 DAMAGE = {
     "empty": lambda data: b"",
     "truncated": lambda data: data[: len(data) // 2],
@@ -372,6 +384,7 @@ def test_no_subcommand_is_a_usage_error(capsys):
 def test_a_cnn_from_strokes_is_trained_and_applied(folder, capsys):
     tiny = "--unlabelled 0 --max-steps 2 --patch-px 32 --batch-size 2"
     assert train("cnn", *tiny.split()) == 0
+    assert "the pixel classifier from the same labels has" in capsys.readouterr().out
     argv = ["segment", "--model", "m.segen", "--out", "out", "image.tif"]
     assert main(argv) == 0
     labels = read_image("out/image_labels.tif").array
@@ -379,6 +392,48 @@ def test_a_cnn_from_strokes_is_trained_and_applied(folder, capsys):
     assert set(np.unique(labels)) <= {1, 7}
     assert main(["info", "m.segen"]) == 0
     assert "kind: cnn" in capsys.readouterr().out
+
+
+@pytest.mark.keras
+def test_a_network_goes_on_with_a_teacher_and_other_settings(folder, capsys):
+    tiny = "--unlabelled 0 --max-steps 2 --patch-px 32 --batch-size 2 --params depth=1"
+    assert train("cnn", *tiny.split()) == 0
+    more = "--init-from m.segen --teacher --teacher-weight 0.5 --decay cosine --flips"
+    rest = "--augment rotation=10 noise=0 --loss dice --precision float32"
+    assert train("cnn", *tiny.split(), *more.split(), *rest.split()) == 0
+    found = ns.load("m.segen")
+    assert (found.training.loss, found.training.decay) == ("dice", "cosine")
+    capsys.readouterr()
+    assert main(["info", "m.segen"]) == 0
+    said = capsys.readouterr().out
+    for word in ("precision: float32", "temperature: ", "held_out:", "unit: strokes"):
+        assert word in said
+
+
+@pytest.mark.keras
+def test_images_of_another_pixel_size_are_named(folder, capsys):
+    image, strokes = read_image("image.tif").array, read_image("strokes.tif").array
+    for name, size in (("fine", 0.1), ("coarse", 0.4)):
+        spec = ns.ImageSpec("yx", (size, size), "um")
+        write_tiff(f"{name}.tif", image, spec)
+        write_tiff(f"{name}_strokes.tif", strokes)
+    files = ["--image", "fine.tif", "coarse.tif"]
+    files += [
+        "--labels",
+        "fine_strokes.tif",
+        "coarse_strokes.tif",
+        "--model",
+        "m.segen",
+    ]
+    tiny = "--unlabelled 0 --max-steps 1 --patch-px 32 --batch-size 2 --params depth=1"
+    assert main(["train", "cnn", *files, *tiny.split()]) == 0
+    said = capsys.readouterr().err
+    assert "coarse.tif has pixels of 0.4 x 0.4 um, but fine.tif of 0.1 x 0.1 um" in said
+    argv = ["segment", "--model", "m.segen", "--out", "out", "--rescale", "coarse.tif"]
+    assert main(argv) == 0
+    labels = read_image("out/coarse_labels.tif").array
+    assert labels.shape == (48, 56)
+    assert set(np.unique(labels)) <= {1, 7}
 
 
 @pytest.mark.keras

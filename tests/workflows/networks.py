@@ -32,8 +32,8 @@ class FakeNetwork:
             training.append(np.where(out, 0, index))
             held.append(np.where(out, index, 0))
             before += n
-        self.held_out_ = {"unit": self.unit, "n": len(self.held_strokes), "of": before}
-        return training, held, self.held_out_
+        words = {"unit": self.unit, "n": len(self.held_strokes), "of": before}
+        return training, held, words
 
     def predict_proba_steps(self, image, *, spec=None):
         yield Step(0, 1, "")

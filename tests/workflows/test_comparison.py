@@ -125,9 +125,9 @@ def test_colour_and_finished_masks():
 def test_large_images_are_scored_in_windows(monkeypatch):
     image, marks = halves((200, 240))
     whole = compared(FakeNetwork(), image, marks)
-    monkeypatch.setattr(held_out, "MAX_PIXELS", 60 * 60)
-    monkeypatch.setattr(held_out, "CORE_PX", {2: 32})
-    monkeypatch.setattr(held_out, "MARGIN_PX", {2: 16})
+    monkeypatch.setattr(held_out, "SCORED_PIXELS", {2: 60 * 60})
+    monkeypatch.setattr(held_out, "CORE_PX", {2: (32, 32)})
+    monkeypatch.setattr(held_out, "SCORED_MARGIN_PX", {2: (16, 16)})
     found = compared(FakeNetwork(), image, marks)
     assert found.is_sampled
     assert not whole.is_sampled

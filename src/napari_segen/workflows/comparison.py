@@ -5,13 +5,21 @@ from typing import Any
 
 import numpy as np
 
-from napari_segen.core.checks import check_pairs
+from napari_segen.core.checks import as_list
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.metrics import mean_iou
+from napari_segen.core.normalization import Normalization, scaled
 from napari_segen.core.steps import Step, Steps
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic.parallel import stretch_steps
-from napari_segen.workflows.held_out import Part, answer_steps, parts_of, truth_of
+from napari_segen.workflows.held_out import (
+    Part,
+    answer_steps,
+    learnt_parts,
+    part_spec,
+    scored_parts,
+    truth_of,
+)
 from napari_segen.workflows.pixel_labels import pixel_labels
 
 # A lead of the network that counts, from few held-out units and from more.
@@ -113,8 +121,8 @@ def comparison_steps(
 
     Each registered pixel classifier is fitted to the labels that the network trained
     on; both answer for the same held-out pixels of whole images, or of generous
-    windows of large ones (`parts_of`). Both sides choose by the held-out labels: the
-    network its best moment, the classifiers the best among them.
+    windows of large ones (`scored_parts`). Both sides choose by the held-out labels:
+    the network its best moment, the classifiers the best among them.
 
     Parameters
     ----------
@@ -125,38 +133,46 @@ def comparison_steps(
     """
     yield Step(0, 1, "Comparing with the pixel classifier")
     spec = spec or model.spec_
-    training, held, _ = model.split(images, labels, spec=spec, unlabelled=unlabelled)
+    training, held, words = model.split(
+        images, labels, spec=spec, unlabelled=unlabelled
+    )
     if not any(marks.any() for marks in held):
         return Comparison(None, None, "", 0, "")
-    _, pairs = check_pairs(images, held, spec, labels_name="labels")
-    parts, is_all = parts_of(
-        [frame for p in pairs for frame in p.frames],
-        [marks for p in pairs if p.labels is not None for marks in p.labels],
-    )
+    frames = [f for i in as_list(images) for f in spec.frames(np.asarray(i))]
+    parts, is_all = scored_parts(frames, _frames_of(held, spec))
     truth = truth_of(parts)
     cnn = yield from stretch_steps(answer_steps(model, parts, spec), 0, 0.5)
     scores = yield from stretch_steps(
-        _classifier_scores(images, pixel_labels(training), parts, spec), 0.5, 1
+        _classifier_scores(frames, _frames_of(training, spec), parts, spec), 0.5, 1
     )
     best = max(scores, key=lambda name: scores[name])
-    n, unit = model.held_out_["n"], model.held_out_["unit"]
     return Comparison(
-        _iou(cnn, truth), scores[best], best, n, unit, is_sampled=not is_all
+        _iou(cnn, truth),
+        scores[best],
+        best,
+        words["n"],
+        words["unit"],
+        is_sampled=not is_all,
     )
+
+
+def _frames_of(labels: list[Array], spec: ImageSpec) -> list[Array]:
+    return [frame for marks in labels for frame in spec.label_frames(marks)]
 
 
 def _classifier_scores(
-    images: Any, training: list[Array], parts: list[Part], spec: ImageSpec
+    frames: list[Array], training: list[Array], parts: list[Part], spec: ImageSpec
 ) -> Steps[dict[str, float]]:
     """Held-out mean IoU of each registered pixel classifier, by name."""
     from napari_segen.probabilistic.registry import CLASSIFIERS
-    from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
 
+    thinned = pixel_labels(training)
+    learnt = learnt_parts(frames, thinned, are_areas=thinned is not training)
+    scale = Normalization().fit([p.frame[np.newaxis] for p in learnt])
     truth, cache = truth_of(parts), FeatureCache(CACHE_BYTES)
     scores: dict[str, float] = {}
     for i, name in enumerate(CLASSIFIERS):
-        classifier = ProbabilisticSegmenter(name)
-        steps = _fit_and_answer(classifier, images, training, parts, spec, cache)
+        steps = _fit_and_answer(name, learnt, parts, scale, spec, cache)
         n = len(CLASSIFIERS)
         found = yield from stretch_steps(steps, i / n, (i + 1) / n)
         scores[name] = _iou(found, truth)
@@ -164,16 +180,34 @@ def _classifier_scores(
 
 
 def _fit_and_answer(
-    classifier: Any,
-    images: Any,
-    training: list[Array],
+    name: str,
+    learnt: list[Part],
     parts: list[Part],
+    scale: Normalization,
     spec: ImageSpec,
     cache: FeatureCache,
 ) -> Steps[Array]:
-    fit = classifier.fit_steps(images, training, spec=spec, cache=cache)
+    """Fit a classifier to parts of frames as if it had seen them whole."""
+    from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
+
+    classifier = ProbabilisticSegmenter(name, normalization="none")
+    windows = [
+        scaled(p.frame[:, *p.tile.padded], *scale.scale_of(p.frame)) for p in learnt
+    ]
+    fit = classifier.fit_steps(
+        windows, [_inner(p) for p in learnt], spec=part_spec(spec), cache=cache
+    )
     yield from stretch_steps(fit, 0, 0.6)
-    return (yield from stretch_steps(answer_steps(classifier, parts, spec), 0.6, 1))
+    classifier.normalization_ = scale
+    answer = answer_steps(classifier, parts, spec, cache=cache)
+    return (yield from stretch_steps(answer, 0.6, 1))
+
+
+def _inner(part: Part) -> Array:
+    """Labels of a part with its margin, which has none: ``(*padded)``."""
+    marks = np.zeros_like(part.marks[part.tile.padded])
+    marks[part.tile.inner] = part.marks[part.tile.core]
+    return marks
 
 
 def _iou(found: Array, truth: Array) -> float:

@@ -1,7 +1,5 @@
 """A network's labels, as a pixel classifier learns best from them."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from napari_segen.core.imagespec import Array
@@ -11,7 +9,7 @@ AREA_SHARE = 0.2
 PIXELS_PER_CLASS = 2500
 
 
-def pixel_labels(labels: Sequence[Array]) -> list[Array]:
+def pixel_labels(labels: list[Array]) -> list[Array]:
     """Keep strokes as they are, and of areas some thousand scattered pixels.
 
     A pixel classifier counts each stroke about alike, since its pixels are nearly
@@ -22,19 +20,20 @@ def pixel_labels(labels: Sequence[Array]) -> list[Array]:
 
     Parameters
     ----------
-    labels : sequence of array
+    labels : list of array
         0 = unlabelled, 1..K.
 
     Returns
     -------
     list of array
-        Of the same shapes; the same pixels are kept on every call.
+        Of the same shapes; the same pixels are kept on every call. `labels` itself,
+        if they are strokes.
     """
     found = [np.bincount(m.ravel(), minlength=256) for m in labels if m.any()]
     counts = np.sum(found, axis=0)
     n_pixels = counts.sum()
     if n_pixels - counts[0] <= AREA_SHARE * n_pixels:
-        return list(labels)
+        return labels
     keep = np.minimum(PIXELS_PER_CLASS / np.maximum(counts, 1), 1)
     keep[0] = 0
     rng = np.random.default_rng(0)
