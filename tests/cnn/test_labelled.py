@@ -58,3 +58,51 @@ def test_a_volume_becomes_its_labelled_images_scaled_as_one():
     low, span = Normalization("image").scale_of(volume[0])
     assert_array_equal(plane.image, ((volume[0, :, 1] - low) / span).astype(np.float32))
     assert_array_equal(plane.index, index[0, 1])
+
+
+def test_a_network_for_volumes_gets_the_whole_volume():
+    volume = np.random.default_rng(0).random((2, 1, 2, 3, 4))
+    index = np.full((2, 2, 3, 4), UNLABELLED, np.int16)
+    index[1, 0] = 2
+    (image,) = labelled_images(volume, index, Normalization("none"), 3)
+    assert_array_equal(image.image, volume[1].astype(np.float32))
+    assert_array_equal(image.index, index[1])
+    assert image.source is None
+
+
+def test_a_network_for_volumes_refuses_planes():
+    with pytest.raises(ValueError, match="network looks at volumes"):
+        labelled_images(
+            np.zeros((1, 1, 3, 4)),
+            np.zeros((1, 3, 4), np.int16),
+            Normalization("none"),
+            3,
+        )
+
+
+def test_planes_of_a_volume_and_times_of_a_scene_tell_what_they_are_near_to():
+    def sources(frames, **given):
+        index = np.zeros((len(frames), *frames.shape[2:]), np.int16)
+        images = labelled_images(frames, index, Normalization("none"), 2, **given)
+        return [i.source for i in images], [i.place for i in images]
+
+    (a, b, c, d), places = sources(np.zeros((2, 1, 2, 3, 4)))
+    assert a is b
+    assert c is d
+    assert a is not c
+    assert places == [0, 1, 0, 1]
+    (first, second), places = sources(np.zeros((2, 1, 3, 4)), series=True)
+    assert first is second is not None
+    assert places == [0, 1]
+    assert sources(np.zeros((2, 1, 3, 4)))[0] == [None, None]
+    assert len(set(map(id, sources(np.zeros((2, 1, 2, 3, 4)), series=True)[0]))) == 1
+
+
+def test_with_a_teacher_unlabelled_planes_are_kept():
+    frames = np.zeros((1, 1, 3, 4, 5))
+    index = np.full((1, 3, 4, 5), UNLABELLED, np.int16)
+    teacher = np.random.default_rng(0).random((1, 2, 3, 4, 5), np.float32)
+    images = labelled_images(frames, index, Normalization("none"), 2, teacher)
+    for z, image in enumerate(images):
+        assert_array_equal(image.teacher, teacher[0, :, z])
+    assert len(images) == 3

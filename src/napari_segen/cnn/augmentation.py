@@ -143,9 +143,11 @@ class Augmenter:
     def appearance(
         self, rng: np.random.Generator, patch: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float32]:
-        """Vary the grey values of a patch ``(C, *S)``; the patch may be overwritten."""
+        """Return a patch ``(C, *S)`` with varied grey values."""
         if (strength := self._strength) is None:
             return patch
+        # A copy: patches may be views of their image.
+        patch = np.array(patch, order="C")
         if strength.blur > 0 and rng.random() < SPOILT_SHARE:
             patch = blurred(patch, strength.blur * rng.random())
         if strength.intensity > 0:

@@ -65,10 +65,10 @@ class PatchSampler:
         self._pixels = LabelledPixels(images, network.n_classes)
         counts = self._pixels.counts[self._pixels.order].astype(float)
         share = (counts / counts.sum()) ** (1 - class_balance)
-        self._class_share = share / share.sum()
+        self._class_up_to = share.cumsum() / share.sum()
         self._taught = [i for i, m in enumerate(images) if m.teacher is not None]
         size = np.array([images[i].index.size for i in self._taught], float)
-        self._taught_share = size / size.sum()
+        self._taught_up_to = size.cumsum() / size.sum()
 
     def patches_per_epoch(self) -> int:
         """How many answers of the network it takes to cover every labelled pixel."""
@@ -98,11 +98,16 @@ class PatchSampler:
     def _pixel(self, rng: np.random.Generator) -> tuple[int, tuple[int, ...]]:
         """Draw a pixel to lay a patch around: number of the image, and position."""
         if self._taught and rng.random() < ANYWHERE_SHARE:
-            which = int(rng.choice(self._taught, p=self._taught_share))
+            which = self._taught[_drawn(self._taught_up_to, rng)]
             at = rng.integers(self._images[which].index.shape)
             return which, tuple(int(a) for a in at)
-        k = rng.choice(self._pixels.order, p=self._class_share)
-        return self._pixels.draw(int(k), rng)
+        k = self._pixels.order[_drawn(self._class_up_to, rng)]
+        return self._pixels.draw(k, rng)
+
+
+def _drawn(up_to: npt.NDArray[np.float64], rng: np.random.Generator) -> int:
+    """Draw an entry by the running sum of their shares; much faster than `choice`."""
+    return min(int(np.searchsorted(up_to, rng.random(), "right")), len(up_to) - 1)
 
 
 def fair_batches(
@@ -136,7 +141,7 @@ def fair_batches(
             cell = np.unravel_index(cells[chosen[i] - before], grids[m].shape)
             at = tuple(int(c) for c in np.stack(cell) * side)
             batch, row = batches[i // batch_size], int(i % batch_size)
-            placed = Placement(same, at, network.answer_start)
+            placed = Placement(same, network.patch_shape, network.answer_start, at)
             patch = fill(batch, row, images[m], placed, network)
             batch.x[row] = np.moveaxis(patch, 0, -1)
     return batches

@@ -30,7 +30,7 @@ class LabelledImage:
         The same object for images that are nearly copies of their neighbours: planes
         of one volume, time points of one scene. None: an image by itself.
     place : int
-        Which plane or time point of its source this is.
+        Where in its source this is: neighbours follow one another.
     """
 
     image: npt.NDArray[np.float32]
@@ -86,15 +86,18 @@ def labelled_images(
             continue
         values = scaled(frame, *normalization.scale_of(frame))
         if frames.ndim - 2 == ndim:
-            source = scene if series else None
-            images.append(LabelledImage(values, marks, learnt, source, n))
+            alone = scene if series else None
+            images.append(LabelledImage(values, marks, learnt, alone, n))
         else:
-            images += _planes(values, marks, learnt, scene if series else object())
+            # Planes of other time points are not next to each other.
+            first = n * (len(marks) + 1) if series else 0
+            source = scene if series else object()
+            images += _planes(values, marks, learnt, source, first)
     return images
 
 
 def _planes(
-    values: Array, marks: Array, teacher: Array | None, source: object
+    values: Array, marks: Array, teacher: Array | None, source: object, first: int
 ) -> list[LabelledImage]:
     """List the planes of a volume that hold labels, or have a teacher."""
     return [
@@ -103,7 +106,7 @@ def _planes(
             marks[z],
             None if teacher is None else np.ascontiguousarray(teacher[:, z]),
             source,
-            z,
+            first + z,
         )
         for z in range(len(marks))
         if teacher is not None or (marks[z] != UNLABELLED).any()

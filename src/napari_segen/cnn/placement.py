@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -46,19 +47,26 @@ class Pose:
         return matrix
 
 
-@dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a patch lies: pixel `anchor` of the patch is pixel `at` of the image.
+    """Where a patch lies: its pixel `anchor` is the image's pixel `at`.
 
     Parameters
     ----------
     pose : Pose
-    at, anchor : tuple of int
+    patch_shape, anchor, at : tuple of int
     """
 
-    pose: Pose
-    at: tuple[int, ...]
-    anchor: tuple[int, ...]
+    def __init__(
+        self,
+        pose: Pose,
+        patch_shape: Sequence[int],
+        anchor: Sequence[int],
+        at: Sequence[int],
+    ) -> None:
+        self._pose = pose
+        self.anchor, self.at = tuple(anchor), tuple(at)
+        self._whole = ((0,) * len(anchor), tuple(patch_shape))
+        self._offsets = None if pose.is_exact else self._measured()
 
     def read(
         self, source: Array, start: Sequence[int], shape: Sequence[int]
@@ -68,24 +76,20 @@ class Placement:
         `source` has shape ``(C, *S)``, the result ``(C, *shape)``. Beyond the border
         the image is mirrored.
         """
-        if not self.pose.is_exact:
-            return self._warped(source, start, shape, mirrors=True)
-        order, lines = self._lines(start, shape)
-        lines = [mirror(a, n) for a, n in zip(lines, source.shape[1:], strict=True)]
-        pixels: tuple[Any, ...] = (slice(None), *np.ix_(*lines))
-        found: Array = source[pixels]
-        return found.transpose(0, *(1 + np.argsort(order)))
+        if self._pose.is_exact:
+            return self._exact(source, start, shape)[0]
+        return self._warped(source, start, shape, mirrors=True)
 
     def read_teacher(
         self, source: Array, start: Sequence[int], shape: Sequence[int]
     ) -> npt.NDArray[np.float32]:
         """Do what `read` does for a posterior; 0 beyond the border, and next to 0."""
-        if self.pose.is_exact:
-            found = self.read(source, start, shape)
-            found = np.where(self._inside(source.shape[1:], start, shape), found, 0)
+        if self._pose.is_exact:
+            found, inside = self._exact(source, start, shape)
+            found = np.where(inside, found, np.float32(0))
         else:
             found = self._warped(source, start, shape, mirrors=False)
-        # Between pixels that it says something of and others it says nothing whole.
+        # Between a pixel that it says something of and one of which it says nothing.
         known = found.sum(axis=0) > KNOWN
         return np.where(known, found, np.float32(0))
 
@@ -93,23 +97,21 @@ class Placement:
         self, source: Array, start: Sequence[int], shape: Sequence[int]
     ) -> npt.NDArray[np.int16]:
         """Read class indices ``(*S)``: the nearest; beyond the border unlabelled."""
-        if self.pose.is_exact:
-            order, lines = self._lines(start, shape)
-            at = [mirror(a, n) for a, n in zip(lines, source.shape, strict=True)]
-            found = source[np.ix_(*at)].transpose(np.argsort(order))
-            inside = self._inside(source.shape, start, shape)
-            return np.where(inside, found, np.int16(UNLABELLED))
+        if self._pose.is_exact:
+            found, inside = self._exact(source[np.newaxis], start, shape)
+            return np.where(inside, found[0], np.int16(UNLABELLED))
         from napari_segen.cnn.compiled import warp_nearest
 
-        _, lines = self._lines(start, shape)
-        planes = lines[0] if len(shape) == 3 else np.zeros(1, np.intp)
+        planes = np.zeros(1, np.intp)
+        if len(shape) == 3:
+            planes = self._lines(start, shape)[1][0]
         out = np.empty(tuple(shape), np.int16)
         warp_nearest(
             source.reshape(-1, *source.shape[-2:]),
             planes,
             self.at[-2],
             self.at[-1],
-            self._offsets(start, shape),
+            self._offsets_of(start, shape),
             out.reshape(-1, *shape[-2:]),
         )
         return out
@@ -118,50 +120,55 @@ class Placement:
         self, start: Sequence[int], shape: Sequence[int]
     ) -> tuple[list[int], list[npt.NDArray[np.intp]]]:
         """For each axis of the image: the axis of the patch, and where that lies."""
-        order = [int(np.flatnonzero(row)[0]) for row in self.pose.turn]
+        turn = self._pose.turn
+        order = [int(j) for j in np.abs(turn).argmax(axis=1)]
         lines = [
             self.at[i]
-            + self.pose.turn[i, j]
-            * (np.arange(start[j], start[j] + shape[j]) - self.anchor[j])
+            + turn[i, j] * (np.arange(start[j], start[j] + shape[j]) - self.anchor[j])
             for i, j in enumerate(order)
         ]
         return order, lines
 
-    def _inside(
-        self, size: Sequence[int], start: Sequence[int], shape: Sequence[int]
-    ) -> npt.NDArray[np.bool_]:
-        """Tell which pixels ``(*shape)`` of an exact patch lie in the image."""
+    def _exact(
+        self, source: Array, start: Sequence[int], shape: Sequence[int]
+    ) -> tuple[Array, npt.NDArray[np.bool_]]:
+        """Copy pixels ``(M, *shape)``, and tell which ``(*shape)`` are in the image."""
         order, lines = self._lines(start, shape)
-        inside = [(a >= 0) & (a < n) for a, n in zip(lines, size, strict=True)]
-        found = np.ones((1,) * len(shape), bool)
-        for j, i in enumerate(np.argsort(order)):
-            along = [1] * len(shape)
-            along[j] = -1
-            found = found & inside[i].reshape(along)
-        return found
+        sizes = source.shape[1:]
+        axes = np.argsort(order)
+        inside = [(a >= 0) & (a < n) for a, n in zip(lines, sizes, strict=True)]
+        if all(i.all() for i in inside):
+            at: tuple[Any, ...] = tuple(_as_slice(a) for a in lines)
+            within = np.ones((1,) * len(shape), bool)
+        else:
+            at = np.ix_(*(mirror(a, n) for a, n in zip(lines, sizes, strict=True)))
+            within = reduce(np.logical_and.outer, inside).transpose(axes)
+        found = source[(slice(None), *at)]
+        return found.transpose(0, *(1 + axes)), within
 
-    def _offsets(
-        self, start: Sequence[int], shape: Sequence[int]
-    ) -> npt.NDArray[np.float32]:
+    def _measured(self) -> npt.NDArray[np.float32]:
         """Rows and columns ``(2, h, w)`` of the image, counted from `at`."""
         rows, columns = (
-            np.arange(first, first + n, dtype=np.float32) - anchor
-            for first, n, anchor in zip(
-                start[-2:], shape[-2:], self.anchor[-2:], strict=True
-            )
+            np.arange(n, dtype=np.float32) - anchor
+            for n, anchor in zip(self._whole[1][-2:], self.anchor[-2:], strict=True)
         )
-        matrix = self.pose.matrix[-2:, -2:].astype(np.float32)[..., np.newaxis]
-        offsets: npt.NDArray[np.float32] = (matrix[:, 0] * rows)[:, :, np.newaxis] + (
-            matrix[:, 1] * columns
-        )[:, np.newaxis]
-        if (bend := self.pose.bend) is not None:
-            y, x = (
-                slice(f, f + n) for f, n in zip(start[-2:], shape[-2:], strict=True)
-            )
-            offsets += bend[:, y, x]
+        matrix = self._pose.matrix[-2:, -2:, np.newaxis, np.newaxis].astype(np.float32)
+        offsets: npt.NDArray[np.float32] = (
+            matrix[:, 0] * rows[:, np.newaxis] + matrix[:, 1] * columns
+        )
+        if (bend := self._pose.bend) is not None:
+            offsets += bend
             # The anchor stays where it is.
-            offsets -= bend[:, self.anchor[-2], self.anchor[-1]][:, None, None]
+            offsets -= bend[:, self.anchor[-2], self.anchor[-1], None, None]
         return offsets
+
+    def _offsets_of(
+        self, start: Sequence[int], shape: Sequence[int]
+    ) -> npt.NDArray[np.float32]:
+        """Offsets of a part of the patch."""
+        assert self._offsets is not None
+        y, x = (slice(f, f + n) for f, n in zip(start[-2:], shape[-2:], strict=True))
+        return np.ascontiguousarray(self._offsets[:, y, x])
 
     def _warped(
         self, source: Array, start: Sequence[int], shape: Sequence[int], mirrors: bool
@@ -171,22 +178,29 @@ class Placement:
         n, height, width = len(source), *source.shape[-2:]
         planes = np.arange(n)
         if len(shape) == 3:
-            line = self._lines(start, shape)[1][0]
-            depth = source.shape[1]
+            line, depth = self._lines(start, shape)[1][0], source.shape[1]
             inside = (line >= 0) & (line < depth)
-            within = np.where(inside | mirrors, mirror(line, depth), NOWHERE)
-            planes = np.where(within < 0, NOWHERE, within + depth * planes[:, None])
+            there = mirror(line, depth) + depth * planes[:, np.newaxis]
+            planes = np.where(inside | mirrors, there, NOWHERE)
         out = np.empty((n, *shape), np.float32)
         warp_linear(
             source.reshape(-1, height, width),
             planes.ravel(),
             self.at[-2],
             self.at[-1],
-            self._offsets(start, shape),
+            self._offsets_of(start, shape),
             mirrors,
             out.reshape(-1, *shape[-2:]),
         )
         return out
+
+
+def _as_slice(line: npt.NDArray[np.intp]) -> slice:
+    """Turn indices that follow one another, up or down, into a slice."""
+    first, last = int(line[0]), int(line[-1])
+    if last < first:
+        return slice(first, last - 1 if last else None, -1)
+    return slice(first, last + 1)
 
 
 def place(
@@ -217,7 +231,12 @@ def place(
     corner = np.asarray(at) - rng.integers(window)
     corner = np.clip(corner, np.minimum(room, 0), np.maximum(room, 0))
     from_centre = np.asarray(at) - (corner + (window - 1) / 2)
-    anchor = np.linalg.solve(pose.matrix, from_centre) + (shape - 1) / 2
+    # The inverse of a turn is its transpose.
+    anchor = (
+        pose.turn.T @ from_centre
+        if pose.is_exact
+        else np.linalg.solve(pose.matrix, from_centre)
+    ) + (shape - 1) / 2
     first, extent = (np.asarray(a) for a in answer)
     anchor = np.clip(np.rint(anchor), first, first + extent - 1).astype(int)
-    return Placement(pose, tuple(map(int, at)), tuple(map(int, anchor)))
+    return Placement(pose, patch_shape, anchor.tolist(), at)
