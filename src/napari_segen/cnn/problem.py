@@ -125,7 +125,8 @@ def make_problem(
         if unlabelled is not None:
             raise ValueError(
                 "unlabelled must be None with task='instances': 0 is the background "
-                "there, and all objects must be marked."
+                "there, and all objects must be marked. For strokes use "
+                "task='classes', and napari_segen.instances on its posterior."
             )
         pairs = [Pair(p.frames, separated(p.labels)) for p in pairs]
     classes = _classes(pairs, unlabelled)

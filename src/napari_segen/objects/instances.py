@@ -51,7 +51,7 @@ def instances(
         among them.
     method : {"distance", "components"}
         "distance" cuts connected objects apart at their necks: where the distance to
-        the background, smoothed, has a saddle below 90 % of the lower peak.
+        the background, smoothed, has a saddle below 95 % of the lower peak.
         "components" does not: what is connected is one object.
     min_size : int
         Objects of fewer pixels are left out.
