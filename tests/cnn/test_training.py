@@ -1,20 +1,21 @@
 import random
+import threading
+import time
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
 
 from napari_segen.cnn.batches import PatchSampler
-from napari_segen.cnn.planes import Plane
-from napari_segen.cnn.training import (
-    HISTORY_KEYS,
-    TrainingParams,
-    _Run,
-    train_steps,
-)
+from napari_segen.cnn.holdout import hold_out
+from napari_segen.cnn.labelled import LabelledImage
+from napari_segen.cnn.learner import Judgement
+from napari_segen.cnn.pace import Clock
+from napari_segen.cnn.params import TrainingParams
+from napari_segen.cnn.record import HISTORY_KEYS
+from napari_segen.cnn.training import Surroundings, train_steps
 from napari_segen.cnn.unet import UNet, UNetParams
-from napari_segen.core.parameters import describe
-from napari_segen.core.steps import FINISH, run
+from napari_segen.cnn.workshop import Workshop, random_streams
+from napari_segen.core.steps import FINISH, PAUSE, RESUME, Show, run
 
 pytestmark = pytest.mark.keras
 
@@ -28,7 +29,7 @@ def planes(n=4, value=1.0):
     index = np.zeros((48, 48), np.int16)
     index[:, np.arange(48) // 8 % 2 == 1] = 1
     image = (index[np.newaxis] * value).astype(np.float32)
-    return [Plane(image, index)] * n
+    return [LabelledImage(image, index)] * n
 
 
 def params(**given):
@@ -36,24 +37,62 @@ def params(**given):
     return TrainingParams(**given)
 
 
-def train(given, source=None):
-    return run(train_steps(network(), source or planes(), given))
+def steps_of(given, source=None, **around):
+    rng = random_streams(given.seed)[0]
+    held = hold_out(source or planes(), given.validation_split, 2, rng)
+    return train_steps(network(), held, given, Surroundings(**around))
 
 
-def test_the_same_seed_and_steps_make_the_same_weights():
-    first, again = train(params(seed=3)), train(params(seed=3))
-    for a, b in zip(first.weights, again.weights, strict=True):
-        assert_array_equal(a, b)
-    other = train(params(seed=4)).weights
-    assert any((a != b).any() for a, b in zip(first.weights, other, strict=True))
+def train(given, source=None, **around):
+    return run(steps_of(given, source, **around))
 
 
-def test_a_time_budget_is_as_good_as_the_number_of_steps_it_took():
-    timed = train(params(max_steps=None, time_limit_s=0.5))
-    counted = train(params(max_steps=timed.n_steps))
-    assert "time is up" in timed.note
-    for a, b in zip(timed.weights, counted.weights, strict=True):
-        assert_array_equal(a, b)
+def same(first, second):
+    return all((a == b).all() for a, b in zip(first, second, strict=True))
+
+
+def driven(steps, send):
+    """Drive steps, sending ``send(number, step)`` after each; steps and result."""
+    seen = [next(steps)]
+    try:
+        while True:
+            seen.append(steps.send(send(len(seen), seen[-1])))
+    except StopIteration as end:
+        return seen, end.value
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """What 25 steps make."""
+    return train(params())
+
+
+def test_the_same_seed_and_steps_make_the_same_weights(plain):
+    assert same(plain.weights, train(params()).weights)
+    assert not same(plain.weights, train(params(seed=4)).weights)
+
+
+@pytest.fixture
+def steady(monkeypatch):
+    """A machine on which everything takes the same time."""
+    counted = iter(range(10**6))
+    monkeypatch.setattr(Clock, "elapsed", property(lambda self: next(counted) / 100))
+
+
+@pytest.mark.parametrize("decay", ["none", "cosine"])
+def test_a_time_budget_is_as_good_as_the_number_of_steps_it_took(decay, steady):
+    timed = train(params(decay=decay, max_steps=None, time_limit_s=1.0))
+    counted = train(params(decay=decay, max_steps=timed.n_steps))
+    assert timed.note.startswith("all steps" if decay == "cosine" else "time is up")
+    assert timed.decay_steps == counted.decay_steps
+    assert (timed.decay_steps is None) == (decay == "none")
+    assert same(timed.weights, counted.weights)
+
+
+def test_a_cosine_makes_other_weights_than_none(plain):
+    cosine = train(params(decay="cosine"))
+    assert cosine.decay_steps == 25
+    assert not same(plain.weights, cosine.weights)
 
 
 def test_training_lowers_the_loss_and_the_history_says_so():
@@ -65,18 +104,38 @@ def test_training_lowers_the_loss_and_the_history_says_so():
     assert all(0 <= v <= 1 for v in history["val_iou"])
 
 
-def test_the_weights_kept_are_those_with_the_lowest_held_out_loss(monkeypatch):
-    def train_judged(max_steps):
-        scores = iter([(0.5, 0.6), (0.2, 0.9), (0.4, 0.7)])
-        monkeypatch.setattr(_Run, "_validate", lambda self: next(scores))
-        return train(params(max_steps=max_steps))
+def judged_as(monkeypatch, losses):
+    """Make the looks find these losses, whatever the network says."""
+    found = iter(losses)
+    nothing = np.zeros((0, 2), np.float32), np.zeros(0, np.int32)
+    monkeypatch.setattr(
+        Workshop, "judge", lambda self: Judgement(next(found), 0.5, *nothing)
+    )
 
-    for a, b in zip(train_judged(60).weights, train_judged(40).weights, strict=True):
-        assert_array_equal(a, b)
+
+def test_the_weights_kept_are_those_with_the_lowest_held_out_loss(monkeypatch):
+    trained = []
+    for max_steps in (60, 40):
+        judged_as(monkeypatch, [0.5, 0.2, 0.4])
+        trained.append(train(params(max_steps=max_steps)).weights)
+    assert same(*trained)
+
+
+def test_patience_ends_a_training_that_gets_no_better(monkeypatch):
+    judged_as(monkeypatch, [0.5, 0.4, 0.6, 0.4, 0.7])
+    trained = train(params(max_steps=500, patience=2))
+    assert trained.n_steps == 80
+    assert "no better on held-out labels in 2 looks" in trained.note
+    assert trained.history["val_loss"] == [0.5, 0.4, 0.6, 0.4]
+
+
+def test_without_held_out_labels_patience_has_no_meaning():
+    trained = train(params(validation_split=0.0, patience=1, max_steps=50))
+    assert trained.n_steps == 50
 
 
 def test_asked_to_finish_it_stops_with_the_best_so_far():
-    steps = train_steps(network(), planes(), params(max_steps=10_000))
+    steps = steps_of(params(max_steps=10_000))
     for step in steps:
         if "loss" in step.figures:
             break
@@ -87,12 +146,66 @@ def test_asked_to_finish_it_stops_with_the_best_so_far():
 
 
 def test_every_step_has_its_loss_and_new_looks_have_the_held_out_one():
-    steps = list(train_steps(network(), planes(), params()))
+    steps = list(steps_of(params()))
     losses = [s.figures["loss"] for s in steps if "loss" in s.figures]
     looks = [s.figures["step"] for s in steps if "val_loss" in s.figures]
     assert len(losses) == 25
     assert looks == [20, 25]
     assert steps[-1].done == steps[-1].total
+
+
+def test_orders_given_while_tensorflow_starts_are_kept():
+    steps = steps_of(params(max_steps=10_000))
+    next(steps)
+    steps.send(FINISH)
+    assert run(steps).n_steps == 1
+
+
+def test_a_pause_does_nothing_and_counts_no_time(plain):
+    seconds = 0.6
+
+    def send(number, step):
+        if number == 6:
+            send.since = time.monotonic()
+            return PAUSE
+        over = step.text == "Paused" and time.monotonic() - send.since > seconds
+        return RESUME if over else None
+
+    began = time.monotonic()
+    seen, paused = driven(steps_of(params(), augmentation=None), send)
+    texts = [s.text for s in seen]
+    first = texts.index("Paused")
+    n_paused = texts.count("Paused")
+    assert set(texts[first : first + n_paused]) == {"Paused"}
+    assert 3 <= n_paused <= seconds / 0.05 + 2
+    whole = time.monotonic() - began
+    assert paused.history["seconds"][-1] < whole - seconds
+    assert same(paused.weights, plain.weights)
+
+
+def test_a_finish_ends_a_pause():
+    orders = {5: PAUSE, 8: FINISH}
+    seen, trained = driven(
+        steps_of(params(max_steps=500)), lambda number, _: orders.get(number)
+    )
+    assert trained.n_steps == 3
+    assert seen[-1].text == "Paused"
+
+
+def test_a_look_is_answered_once_by_the_next_step(plain):
+    asked = Show(0, 0, (slice(0, 4), slice(0, 5)))
+
+    def show(order, weights):
+        assert order is asked
+        return np.full((4, 5), len(weights))
+
+    seen, trained = driven(
+        steps_of(params(), show=show), lambda number, _: asked if number == 9 else None
+    )
+    pictures = [i for i, s in enumerate(seen) if s.picture is not None]
+    assert pictures == [9]
+    assert seen[9].picture.shape == (4, 5)
+    assert same(trained.weights, plain.weights)
 
 
 def test_epochs_end_the_training():
@@ -109,9 +222,9 @@ def test_training_that_diverges_keeps_what_was_good(monkeypatch):
     draw, drawn = PatchSampler.draw, []
 
     def poisoned(self, rng):
-        x, y = draw(self, rng)
+        batch = draw(self, rng)
         drawn.append(1)
-        return (x * np.nan if len(drawn) > 30 else x), y
+        return batch._replace(x=batch.x * np.nan) if len(drawn) > 30 else batch
 
     monkeypatch.setattr(PatchSampler, "draw", poisoned)
     trained = train(params(max_steps=100, validation_split=0.0))
@@ -129,31 +242,31 @@ def test_training_leaves_the_users_global_generators_alone():
     assert states() == before
 
 
-def test_without_any_limit_the_parameters_are_refused():
-    with pytest.raises(ValueError, match="never end"):
-        TrainingParams(time_limit_s=None)
+def test_the_thread_that_draws_batches_ends_with_the_training():
+    def drawing():
+        return [t for t in threading.enumerate() if "patches" in t.name]
+
+    steps = steps_of(params(max_steps=1000))
+    for step in steps:
+        if "loss" in step.figures:
+            break
+    assert drawing()
+    steps.close()
+    assert not drawing()
 
 
-@pytest.mark.parametrize("name", ["epochs", "max_steps", "batch_size", "patch_px"])
-def test_counts_are_whole_numbers(name):
-    with pytest.raises(TypeError, match=f"{name} must be a whole number"):
-        TrainingParams(**{name: 4.5})
+def test_a_log_for_tensorboard_holds_the_curves(tmp_path):
+    from napari_segen.cnn import backend
 
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"loss": "hinge"},
-        {"learning_rate": 0.0},
-        {"validation_split": 0.9},
-        {"seed": -1},
-        {"batch_size": 0},
-    ],
-)
-def test_values_out_of_range_are_refused_by_name(given):
-    with pytest.raises(ValueError, match=next(iter(given))):
-        TrainingParams(**given)
-
-
-def test_every_parameter_has_a_help_text():
-    assert all(p.help for p in describe(TrainingParams))
+    trained = train(params(), log_dir=tmp_path / "logs")
+    (path,) = (tmp_path / "logs").iterdir()
+    tf = backend.tensorflow()
+    seen = {}
+    for record in tf.data.TFRecordDataset(str(path)):
+        event = tf.compat.v1.Event.FromString(record.numpy())
+        for value in event.summary.value:
+            assert value.metadata.plugin_data.plugin_name in ("scalars", "")
+            number = float(tf.make_ndarray(value.tensor))
+            seen.setdefault(value.tag, {})[event.step] = number
+    assert list(seen["loss"]) == list(range(1, 26))
+    assert seen["val_iou"][25] == pytest.approx(trained.history["val_iou"][-1])
