@@ -1,8 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
+from napari_segen.cnn import backend
 from napari_segen.cnn.patch import PatchNetwork, PatchParams
+from napari_segen.cnn.standardized import standardized
 from napari_segen.cnn.unet import UNet, UNetParams
+from napari_segen.cnn.unet3d import UNet3D, UNet3DParams
 
 
 @pytest.mark.parametrize(
@@ -36,15 +42,37 @@ def test_the_unets_halo_keeps_tiles_on_its_multiples(depth):
     assert (sides % np.array(network.multiple)[:, None] == 0).all()
 
 
+@pytest.mark.keras
+@pytest.mark.parametrize("norm", ["weights", "batch", "none"])
 @pytest.mark.parametrize(
-    ("given", "from_strokes", "settled"),
-    [
-        ("auto", True, "off"),
-        ("auto", False, "on"),
-        ("on", True, "on"),
-        ("off", False, "off"),
-    ],
+    ("kind", "params"),
+    [(UNet, UNetParams(filters=4, depth=1)), (UNet3D, UNet3DParams(4, 1, 1))],
 )
-def test_batch_normalisation_is_for_masks_unless_asked(given, from_strokes, settled):
-    params = UNet.settled(UNetParams(batch_norm=given), from_strokes=from_strokes)
-    assert params.batch_norm == settled
+def test_a_unets_prediction_equals_the_network_in_training(kind, params, norm):
+    network = kind(replace(params, norm=norm), 2, 3, 16)
+    model = network.build()
+    rng = np.random.default_rng(0)
+    start = backend.initial_weights(model, 0)
+    weights = [w + np.float32(0.1) * rng.random(w.shape, "f4") for w in start]
+    backend.set_weights(model, weights)
+    labeller = network.labeller("float32")
+    labeller.set_weights(weights)
+    halo, sides = network.halo, network.multiple
+    size = [b + m + a for (b, a), m in zip(halo, sides, strict=True)]
+    tile = rng.random((1, *size, 2), "f4")
+    inner = tuple(slice(b, b + m) for (b, _), m in zip(halo, sides, strict=True))
+    logits = model(tile, training=False).numpy()[:, *inner]
+    power = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    expected = power / power.sum(axis=-1, keepdims=True)
+    assert_allclose(labeller(tile), expected, atol=2e-5)
+
+
+def test_a_standardised_filter_has_mean_0_and_keeps_the_spread_through_a_relu():
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(0.3, 2.0, (3, 3, 64, 16))
+    gamma = rng.uniform(0.5, 2.0, 16)
+    found = standardized(np, kernel, gamma)
+    assert_allclose(found.sum(axis=(0, 1, 2)), 0, atol=1e-12)
+    inputs = rng.normal(size=(20_000, 3 * 3 * 64))
+    through = np.maximum(inputs @ found.reshape(-1, 16), 0)
+    assert_allclose(through.std(axis=0), gamma, rtol=0.03)

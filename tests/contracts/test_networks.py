@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.keras, pytest.mark.parametrize("name", list(NETWORKS))
 
 # Smaller than the default ones, where these would take long.
 SMALL = {
-    "unet": {"filters": 6, "depth": 2, "batch_norm": "on"},
-    "unet3d": {"filters": 4, "depth": 1, "z_halvings": 1, "batch_norm": "on"},
+    "unet": {"filters": 6, "depth": 2},
+    "unet3d": {"filters": 4, "depth": 1, "z_halvings": 1},
     "patch": {"filters": (6, 6), "dense_units": 16},
 }
 # Odd sizes, one pixel wide, less than a patch; for volumes with a z axis in front.

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from napari_segen.cnn import backend
 from napari_segen.cnn.backend import UNDRAWN, Weights
 from napari_segen.cnn.network import Network, Shape
 from napari_segen.cnn.precision import layer_policy
+from napari_segen.cnn.standardized import standardized, standardized_convolution
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, choice, span
 
@@ -37,12 +38,13 @@ class UNetParams:
             1, 5, "Halvings of the resolution; deeper sees a wider surrounding."
         ),
     )
-    batch_norm: str = field(
-        default="auto",
+    norm: str = field(
+        default="weights",
         metadata=choice(
-            ("auto", "on", "off"),
-            "Normalise between the layers: learns masks in fewer steps, but "
-            "generalises badly from strokes. auto: on for masks, off for strokes.",
+            ("weights", "batch", "none"),
+            "What keeps the layers' answers in range. weights: the kernels are "
+            "standardised; learns quickly from masks and strokes, costs nothing. "
+            "batch: the answers of a batch are; weak on strokes. none: learns slowly.",
         ),
     )
 
@@ -68,17 +70,6 @@ class UNet(Network):
     default_batch_size = 8
     tile_shape: ClassVar[Shape] = (1024, 1024)
     params: UNetParams
-
-    @classmethod
-    def settled(cls, params: Any, *, from_strokes: bool) -> Any:
-        """Decide on batch normalisation, where that is left open."""
-        if params.batch_norm != "auto":
-            return params
-        return replace(params, batch_norm="off" if from_strokes else "on")
-
-    @property
-    def _normalizes(self) -> bool:
-        return bool(self.params.batch_norm == "on")
 
     @property
     def _strides(self) -> tuple[Shape, ...]:
@@ -124,7 +115,7 @@ class UNet(Network):
     def weight_shapes(self) -> list[Shape]:
         """Shapes in the order of the layers."""
         f, strides = self.params.filters, self._strides
-        shapes: list[Shape] = [(*_stem_kernel(strides[0]), self.n_channels, f), (f,)]
+        shapes = self._conv_shapes(self.n_channels, f, _stem_kernel(strides[0]))
         n = f
         for level in range(len(strides)):
             m = f * 2**level
@@ -144,15 +135,7 @@ class UNet(Network):
         widen = getattr(layers, f"Conv{self.ndim}DTranspose")
         pool = getattr(layers, f"MaxPooling{self.ndim}D")
         inputs = backend.keras().Input((*(None,) * self.ndim, self.n_channels))
-        x = getattr(layers, f"Conv{self.ndim}D")(
-            f,
-            _stem_kernel(stem),
-            strides=stem,
-            padding="same",
-            activation="relu",
-            dtype=policy,
-            **UNDRAWN,
-        )(inputs)
+        x = self._convolved(layers, inputs, f, policy, stem)
         skips = []
         for level, stride in enumerate(pools):
             x = self._block(layers, x, f * 2**level, policy)
@@ -169,34 +152,56 @@ class UNet(Network):
     def _block(self, layers: Any, x: Any, filters: int, policy: Any) -> Any:
         for _ in range(2):
             x = self._convolved(layers, x, filters, policy)
-            x = layers.ReLU(dtype=policy)(x)
         return x
 
-    # How a convolution is normalised: three views of it, which go together.
+    # How convolutions are normalised: three views of it, which go together. Batch
+    # normalisation leaves out the first one.
 
-    def _conv_shapes(self, before: int, after: int) -> list[Shape]:
+    def _norm(self, kernel: Shape) -> str:
+        is_stem = kernel == _stem_kernel(self._strides[0])
+        return "none" if is_stem and self.params.norm == "batch" else self.params.norm
+
+    def _conv_shapes(
+        self, before: int, after: int, kernel: Shape | None = None
+    ) -> list[Shape]:
         """Shapes of the weights of a convolution and its normalisation."""
-        per_channel: list[Shape] = [(after,)] * (4 if self._normalizes else 1)
-        return [(*(3,) * self.ndim, before, after), *per_channel]
+        kernel = kernel or (3,) * self.ndim
+        n_more = {"weights": 2, "batch": 4, "none": 1}[self._norm(kernel)]
+        return [(*kernel, before, after), *[(after,)] * n_more]
 
-    def _convolved(self, layers: Any, x: Any, filters: int, policy: Any) -> Any:
-        """Convolve and normalise, in training."""
-        norm = self._normalizes
-        convolution = getattr(layers, f"Conv{self.ndim}D")
-        x = convolution(
-            filters, 3, padding="same", use_bias=not norm, dtype=policy, **UNDRAWN
+    def _convolved(
+        self,
+        layers: Any,
+        x: Any,
+        filters: int,
+        policy: Any,
+        stride: Shape | None = None,
+    ) -> Any:
+        """Convolve, normalise and bend, in training."""
+        kernel = (3,) * self.ndim if stride is None else _stem_kernel(stride)
+        norm = self._norm(kernel)
+        options = {"strides": stride or 1, "padding": "same", "dtype": policy}
+        if norm == "weights":
+            x = standardized_convolution()(filters, kernel, **options)(x)
+            return layers.ReLU(dtype=policy)(x)
+        x = getattr(layers, f"Conv{self.ndim}D")(
+            filters, kernel, use_bias=norm == "none", **options, **UNDRAWN
         )(x)
-        if norm:
+        if norm == "batch":
             x = layers.BatchNormalization(
                 momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON, dtype=policy
             )(x)
-        return x
+        return layers.ReLU(dtype=policy)(x)
 
     def _plain(self, weights: Iterator[Array]) -> Weights:
         """Take a convolution's weights; return kernel and bias that do the same."""
         kernel = next(weights)
-        if not self._normalizes:
+        norm = self._norm(kernel.shape[:-2])
+        if norm == "none":
             return [kernel, next(weights)]
+        if norm == "weights":
+            gamma, bias = next(weights), next(weights)
+            return [standardized(np, kernel, gamma), bias]
         gamma, beta, mean, variance = (next(weights) for _ in range(4))
         scale = gamma / np.sqrt(variance + np.float32(NORM_EPSILON))
         return [
@@ -207,8 +212,8 @@ class UNet(Network):
         """Fold the normalisation into the convolutions: prediction is spared it."""
         left = iter(weights)
         depth = self.params.depth
-        merged = [next(left), next(left)]
-        for _ in range(2 * (depth + 1)):
+        merged = []
+        for _ in range(1 + 2 * (depth + 1)):
             merged += self._plain(left)
         for _ in range(depth):
             merged += [next(left), next(left), *self._plain(left), *self._plain(left)]

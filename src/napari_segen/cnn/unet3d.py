@@ -33,12 +33,13 @@ class UNet3DParams:
             "depth: fewer where planes lie further apart than pixels.",
         ),
     )
-    batch_norm: str = field(
-        default="auto",
+    norm: str = field(
+        default="weights",
         metadata=choice(
-            ("auto", "on", "off"),
-            "Normalise between the layers: learns masks in fewer steps, but "
-            "generalises badly from strokes. auto: on for masks, off for strokes.",
+            ("weights", "batch", "none"),
+            "What keeps the layers' answers in range. weights: the kernels are "
+            "standardised; learns quickly from masks and strokes, costs nothing. "
+            "batch: the answers of a batch are; weak on strokes. none: learns slowly.",
         ),
     )
 
