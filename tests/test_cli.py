@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -26,6 +27,8 @@ def folder(tmp_path, monkeypatch):
     strokes = np.zeros((48, 56), np.uint8)
     strokes[10:13, 5:20], strokes[30:33, 35:50] = 1, 7
     strokes[40:42, 5:20], strokes[5:8, 35:50] = 1, 7
+    strokes[17:19, 5:20], strokes[14:16, 35:50] = 1, 7
+    strokes[24:26, 5:20], strokes[22:24, 35:50] = 1, 7
     write_tiff("image.tif", image.clip(0, 255).astype(np.uint8))
     write_tiff("strokes.tif", strokes)
     return tmp_path
@@ -417,16 +420,12 @@ def test_images_of_another_pixel_size_are_named(folder, capsys):
         spec = ns.ImageSpec("yx", (size, size), "um")
         write_tiff(f"{name}.tif", image, spec)
         write_tiff(f"{name}_strokes.tif", strokes)
-    files = ["--image", "fine.tif", "coarse.tif"]
-    files += [
-        "--labels",
-        "fine_strokes.tif",
-        "coarse_strokes.tif",
-        "--model",
-        "m.segen",
-    ]
+    files = ["--image", "fine.tif", "coarse.tif", "--model", "m.segen"]
+    files += ["--labels", *(f.replace(".", "_strokes.") for f in files[1:3])]
     tiny = "--unlabelled 0 --max-steps 1 --patch-px 32 --batch-size 2 --params depth=1"
-    assert main(["train", "cnn", *files, *tiny.split()]) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main(["train", "cnn", *files, *tiny.split()]) == 0
     said = capsys.readouterr().err
     assert "coarse.tif has pixels of 0.4 x 0.4 um, but fine.tif of 0.1 x 0.1 um" in said
     argv = ["segment", "--model", "m.segen", "--out", "out", "--rescale", "coarse.tif"]

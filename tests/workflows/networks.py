@@ -12,7 +12,7 @@ from napari_segen.core.steps import Step
 class FakeNetwork:
     """Calls bright pixels the last class, but is wrong at a share of the pixels."""
 
-    def __init__(self, wrong=0.0, held_strokes=(1, 4), unit="strokes", axes="yx"):
+    def __init__(self, wrong=0.0, held_strokes=(1, 5), unit="strokes", axes="yx"):
         self.spec_ = ImageSpec(axes)
         self.wrong = wrong
         self.held_strokes = held_strokes
@@ -52,14 +52,14 @@ class FakeNetwork:
 
 
 def halves(shape=(48, 64), seed=0):
-    """A dark and a bright half, with three strokes in each: values 3 and 7."""
+    """A dark and a bright half, with four strokes in each: values 3 and 7."""
     rng = np.random.default_rng(seed)
     image = rng.normal(100, 5, shape).astype(np.float32)
     middle = shape[-1] // 2
     image[..., middle:] += 60
     marks = np.zeros(shape, np.uint8)
-    for i in range(3):
-        rows = slice(4 + 14 * i, 8 + 14 * i)
+    for i in range(4):
+        rows = slice(3 + 11 * i, 7 + 11 * i)
         marks[..., rows, 4 : middle - 4] = 3
         marks[..., rows, middle + 4 : -4] = 7
     return image, marks

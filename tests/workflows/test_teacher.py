@@ -32,7 +32,7 @@ def test_frames_keep_their_axes():
 
 def test_what_is_held_out_does_not_teach():
     image, marks = halves()
-    network = FakeNetwork(held_strokes=(1, 4))
+    network = FakeNetwork(held_strokes=(1, 5))
     _, held, _ = network.split(image, marks, unlabelled=0)
     kept = np.where(held[0] > 0, 0, marks)
     assert (kept != marks).any()
