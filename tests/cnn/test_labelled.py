@@ -9,7 +9,6 @@ from napari_segen.cnn.labelled import (
     class_index,
     labelled_images,
     mirror,
-    read_index,
     read_window,
 )
 from napari_segen.core.normalization import Normalization
@@ -23,17 +22,17 @@ def test_a_window_beyond_the_border_is_numpys_reflect_padding(n, before, after):
     assert_array_equal(line[mirror(np.arange(-before, n + after), n)], expected)
 
 
-def test_nothing_is_labelled_beyond_the_border():
-    index = np.zeros((3, 4), np.int16)
-    window = read_index(index, (-1, 2), (5, 5))
-    expected = np.full((5, 5), UNLABELLED)
-    expected[1:4, :2] = 0
-    assert_array_equal(window, expected)
-
-
-@pytest.mark.parametrize("corner", [(-9, 0), (0, 9)])
-def test_a_window_wholly_outside_holds_no_label(corner):
-    assert (read_index(np.zeros((3, 4), np.int16), corner, (2, 2)) == UNLABELLED).all()
+@given(st.lists(st.integers(1, 6), min_size=2, max_size=3), st.integers(0, 999))
+@settings(max_examples=30, deadline=None)
+def test_windows_of_planes_and_volumes_are_cut_from_the_padded_image(size, seed):
+    rng = np.random.default_rng(seed)
+    image = rng.random((2, *size), np.float32)
+    corner, shape = rng.integers(-5, 5, len(size)), rng.integers(1, 8, len(size))
+    padded = np.pad(image, ((0, 0), *[(5, 12)] * len(size)), mode="reflect")
+    cut = tuple(slice(c + 5, c + 5 + s) for c, s in zip(corner, shape, strict=True))
+    window = read_window(image, corner.tolist(), shape.tolist())
+    assert_array_equal(window, padded[:, *cut])
+    assert not np.shares_memory(window, image)
 
 
 def test_reading_a_window_keeps_the_channels_apart():
@@ -106,3 +105,21 @@ def test_with_a_teacher_unlabelled_planes_are_kept():
     for z, image in enumerate(images):
         assert_array_equal(image.teacher, teacher[0, :, z])
     assert len(images) == 3
+
+
+def test_a_teacher_says_nothing_where_there_is_no_data():
+    frames = np.zeros((1, 1, 3, 4))
+    frames[0, 0, 1, 2] = np.nan
+    index = np.full((1, 3, 4), UNLABELLED, np.int16)
+    teacher = np.full((1, 2, 3, 4), 0.5, np.float32)
+    (image,) = labelled_images(frames, index, Normalization("none"), 2, teacher)
+    assert_array_equal(image.teacher == 0, np.isnan(frames[0].repeat(2, axis=0)))
+
+
+def test_arrays_are_in_the_order_in_which_they_are_read():
+    frames = np.zeros((5, 4, 3, 1)).transpose(3, 2, 1, 0)[..., None].repeat(2, axis=-1)
+    index = np.zeros((1, 4, 5, 2), np.int16, order="F")
+    for ndim in (2, 3):
+        for image in labelled_images(frames, index, Normalization("none"), ndim):
+            assert image.image.flags.c_contiguous
+            assert image.index.flags.c_contiguous

@@ -33,5 +33,6 @@ def nearest(plane, y, x, beyond):
 
 def each(function, plane, rows, columns, *more):
     """Read `plane` at every place of two arrays."""
-    flat = [function(plane, y, x, *more) for y, x in zip(rows.flat, columns.flat, strict=True)]
+    places = zip(rows.flat, columns.flat, strict=True)
+    flat = [function(plane, y, x, *more) for y, x in places]
     return np.reshape(flat, rows.shape)

@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_segen.cnn.labelled import mirror
 from napari_segen.cnn.placement import Pose
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, flag, span
@@ -186,12 +188,24 @@ def _vary_intensity(rng: np.random.Generator, patch: Array, strength: float) -> 
 
 def blurred(patch: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
     """Blur the planes of a patch ``(C, *S)`` by a Gaussian of `sigma` pixels."""
-    from napari_segen.cnn.compiled import blur
-
     reach = max(1, math.ceil(BLUR_REACH * sigma))
     taps = np.exp(-0.5 * (np.arange(reach + 1) / max(sigma, 1e-6)) ** 2)
-    taps /= 2 * taps.sum() - taps[0]
-    out = np.empty_like(patch)
-    planes = (-1, *patch.shape[-2:])
-    blur(patch.reshape(planes), taps.astype(np.float32), out.reshape(planes))
+    taps = (taps / (2 * taps.sum() - taps[0])).astype(np.float32)
+    return _filtered(_filtered(patch, taps, -2), taps, -1)
+
+
+def _filtered(patch: Array, taps: Array, axis: int) -> npt.NDArray[np.float32]:
+    """Filter one axis by a symmetric kernel, of which `taps` is the right half."""
+    n, reach = patch.shape[axis], len(taps) - 1
+    wide = patch.take(mirror(np.arange(-reach, n + reach), n), axis)
+    rest = (slice(None),) * (-1 - axis)
+
+    def moved(by: int) -> Array:
+        at: tuple[Any, ...] = (..., slice(reach + by, reach + by + n), *rest)
+        part: Array = wide[at]
+        return part
+
+    out: Array = taps[0] * moved(0)
+    for t in range(1, len(taps)):
+        out += taps[t] * (moved(t) + moved(-t))
     return out

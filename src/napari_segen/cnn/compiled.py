@@ -109,32 +109,3 @@ def warp_nearest(
                     out[m, i, j] = source[planes[m], y, x]
                 else:
                     out[m, i, j] = -1
-
-
-@njit(**_options)  # type: ignore[untyped-decorator]
-def blur(source: Array, taps: Array, out: Array) -> None:
-    """Filter the planes ``(m, h, w)`` by a symmetric kernel along both axes.
-
-    `taps` is its right half, the centre first. The planes are mirrored at the border.
-    """
-    reach = taps.size - 1
-    height, width = source.shape[1:]
-    row = np.empty(width + 2 * reach, np.float32)
-    for m in range(source.shape[0]):
-        for i in range(height):
-            middle = row[reach : reach + width]
-            middle[:] = taps[0] * source[m, i]
-            for t in range(1, reach + 1):
-                above = source[m, mirror_one(i - t, height)]
-                below = source[m, mirror_one(i + t, height)]
-                for j in range(width):
-                    middle[j] += taps[t] * (above[j] + below[j])
-            for t in range(1, reach + 1):
-                row[reach - t] = middle[mirror_one(-t, width)]
-                row[reach + width - 1 + t] = middle[mirror_one(width - 1 + t, width)]
-            for j in range(width):
-                out[m, i, j] = taps[0] * middle[j]
-            for t in range(1, reach + 1):
-                before, after = row[reach - t :], row[reach + t :]
-                for j in range(width):
-                    out[m, i, j] += taps[t] * (before[j] + after[j])

@@ -1,4 +1,4 @@
-"""Labelled images as a network sees them, read in windows that may leave the border."""
+"""Labelled images as a network sees them, and windows that may leave the border."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class LabelledImage:
     Parameters
     ----------
     image : float32 array of shape (C, *S)
-        Normalised.
+        Normalised. Arrays in C order are the ones that patches are read from fast.
     index : int16 array of shape (*S)
         Which class each pixel is; -1 where unlabelled or without data.
     teacher : float32 array of shape (K, *S), optional
@@ -38,13 +38,6 @@ class LabelledImage:
     teacher: npt.NDArray[np.float32] | None = None
     source: object | None = None
     place: int = 0
-
-
-def split_planes(frame: Array) -> Array:
-    """Bring a frame ``(C, *S)`` to planes ``(P, C, H, W)``: depth is not looked at."""
-    if frame.ndim == 3:
-        return frame[np.newaxis]
-    return frame.transpose(1, 0, 2, 3)
 
 
 def labelled_images(
@@ -81,12 +74,16 @@ def labelled_images(
     scene = object()
     images = []
     for n, (frame, marks) in enumerate(zip(frames, index, strict=True)):
-        learnt = None if teacher is None else teacher[n].astype(np.float32, copy=False)
-        if learnt is None and (marks == UNLABELLED).all():
+        if teacher is None and (marks == UNLABELLED).all():
             continue
+        learnt = None
+        if teacher is not None:
+            known = has_data(frame[np.newaxis])[0]
+            learnt = np.where(known, teacher[n], 0).astype(np.float32, order="C")
         values = scaled(frame, *normalization.scale_of(frame))
         if frames.ndim - 2 == ndim:
             alone = scene if series else None
+            values, marks = np.ascontiguousarray(values), np.ascontiguousarray(marks)
             images.append(LabelledImage(values, marks, learnt, alone, n))
         else:
             # Planes of other time points are not next to each other.
@@ -103,7 +100,7 @@ def _planes(
     return [
         LabelledImage(
             np.ascontiguousarray(values[:, z]),
-            marks[z],
+            np.ascontiguousarray(marks[z]),
             None if teacher is None else np.ascontiguousarray(teacher[:, z]),
             source,
             first + z,
@@ -149,18 +146,4 @@ def read_window(
     ]
     pixels: tuple[Any, ...] = (slice(None), *np.ix_(*at))
     window = image[pixels]
-    return window
-
-
-def read_index(
-    index: npt.NDArray[np.int16], corner: Sequence[int], shape: Sequence[int]
-) -> npt.NDArray[np.int16]:
-    """Read a window of class indices; nothing is labelled beyond the border."""
-    window = np.full(tuple(shape), UNLABELLED, np.int16)
-    inside, source = [], []
-    for c, s, n in zip(corner, shape, index.shape, strict=True):
-        first, last = max(c, 0), min(c + s, n)
-        inside.append(slice(first - c, max(first, last) - c))
-        source.append(slice(first, max(first, last)))
-    window[tuple(inside)] = index[tuple(source)]
     return window
