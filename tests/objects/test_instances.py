@@ -105,8 +105,10 @@ def test_an_object_is_where_its_class_is_the_most_probable():
     assert ns.instances(posterior, foreground=(1, 2)).tolist() == [[1, 1]]
 
 
-def test_an_undecided_pixel_is_background():
-    assert not ns.instances(np.full((2, 4, 4), 0.5), foreground=0).any()
+@pytest.mark.parametrize("boundary", [None, 1])
+def test_an_undecided_pixel_is_background(boundary):
+    posterior = np.full((2, 4, 4), 0.5)
+    assert not ns.instances(posterior, foreground=0, boundary=boundary).any()
 
 
 def walls(height):

@@ -149,12 +149,12 @@ METHODS: dict[str, Cut] = {
 def _is_object(frame: list[Array], classes: list[int]) -> Array:
     """Return where one of `classes` is more probable than all others, each ``(*S)``."""
     others = [p for k, p in enumerate(frame) if k not in classes]
+    # Where there is no data the posterior is uniform, and no object.
     if not others:
-        return np.ones(frame[0].shape, bool)
+        undecided = np.logical_and.reduce([p == frame[0] for p in frame[1:]])
+        return np.asarray(~undecided)
     best = np.maximum.reduce([frame[k] for k in classes])
-    # Strictly: where there is no data the posterior is uniform, and no object.
-    result: Array = best > np.maximum.reduce(others)
-    return result
+    return np.asarray(best > np.maximum.reduce(others))
 
 
 def _checked_posterior(posterior: Any) -> Array:
