@@ -196,6 +196,17 @@ def test_narrow_images_are_held_out_by_blocks_too(shape):
     assert split(labelled(index), share=0.1).n_held >= 1
 
 
+def test_of_many_rare_classes_only_what_training_can_spare_is_held_out():
+    index = np.full((128, 128), UNLABELLED)
+    for i in range(300):
+        index[2 * (i // 5), 25 * (i % 5) : 25 * (i % 5) + 5] = i // 2 if i < 100 else i
+    held = split(labelled(index), n_classes=300)
+    kept, out = held.training[0].index, held.validation[0].index
+    assert_array_equal(np.unique(kept), np.unique(index))
+    assert out.max() < 50
+    assert 20 <= held.n_held <= 50
+
+
 def test_one_labelled_pixel_is_trained_on():
     index = np.full((9, 9), UNLABELLED)
     index[4, 4] = 0

@@ -118,7 +118,7 @@ class Augmenter:
 
     def _turn(self, rng: np.random.Generator) -> npt.NDArray[np.int_]:
         """Mirror each axis or not, and swap rows and columns or not."""
-        turn = np.diag(rng.choice([-1, 1], self._ndim))
+        turn = np.diag(1 - 2 * rng.integers(2, size=self._ndim))
         if rng.integers(2):
             turn[[-2, -1]] = turn[[-1, -2]]
         return turn

@@ -122,11 +122,27 @@ def _candidates(
     exists = total > 0
     found = []
     for i in range(TRIES):
-        held = np.sort(rng.choice(n, n_out, replace=False))
+        held = _dispensable(table, n_out, rng)
         part = table[held].sum(axis=0)[exists] / total[exists]
         n_classes = int((part > 0).sum())
-        if n_classes >= 2 and (part < 1).all():
+        if n_classes >= 2:
             # Sorted before it is summed: the order of the classes changes no digit.
             unfair = float(np.sort(np.abs(part - n_out / n)).sum())
             found.append((-n_classes, unfair, i, held))
     return [held for *_, held in sorted(found, key=lambda f: f[:3])]
+
+
+def _dispensable(
+    table: npt.NDArray[np.int64], n_out: int, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Draw up to `n_out` units that leave some of every class."""
+    left = table.sum(axis=0)
+    exists = left > 0
+    held: list[int] = []
+    for unit in rng.permutation(len(table)):
+        if len(held) == n_out:
+            break
+        if ((left - table[unit])[exists] > 0).all():
+            left = left - table[unit]
+            held.append(int(unit))
+    return np.array(sorted(held), np.int64)
