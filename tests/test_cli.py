@@ -170,6 +170,7 @@ def test_parameters_are_listed_with_defaults_and_limits(kind, capsys):
     said = capsys.readouterr().out
     assert "there are: " in said
     assert "learning_rate=" in said or kind == "cnn"
+    assert ("rotation=" in said) == (kind == "cnn")
     assert " from " in said
 
 

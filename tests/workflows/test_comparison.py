@@ -31,18 +31,26 @@ def test_a_better_pixel_classifier_is_recommended():
 
 
 @pytest.mark.parametrize(
-    ("cnn", "n_held", "verdict"),
+    ("cnn", "n_held", "unit", "verdict"),
     [
-        (0.80, 3, "pixel classifier"),  # as good, and slower
-        (0.85, 3, "unclear"),
-        (0.95, 3, "network"),
-        (0.81, 20, "unclear"),
-        (0.85, 20, "network"),
-        (0.803, 20, "pixel classifier"),  # the same figures in print
+        (0.80, 3, "blocks", "pixel classifier"),  # as good, and slower
+        (0.85, 3, "blocks", "unclear"),
+        (0.95, 3, "blocks", "network"),
+        (0.95, 3, "strokes", "unclear"),
+        (0.81, 20, "strokes", "unclear"),
+        (0.85, 20, "strokes", "network"),
+        (0.803, 20, "images", "pixel classifier"),  # the same figures in print
     ],
 )
-def test_the_burden_of_proof_is_on_the_network(cnn, n_held, verdict):
-    assert Comparison(cnn, 0.80, "softmax", n_held, "strokes").verdict == verdict
+def test_the_burden_of_proof_is_on_the_network(cnn, n_held, unit, verdict):
+    assert Comparison(cnn, 0.80, "softmax", n_held, unit).verdict == verdict
+
+
+def test_a_few_strokes_are_called_doubtful():
+    few = Comparison(0.68, 0.84, "bayes", 2, "strokes").sentence
+    assert few.endswith("method bayes), though 2 strokes can be wrong")
+    many = Comparison(0.68, 0.84, "bayes", 9, "strokes").sentence
+    assert many.endswith("method bayes)")
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 50))

@@ -206,7 +206,17 @@ def describe_params(kind: str, method: str | None) -> list[str]:
     registry, argument = _methods(kind)
     name = method or inspect.signature(KINDS.get(kind)).parameters[argument].default
     lines = [f"--{argument} {name} (there are: {', '.join(registry)})"]
-    for p in describe(registry.get(name).Params):
+    lines += _described(registry.get(name).Params)
+    if kind == "cnn":
+        from napari_segen.cnn.augmentation import Augmentation
+
+        lines += ["--augment", *_described(Augmentation)]
+    return lines
+
+
+def _described(params: type) -> list[str]:
+    lines = []
+    for p in describe(params):
         limits = "" if p.low is None else f", from {p.low:g} to {p.high:g}"
         if p.options:
             limits = f", one of {', '.join(p.options)}"
