@@ -48,7 +48,7 @@ def probabilistic(viewer) -> None:
 
 def cnn(viewer, seconds: float) -> None:
     dock = opened(viewer, "CNN segmentation")
-    set_nearest(dock._budget, seconds)
+    set_nearest(dock._form.budget, seconds)
     dock.train()
     wait_for(dock)
     save(viewer, "cnn")

@@ -8,8 +8,10 @@ import numpy as np
 
 from napari_segen.core.errors import DataWarning, MissingBackend
 from napari_segen.core.labels import Segmentation
-from napari_segen.core.steps import FINISH, Step
+from napari_segen.core.steps import FINISH, PAUSE, RESUME, Show, Step
+from napari_segen.widgets.checkpoints import Checkpoint
 from napari_segen.widgets.keras_child import KerasChild
+from napari_segen.workflows.comparison import Comparison
 
 
 def counting(n, pause=0.0):
@@ -74,37 +76,89 @@ class ElsewhereChild(KerasChild):
 
 
 class HereChild(KerasChild):
-    """Answers at once what a network would after training, without a process."""
+    """Answers at once what a network would after training, without a process.
+
+    Parameters
+    ----------
+    wait : int
+        Steps of a training.
+    """
 
     def __init__(self, wait=0):
         super().__init__(no_warm_up)
         self.wait = wait
         self.learnt_from = None
+        self.options = {}
+        self.orders = []
+        self.error = None
 
     def run_steps(self, function, *args):
         if not isinstance(function, partial):
             return (yield from function(*args))
         if len(args) == 3:
             return (yield from self._fitted(function, *args))
-        return (yield from self._segmented(function.func.__self__, *args))
+        return (yield from self._segmented(function, *args))
 
-    def _fitted(self, function, model, image, labels):
-        self.learnt_from = labels
+    def _fitted(self, function, model, images, labels):
+        self.learnt_from, self.options = labels, function.keywords
+        if self.error is not None:
+            yield Step(0, 0, "Building the network")
+            raise self.error
+        if "checkpoint" in self.options:
+            self.options["checkpoint"].write_bytes(b"half a model")
         for i in range(self.wait):
             time.sleep(0.02)
-            command = yield Step(i + 1, self.wait, "Training", {"loss": 1 / (i + 1)})
-            if command is FINISH:
+            figures = {"step": i + 1, "seconds": i / 50, "loss": 1 / (i + 1)}
+            order = yield Step(i + 1, self.wait, "Training", figures)
+            if (yield from self._obey(order, labels)):
                 break
-        model.spec_ = function.keywords["spec"]
-        model.classes_ = np.unique(labels[labels > 0]).astype(np.int64)
+        model.spec_ = self.options["spec"]
+        found = np.unique(np.concatenate([x[x > 0] for x in labels]))
+        model.classes_ = found.astype(np.int64)
         model.weights_ = []
         model.n_steps_, model.note_ = self.wait, "stopped"
+        model.history_ = {"step": [1], "seconds": [0.1], "loss": [0.5]}
         return model
 
-    def _segmented(self, model, image):
+    def _obey(self, order, labels):
+        """Do what was ordered, and what is ordered meanwhile; returns whether to stop."""
+        is_paused = False
+        while order is not None or is_paused:
+            if order is not None:
+                self.orders.append(order)
+            if order is FINISH:
+                return True
+            is_paused = order is PAUSE or (is_paused and order is not RESUME)
+            picture = None
+            if isinstance(order, Show):
+                shape = [w.stop - w.start for w in order.window]
+                picture = np.full(shape, labels[order.pair].max(), np.uint8)
+            time.sleep(0.02)
+            text = "Paused" if is_paused else "Training"
+            order = yield Step(0, 0, text, picture=picture)
+        return False
+
+    def _segmented(self, function, image):
         yield Step(0, 1, "Applying")
-        shape = model.spec_.label_shape(image.shape)
+        model, spec = function.func.__self__, function.keywords["spec"]
+        self.options = function.keywords
+        shape = spec.label_shape(image.shape)
         k = len(model.classes_)
         posterior = np.full((k, *shape), 1 / k, np.float32)
         labels = np.full(shape, model.classes_[-1], np.uint8)
         return Segmentation(posterior, labels, np.ones(shape, np.float32))
+
+
+def comparing(model, images, labels, *, spec, unlabelled):
+    """Stand for `comparison_steps`: the network is worse."""
+    yield Step(0, 1, "Comparing")
+    return Comparison(0.71, 0.86, "softmax", 6, "blocks")
+
+
+def comparing_forever(*args, **more):
+    yield from endless()
+
+
+def checkpoint(path):
+    """Stand for what an interrupted training left."""
+    return Checkpoint(path, 12, 0.0)

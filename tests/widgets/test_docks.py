@@ -11,12 +11,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QScrollArea, QWidget
-from tests.widgets import fakes
 
-from napari_segen.core.child import Child
 from napari_segen.widgets.class_table import ClassTable
 from napari_segen.widgets.colors import color_in
-from napari_segen.widgets.keras_child import keras_child, replaced_child
 from napari_segen.widgets.results import MARK
 from napari_segen.widgets.steps_worker import THREAD_NAME
 
@@ -25,21 +22,6 @@ pytestmark = pytest.mark.viewer
 NAMES = ("Probabilistic segmentation", "CNN segmentation", "Image generator")
 PROBABILISTIC, CNN, GENERATOR = NAMES
 SLOW_MS = 60_000
-
-
-@pytest.fixture
-def child():
-    """Stand-in for the process with Keras."""
-    made = fakes.HereChild()
-    with replaced_child(made):
-        yield made
-        made.kill()
-
-
-@pytest.fixture
-def viewer(make_napari_viewer, child, qtbot):
-    yield make_napari_viewer()
-    qtbot.waitUntil(lambda: not job_threads(), timeout=10_000)
 
 
 def job_threads():
@@ -399,113 +381,6 @@ def test_closing_the_viewer_while_running_ends_the_job(make_napari_viewer, qtbot
     viewer.close()
     qtbot.waitUntil(lambda: dock._is_shut)
     qtbot.waitUntil(lambda: not job_threads(), timeout=10_000)
-
-
-# -- CNN ----------------------------------------------------------------------
-
-
-def test_a_trained_network_shows_its_classes_and_curves(viewer, child, qtbot):
-    child.wait = 5
-    painted(viewer)
-    dock = open_dock(viewer, CNN)
-    dock.train()
-    finish(dock, qtbot)
-    assert "cells CNN classes" in viewer.layers
-    assert len(dock._plot.curves["loss"]) == 5
-    assert "5 steps; stopped" in dock.message
-
-
-def test_painting_and_renaming_while_running_change_nothing_of_that_run(
-    viewer, child, qtbot
-):
-    child.wait = 1000
-    image, strokes = painted(viewer)
-    before = strokes.data.copy()
-    dock = open_dock(viewer, CNN)
-    dock.train()
-    qtbot.waitUntil(lambda: bool(dock._plot.curves))
-    strokes.data_setitem((np.arange(20), np.arange(20)), 3)
-    image.name = "renamed"
-    dock._job.finish()
-    finish(dock, qtbot)
-    assert_array_equal(child.learnt_from, before)
-    assert "renamed CNN classes" in viewer.layers
-    assert (strokes.data == 3).sum() == 20
-
-
-def test_stop_keeps_the_best_so_far(viewer, child, qtbot):
-    child.wait = 1000
-    painted(viewer)
-    dock = open_dock(viewer, CNN)
-    assert not dock._stop.button.isEnabled()
-    dock.train()
-    qtbot.waitUntil(lambda: bool(dock._plot.curves))
-    dock._stop.button.click()
-    finish(dock, qtbot)
-    assert dock.model is not None
-    assert "cells CNN classes" in viewer.layers
-
-
-def test_the_user_sees_tensorflow_start(viewer, qtbot):
-    dock = open_dock(viewer, CNN)
-    qtbot.waitUntil(lambda: "TensorFlow ready" in dock._keras.text())
-
-
-def test_a_child_killed_in_the_middle_is_a_message(make_napari_viewer, qtbot):
-    made = fakes.ElsewhereChild(fakes.endless)
-    with replaced_child(made):
-        viewer = make_napari_viewer()
-        painted(viewer)
-        dock = open_dock(viewer, CNN)
-        dock._warm_timer.stop()
-        dock.train()
-        qtbot.waitUntil(lambda: "working" in dock.message, timeout=SLOW_MS)
-        made._child._process.kill()
-        finish(dock, qtbot)
-        assert "has ended" in dock.message
-        assert "untouched" in dock.message
-        assert len(viewer.layers) == 2
-        assert dock._main.button.isEnabled()
-        viewer.close()
-
-
-def test_a_missing_tensorflow_is_a_message_with_the_remedy(make_napari_viewer, qtbot):
-    made = fakes.ElsewhereChild(fakes.without_tensorflow)
-    with replaced_child(made):
-        viewer = make_napari_viewer()
-        painted(viewer)
-        dock = open_dock(viewer, CNN)
-        dock._warm_timer.stop()
-        dock.train()
-        finish(dock, qtbot)
-        assert "pip install tensorflow" in dock.message
-        viewer.close()
-    assert not made.is_alive
-
-
-def test_two_docks_share_one_process_and_wait_for_each_other(viewer, child, qtbot):
-    painted(viewer)
-    first, second = open_dock(viewer, CNN), open_dock(viewer, GENERATOR)
-    assert first._child is second._child is child
-    assert keras_child() is child
-    assert isinstance(child._child, Child)
-
-
-def test_a_real_network_trains_beside_the_viewer(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer()
-    painted(viewer)
-    dock = open_dock(viewer, CNN)
-    form = dock._method._forms["unet"]
-    form["filters"].value, form["depth"].value = 4, 1
-    dock._training["max_steps"].value = "12"
-    dock._training["patch_px"].value = "32"
-    dock.train()
-    finish(dock, qtbot)
-    assert "cells CNN classes" in viewer.layers, dock.message
-    assert dock._child.is_alive
-    assert "tensorflow" not in sys.modules
-    viewer.close()
-    qtbot.waitUntil(lambda: not dock._child.is_alive)
 
 
 # -- generator ----------------------------------------------------------------

@@ -208,13 +208,13 @@ class CnnDock(LearningDock):
     def train(self) -> None:
         """Learn from the labels, then segment the image."""
         if not self._why_no_fit():
-            self._learn(self._form.model, None, *self._lesson_now())
+            self._learn(self._form.model, False, *self._lesson_now())
 
     def train_on(self) -> None:
         """Let the dock's model learn more, then segment the image."""
         if not self._why_no_continue():
-            make = partial(self._form.model_like, self._model)
-            self._learn(make, self._model, *self._lesson_now())
+            make = partial(self._form.model_to_train_on, self._model)
+            self._learn(make, True, *self._lesson_now())
 
     def _pause_or_resume(self) -> None:
         if self._job.is_paused:
@@ -249,6 +249,9 @@ class CnnDock(LearningDock):
         return lesson, None if self._form.finds_objects else pairs[0].labels
 
     # -- models ---------------------------------------------------------------
+
+    def _model_to_apply(self) -> Any:
+        return self._form.with_settings(self._model)
 
     def _source_to_apply(self) -> Source:
         source = self._source()

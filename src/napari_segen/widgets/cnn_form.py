@@ -1,6 +1,8 @@
 """The settings of a training, in the CNN dock."""
 
 import math
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, FileEdit, SpinBox
@@ -205,9 +207,20 @@ class CnnForm(QObject):
             task=self.task.value,
         )
 
-    def model_like(self, model: Any) -> Any:
-        """Make one that can go on where `model` is, with the form's other settings."""
-        return self._model(model.network, params=model.params, task=model.task)
+    def model_to_train_on(self, model: Any) -> Any:
+        """Copy a fitted network, to go on with the form's settings where it stands."""
+        fresh = self._model(model.network, params=model.params, task=model.task)
+        made = self.with_settings(model)
+        made.augmentation = fresh.augmentation
+        # What a patch network sees is as large as its patches.
+        made.training = replace(fresh.training, patch_px=model.training.patch_px)
+        return made
+
+    def with_settings(self, model: Any) -> Any:
+        """Copy a fitted network, to label images as the form says."""
+        made = copy(model)
+        made.prediction = self._prediction.values()
+        return made
 
     def _model(self, network: str, **given: Any) -> Any:
         from napari_segen.cnn.segmenter import CnnSegmenter

@@ -14,7 +14,7 @@ from napari.utils.transforms import Affine
 from napari_segen.core.imagespec import CHANNEL, FRAME, SPACE, Array
 from napari_segen.core.steps import Show
 from napari_segen.widgets.layers import Source
-from napari_segen.widgets.results import MARK
+from napari_segen.widgets.results import MARK, PASSING
 from napari_segen.widgets.steps_worker import Progress
 
 TITLE = "CNN preview"
@@ -85,11 +85,12 @@ def _visible_corners(viewer: Any, layer: Image) -> tuple[Array, Array] | None:
     # Not layer.corner_pixels: these are of the last drawing, and of coarser levels.
     height, width = viewer.canvas.size
     shown = list(viewer.dims.displayed)
-    center = np.array(viewer.camera.center)[-2:]
+    camera = viewer.scene.camera
+    center = np.array(camera.center)[-2:]
     corners = []
     for v, h in product((-0.5, 0.5), repeat=2):
         point = np.array(viewer.dims.point, float)
-        point[shown] = center + np.array([v * height, h * width]) / viewer.camera.zoom
+        point[shown] = center + np.array([v * height, h * width]) / camera.zoom
         corners.append(layer.world_to_data(point))
     found = np.array(corners)
     return found.min(axis=0), found.max(axis=0)
@@ -184,7 +185,7 @@ class LivePreview:
         if not is_on:
             self._remove()
 
-    def on_progress(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress, may_ask: bool) -> None:
         """Show the picture that came, and ask for the next when it is time."""
         if not self._sources:
             return
@@ -198,7 +199,7 @@ class LivePreview:
                 self._show(source, view, progress.picture)
         elif self._asked is not None and now - self._asked[2] > PATIENCE_SECONDS:
             self._asked = None
-        if self._is_due(now) and progress.figures:
+        if may_ask and self._is_due(now):
             self._ask(now)
 
     def _is_due(self, now: float) -> bool:
@@ -246,7 +247,7 @@ class LivePreview:
             name=f"{image.name} {TITLE}",
             colormap=self._colormap,
             opacity=_OPACITY,
-            metadata={MARK: {"role": TITLE}},
+            metadata=dict(PASSING),
             **place,
         )
         self._of = source

@@ -28,7 +28,7 @@ class CurvePlot(QWidget):
         super().__init__()
         self._curves: dict[str, list[tuple[float, float]]] = {}
         self._n_seen = 0
-        self._last_words = ""
+        self.last_figures: Mapping[str, float] = {}
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(_HEIGHT)
         self.setToolTip(
@@ -50,7 +50,7 @@ class CurvePlot(QWidget):
         """Forget all curves."""
         self._curves = {}
         self._n_seen = 0
-        self._last_words = ""
+        self.last_figures = {}
         self.update()
 
     def add_history(self, history: Mapping[str, Sequence[float | None]]) -> None:
@@ -71,7 +71,7 @@ class CurvePlot(QWidget):
         for _, named in figures:
             self._n_seen += 1
             step = float(named.get("seconds", named.get("step", self._n_seen)))
-            self._last_words = _in_words(named)
+            self.last_figures = named
             for name, value in named.items():
                 if name not in _NOT_DRAWN and math.isfinite(value):
                     self._curves.setdefault(name, []).append((step, float(value)))
@@ -104,7 +104,9 @@ class CurvePlot(QWidget):
         last = max(points[-1][0] for points in self._curves.values())
         painter.setPen(text)
         below = QRectF(frame.left(), frame.bottom() + 2, frame.width(), line)
-        painter.drawText(below, Qt.AlignmentFlag.AlignRight, self._last_words)
+        painter.drawText(
+            below, Qt.AlignmentFlag.AlignRight, _in_words(self.last_figures)
+        )
         for i, points in enumerate(self._curves.values()):
             painter.setPen(QPen(QColor(_COLORS[i % len(_COLORS)]), 1.6))
             _draw_curve(painter, points, frame, (first, last), self._range_of(i))

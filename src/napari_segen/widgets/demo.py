@@ -123,7 +123,7 @@ class Tour(QObject):
     def _train(self) -> None:
         for layer in self._marked("classes"):  # for the network's to be seen
             layer.visible = False
-        self.cnn._budget.value = CNN_SECONDS
+        self.cnn._form.budget.value = CNN_SECONDS
         self.cnn.train()
 
     def _marked(self, role: str) -> list[Layer]:

@@ -38,7 +38,7 @@ from napari_segen.widgets.model_files import (
     saving_model,
 )
 from napari_segen.widgets.panels import Action, RunPanel, fit_narrow, stacked
-from napari_segen.widgets.results import MARK, Results
+from napari_segen.widgets.results import Results, layers_to_choose
 from napari_segen.widgets.steps_worker import Progress
 
 # Errors whose message is for the user; any other is a fault of ours.
@@ -98,14 +98,11 @@ class Dock(Container):
         self, kind: type, label: str, tooltip: str, *, nullable: bool = False
     ) -> ComboBox:
         """Make a drop-down list of the viewer's layers of one kind."""
-
-        def layers(widget: ComboBox) -> list[Any]:
-            found = [x for x in self._viewer.layers if isinstance(x, kind)]
-            # The first is the choice until the user chooses: no result of ours.
-            return sorted(found, key=lambda layer: MARK in layer.metadata)
-
         choice = ComboBox(
-            label=label, choices=layers, nullable=nullable, tooltip=tooltip
+            label=label,
+            choices=lambda _: layers_to_choose(self._viewer.layers, kind),
+            nullable=nullable,
+            tooltip=tooltip,
         )
         choice.changed.connect(self._on_input)
         return choice

@@ -72,7 +72,8 @@ class LearningDock(SegmentDock):
         super()._on_progress(progress)
         if self._stage is Stage.TRAINING:
             self._plot.add(progress.figures)
-            self._preview.on_progress(progress)
+            is_learning = bool(progress.figures) or self._job.is_paused
+            self._preview.on_progress(progress, may_ask=is_learning)
 
     def _note_of(self, model: Any) -> str:
         return f"{model.n_steps_} steps; {model.note_}."
@@ -87,7 +88,7 @@ class LearningDock(SegmentDock):
     def _learn(
         self,
         make: Callable[[], Any],
-        init_from: Any,
+        goes_on: bool,
         lesson: Lesson,
         labels: Labels | None,
     ) -> None:
@@ -96,8 +97,8 @@ class LearningDock(SegmentDock):
         Parameters
         ----------
         make : callable
-        init_from : CnnSegmenter, or None
-            Where to go on.
+        goes_on : bool
+            Whether it has learnt something already, and is to learn more.
         lesson : Lesson
         labels : Labels, or None
             Has the classes' names and colours.
@@ -106,12 +107,12 @@ class LearningDock(SegmentDock):
             return
         source = lesson.sources[0] if self._why_no_image() else self._source()
         self._plot.clear()
-        if init_from is not None:
-            self._plot.add_history(init_from.history_)
+        if goes_on:
+            self._plot.add_history(model.history_)
         self._forget_checkpoint()
         self._checkpoint = checkpoints.new_path()
         options = {
-            "init_from": init_from,
+            "init_from": model if goes_on else None,
             "checkpoint": self._checkpoint,
             "log_dir": self._form.log_dir,
         }

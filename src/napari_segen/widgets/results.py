@@ -5,7 +5,7 @@ told by a digest, which is computed in the worker (`ready`); layers are touched 
 main thread (`Results.putting`).
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary, ref
@@ -17,6 +17,22 @@ from napari_segen.core.provenance import array_hash
 from napari_segen.widgets.layers import Source
 
 MARK = "napari-segen"
+
+
+PASSING = {MARK: {"role": "passing"}}
+
+
+def layers_to_choose(layers: Iterable[Layer], kind: type[Layer]) -> list[Layer]:
+    """List layers of one kind, but for those that go by themselves (`PASSING`).
+
+    The first is the choice until the user chooses: no result of ours.
+    """
+    found = [
+        layer
+        for layer in layers
+        if isinstance(layer, kind) and layer.metadata.get(MARK) != PASSING[MARK]
+    ]
+    return sorted(found, key=lambda layer: MARK in layer.metadata)
 
 
 @dataclass(frozen=True)

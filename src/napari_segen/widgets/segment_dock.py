@@ -167,6 +167,9 @@ class SegmentDock(Dock):
     def _source(self) -> Source:
         return Source.of(self._image.value, self._stack.axes)
 
+    def _model_to_apply(self) -> Any:
+        return self._model
+
     def _source_to_apply(self) -> Source:
         return self._source()
 
@@ -194,6 +197,11 @@ class SegmentDock(Dock):
         """Segment the chosen image with the model there is."""
         if self._why_no_apply():
             return
+        try:
+            model = self._model_to_apply()
+        except (ValueError, TypeError) as err:
+            self.say(str(err), "error")
+            return
         source = self._source_to_apply()
         earlier = self._results.earlier(source)
         self._start(
@@ -202,7 +210,7 @@ class SegmentDock(Dock):
             source,
             earlier,
             self._wanted(),
-            self._model,
+            model,
             self._segment_options(),
             done=self._done_with(source, earlier, None),
         )

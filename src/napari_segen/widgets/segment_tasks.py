@@ -70,6 +70,11 @@ def owner_of(model: Any) -> str:
     return "CNN " if model.kind == "cnn" else ""
 
 
+def finds_objects(model: Any) -> bool:
+    """Whether a model's labels are numbers of objects, and not classes."""
+    return getattr(model, "task", "classes") == "instances"
+
+
 def segmentation_results(
     model: Any, found: Segmentation, source: Source, uncertainty: bool, posterior: bool
 ) -> list[Result]:
@@ -106,7 +111,7 @@ def segmentation_results(
     look = {"opacity": 0.5}
     results.append(
         Result(
-            f"{owner}classes",
+            f"{owner}objects" if finds_objects(model) else f"{owner}classes",
             Labels,
             found.labels,
             place,
@@ -160,7 +165,7 @@ def dressed(item: Ready, model: Any) -> Ready:
     colors = {v: info.get(v, ClassInfo()).color or default_color(v) for v in values}
     look = dict(result.attributes)
     title = result.title
-    if result.layer_class is Labels:
+    if result.layer_class is Labels and not finds_objects(model):
         look["colormap"] = colormap({v: c for v, c in colors.items() if v > 0})
         look["features"] = features_of(
             {v: class_title(v, info) for v in values if v > 0}
