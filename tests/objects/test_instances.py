@@ -129,6 +129,12 @@ def test_a_boundary_cuts_where_it_is_less_probable_than_the_object():
     assert ns.instances(walls(0.4), foreground=1, boundary=2).max() == 2
 
 
+def test_a_wall_of_one_pixel_cuts():
+    wall = np.zeros((20, 31))
+    wall[:, 15] = 0.9
+    assert ns.instances(np.stack([1 - wall, wall]), foreground=0, boundary=1).max() == 2
+
+
 def test_a_trace_of_a_boundary_does_not_cut():
     assert ns.instances(walls(0.05), foreground=1, boundary=2).max() == 1
 

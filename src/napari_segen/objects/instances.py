@@ -11,7 +11,9 @@ from napari_segen.core.imagespec import Array, ImageSpec, infer_spec
 from napari_segen.core.steps import Step, Steps, run
 from napari_segen.objects.watershed import (
     NECK,
+    SMOOTHING_PX,
     VALLEY,
+    WALL_SMOOTHING_PX,
     components,
     distance_steps,
     smoothed,
@@ -46,9 +48,9 @@ def instances(
         class with the value v is ``model.classes_.tolist().index(v)``. Several
         classes make common objects.
     boundary : int, optional
-        Position of a class that lies between or around objects, such as membranes.
-        Objects are then cut apart where it is probable, and its pixels are shared out
-        among them.
+        Position of a class that lies between objects, such as membranes. Objects are
+        then cut apart where it is probable, rather than at their necks, and its pixels
+        are shared out among them.
     method : {"distance", "components"}
         "distance" cuts connected objects apart at their necks: where the distance to
         the background, smoothed, has a saddle below 95 % of the lower peak.
@@ -127,7 +129,7 @@ def _at_necks_steps(
 ) -> Steps[Ids]:
     distance = yield from distance_steps(mask, sampling)
     yield Step(0, 0, "Smoothing distances")
-    level = smoothed(distance, sampling)
+    level = smoothed(distance, sampling, SMOOTHING_PX)
     return (yield from watershed_steps(level, mask, (0.0, NECK), min_size))
 
 
@@ -135,7 +137,8 @@ def _at_boundary_steps(
     mask: Array, wall: Array | None, sampling: tuple[float, ...], min_size: int
 ) -> Steps[Ids]:
     assert wall is not None
-    level = smoothed(np.maximum(1 - wall.astype(np.float32), 0), sampling)
+    open_space = np.maximum(1 - wall.astype(np.float32), 0)
+    level = smoothed(open_space, sampling, WALL_SMOOTHING_PX)
     return (yield from watershed_steps(level, mask, (VALLEY, np.inf), min_size))
 
 
