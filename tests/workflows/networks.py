@@ -59,7 +59,7 @@ def halves(shape=(48, 64), seed=0):
     image[..., middle:] += 60
     marks = np.zeros(shape, np.uint8)
     for i in range(4):
-        rows = slice(3 + 11 * i, 7 + 11 * i)
+        rows = slice(4 + 11 * i, 6 + 11 * i)
         marks[..., rows, 4 : middle - 4] = 3
         marks[..., rows, middle + 4 : -4] = 7
     return image, marks

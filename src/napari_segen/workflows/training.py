@@ -129,4 +129,5 @@ def _train_cnn(
     found = run_with_progress(
         comparison_steps(model, images, labels, **where), "Comparing"
     )
-    return [saved, model.note_, found.sentence]
+    said = found.sentence
+    return [saved, f"Training: {model.note_}", f"{said[:1].upper()}{said[1:]}"]
