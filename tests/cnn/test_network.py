@@ -42,6 +42,31 @@ def test_the_unets_halo_keeps_tiles_on_its_multiples(depth):
     assert (sides % np.array(network.multiple)[:, None] == 0).all()
 
 
+@pytest.mark.parametrize(("depth", "halo"), [(1, 20), (2, 48), (3, 96), (4, 192)])
+def test_the_unets_halo_is_what_its_layers_reach_rounded_up(depth, halo):
+    # From a tile's border: head and levels back, 4 pixels a block, doubled each time.
+    network = UNet(UNetParams(filters=4, depth=depth), 1, 2, 64)
+    assert network.halo == ((halo, halo), (halo, halo))
+
+
+@pytest.mark.parametrize(
+    ("depth", "z_halvings", "planes", "multiple"),
+    [(2, 2, 32, (4, 8, 8)), (2, 0, 8, (1, 8, 8)), (2, 3, 64, (8, 8, 8))],
+)
+def test_patches_of_volumes_have_as_many_planes_as_z_is_halved(
+    depth, z_halvings, planes, multiple
+):
+    params = UNet3DParams(filters=4, depth=depth, z_halvings=z_halvings)
+    network = UNet3D(params, 1, 2, 64)
+    assert network.patch_shape == (planes, 64, 64)
+    assert network.multiple == multiple
+
+
+def test_more_halvings_along_z_than_there_are_are_refused():
+    with pytest.raises(ValueError, match=r"z_halvings must be at most .* 2, got 3"):
+        UNet3DParams(depth=1, z_halvings=3)
+
+
 @pytest.mark.keras
 @pytest.mark.parametrize("norm", ["weights", "batch", "none"])
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class UNet(Network):
     )
     default_patch_px = 128
     default_batch_size = 8
-    tile_shape: ClassVar[Shape] = (1024, 1024)
+    tile_shape: ClassVar[Shape] = (1536, 1536)
     params: UNetParams
 
     @property
