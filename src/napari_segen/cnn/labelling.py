@@ -1,16 +1,26 @@
 """Labelling images by a network that has been trained."""
 
+import warnings
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_segen.cnn.backend import Weights
 from napari_segen.cnn.network import Labeller, Network
 from napari_segen.cnn.params import PredictionParams, TrainingParams
 from napari_segen.cnn.precision import settle
 from napari_segen.cnn.prediction import posterior_steps
+from napari_segen.cnn.problem import size_text
 from napari_segen.cnn.registry import NETWORKS
+from napari_segen.cnn.rescaling import (
+    is_other_size,
+    rescaled_frames,
+    rescaled_posterior,
+    scale_factors,
+)
 from napari_segen.core.checks import check_new_image
+from napari_segen.core.errors import DataWarning
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import (
     ClassInfo,
@@ -20,7 +30,7 @@ from napari_segen.core.labels import (
 )
 from napari_segen.core.model import Model
 from napari_segen.core.normalization import Normalization, has_data
-from napari_segen.core.steps import Steps, run
+from napari_segen.core.steps import Step, Steps, run
 from napari_segen.objects.instances import instances_steps
 
 
@@ -65,27 +75,30 @@ class NetworkModel(Model):
         """Compile the network anew when it is next needed: its weights changed."""
         self._labeller = None
 
-    def segment(self, image: Any, *, spec: ImageSpec | None = None) -> Segmentation:
-        """Return posterior, labels and uncertainty of an image."""
-        return run(self.segment_steps(image, spec=spec))
+    def segment(
+        self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
+    ) -> Segmentation:
+        """Return posterior, labels and uncertainty of an image.
+
+        Parameters
+        ----------
+        image : array
+        spec : ImageSpec, optional
+            Its axes and pixel size; those of the training if None.
+        rescale : bool
+            Bring the image to the pixel size of the training, and the result back.
+        """
+        return run(self.segment_steps(image, spec=spec, rescale=rescale))
 
     def segment_steps(
-        self, image: Any, *, spec: ImageSpec | None = None
+        self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
     ) -> Steps[Segmentation]:
         """Do what `segment` does, in steps."""
         self.check_fitted()
         spec = spec or self.spec_
         array = check_new_image(image, spec, self.n_channels_)
         frames, label_shape = spec.frames(array), spec.label_shape(array.shape)
-        network = self.network_for(self.params_, self.n_channels_, len(self.classes_))
-        found = yield from posterior_steps(
-            network,
-            self._labeller_of(network),
-            frames,
-            self.normalization_,
-            memory_mb=self.prediction.memory_mb,
-            flips=self.prediction.flips,
-        )
+        found = yield from self._posterior_steps(frames, spec, rescale)
         no_data = ~has_data(frames)
         found.swapaxes(0, 1)[:, no_data] = 1 / len(self.classes_)
         posterior = np.stack(
@@ -100,6 +113,34 @@ class NetworkModel(Model):
             labels = best_class(posterior, self.classes_, empty)
         return Segmentation(posterior, labels, uncertainty)
 
+    def _posterior_steps(
+        self, frames: Array, spec: ImageSpec, rescale: bool
+    ) -> Steps[npt.NDArray[np.float32]]:
+        """Compute the posterior ``(N, K, *S)`` of frames ``(N, C, *S)``."""
+        factors = scale_factors(spec, self.spec_)
+        rescale = rescale and any(f != 1 for f in factors)
+        if not rescale and is_other_size(factors):
+            warnings.warn(
+                f"the image's pixels are {size_text(spec)}, but the network learned at "
+                f"{size_text(self.spec_)}: things look larger or smaller to it than "
+                "they are. Use rescale=True to bring the image to the learned size and "
+                "the result back.",
+                DataWarning,
+                stacklevel=2,
+            )
+        network = self.network_for(self.params_, self.n_channels_, len(self.classes_))
+        if rescale:
+            yield Step(0, 0, "Rescaling")
+        found = yield from posterior_steps(
+            network,
+            self._labeller_of(network),
+            rescaled_frames(frames, factors) if rescale else frames,
+            self.normalization_,
+            memory_mb=self.prediction.memory_mb,
+            flips=self.prediction.flips,
+        )
+        return rescaled_posterior(found, frames.shape[2:]) if rescale else found
+
     def _labeller_of(self, network: Network) -> Labeller:
         if self._labeller is None:
             assert self.weights_ is not None
@@ -108,32 +149,42 @@ class NetworkModel(Model):
             self._labeller = labeller
         return self._labeller
 
-    def predict_proba(self, image: Any, *, spec: ImageSpec | None = None) -> Array:
+    def predict_proba(
+        self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
+    ) -> Array:
         """Return the posterior ``(K, *S)``, float32, classes in ascending order."""
-        return run(self.predict_proba_steps(image, spec=spec))
+        return run(self.predict_proba_steps(image, spec=spec, rescale=rescale))
 
     def predict_proba_steps(
-        self, image: Any, *, spec: ImageSpec | None = None
+        self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
     ) -> Steps[Array]:
         """Do what `predict_proba` does, in steps."""
-        return (yield from self.segment_steps(image, spec=spec)).posterior
+        return (
+            yield from self.segment_steps(image, spec=spec, rescale=rescale)
+        ).posterior
 
-    def predict(self, image: Any, *, spec: ImageSpec | None = None) -> Array:
+    def predict(
+        self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
+    ) -> Array:
         """Return the most probable class's value of each pixel; 0 without data."""
-        return run(self.predict_steps(image, spec=spec))
+        return run(self.predict_steps(image, spec=spec, rescale=rescale))
 
     def predict_steps(
-        self, image: Any, *, spec: ImageSpec | None = None
+        self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
     ) -> Steps[Array]:
         """Do what `predict` does, in steps."""
-        return (yield from self.segment_steps(image, spec=spec)).labels
+        return (yield from self.segment_steps(image, spec=spec, rescale=rescale)).labels
 
-    def uncertainty(self, image: Any, *, spec: ImageSpec | None = None) -> Array:
+    def uncertainty(
+        self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
+    ) -> Array:
         """Return how undecided each pixel is: entropy over log K, 0 to 1."""
-        return run(self.uncertainty_steps(image, spec=spec))
+        return run(self.uncertainty_steps(image, spec=spec, rescale=rescale))
 
     def uncertainty_steps(
-        self, image: Any, *, spec: ImageSpec | None = None
+        self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
     ) -> Steps[Array]:
         """Do what `uncertainty` does, in steps."""
-        return (yield from self.segment_steps(image, spec=spec)).uncertainty
+        return (
+            yield from self.segment_steps(image, spec=spec, rescale=rescale)
+        ).uncertainty

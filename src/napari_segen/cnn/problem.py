@@ -167,14 +167,15 @@ def one_spec(spec: Any, n_images: int) -> Any:
             other.sampling, first.sampling, rtol=SAME_SIZE, atol=0
         ):
             raise ValueError(
-                f"image {i} has pixels of {_size(other)}, but image 0 of "
-                f"{_size(first)}. Rescale it first, or leave it out: a network learns "
-                "how large things are in pixels."
+                f"image {i} has pixels of {size_text(other)}, but image 0 of "
+                f"{size_text(first)}. Rescale it first, or leave it out: a network "
+                "learns how large things are in pixels."
             )
     return first
 
 
-def _size(spec: ImageSpec) -> str:
+def size_text(spec: ImageSpec) -> str:
+    """Say a pixel size, for a person."""
     return " x ".join(f"{s:.4g}" for s in spec.sampling) + f" {spec.unit}"
 
 
