@@ -154,12 +154,12 @@ class UNet(Network):
             x = self._convolved(layers, x, filters, policy)
         return x
 
-    # How convolutions are normalised: three views of it, which go together. Batch
-    # normalisation leaves out the first one.
+    # How convolutions are normalised: three views of it, which go together. The first
+    # one never is: standardised kernels would make it blind to how bright a field is.
 
     def _norm(self, kernel: Shape) -> str:
         is_stem = kernel == _stem_kernel(self._strides[0])
-        return "none" if is_stem and self.params.norm == "batch" else self.params.norm
+        return "none" if is_stem else self.params.norm
 
     def _conv_shapes(
         self, before: int, after: int, kernel: Shape | None = None
