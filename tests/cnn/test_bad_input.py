@@ -84,9 +84,9 @@ def test_without_tensorflow_a_good_fit_says_how_to_install_it():
         CnnSegmenter().fit(IMAGE, STROKES, unlabelled=0)
 
 
-def fitted_by_hand(**given):
+def fitted_by_hand(network="patch", **given):
     """A model with weights but without training: loading must need no Keras."""
-    net = CnnSegmenter("patch", **TINY["patch"], **given)
+    net = CnnSegmenter(network, **(TINY[network] | given))
     net.spec_, net.n_channels_ = ImageSpec("yx"), 1
     net.classes_ = np.array([3, 7])
     net.normalization_ = Normalization().fit([IMAGE[np.newaxis, np.newaxis]])
@@ -138,6 +138,18 @@ def test_the_first_files_still_load(tmp_path):
     assert old.augmentation == Augmentation()
     assert old.held_out_["n"] == 0
     assert not old.prediction.flips
+
+
+@pytest.mark.parametrize(("before", "now"), [("on", "batch"), ("off", "none")])
+def test_the_first_u_nets_still_load(before, now, tmp_path):
+    path = tmp_path / "net.segen"
+    fitted_by_hand("unet", params={"filters": 4, "depth": 1, "norm": now}).save(path)
+    header, arrays = contents(path)
+    header["params"] |= {"batch_norm": "auto"}
+    header["settled_params"] |= {"batch_norm": before}
+    del header["params"]["norm"], header["settled_params"]["norm"]
+    write_archive(path, "cnn", header, arrays)
+    assert load(path).params_.norm == now
 
 
 def test_without_augmentation_it_stays_without(tmp_path):

@@ -17,6 +17,7 @@ from napari_segen.cnn.stored import (
     checked_scale,
     checked_temperature,
     checked_weights,
+    current_params,
     weight_name,
     whole_number,
 )
@@ -299,19 +300,20 @@ learning_rate, decay, patience, class_balance, precision, seed
     ) -> Self:
         """Build the model that `to_archive` described; needs no Keras."""
         scale = Normalization.from_json(header["normalization"])
+        params, settled = current_params(header["params"], header["settled_params"])
         training = dict(header["training"])
         # The first files had no task, and a plain yes or no of augmentation.
         if (augmentation := header.get("augmentation")) is not None:
             training["augment"] = dict(augmentation)
         model = cls(
             header["network"],
-            params=header["params"],
+            params=params,
             task=header.get("task", "classes"),
             normalization=scale.mode,
             **header.get("prediction", {}),
             **training,
         )
-        model.params_ = make_params(type(model.params), header["settled_params"])
+        model.params_ = make_params(type(model.params), settled)
         model.spec_ = ImageSpec.from_json(header["spec"])
         model.classes_, model.class_info_ = class_info_from_json(header["classes"])
         check_class_values(model.classes_, "classes")

@@ -18,6 +18,22 @@ from napari_segen.core.normalization import Normalization
 MAX_LOOKS = 1_000_000
 
 
+# What the first files called the U-Net's `norm`.
+_NORM = {"on": "batch", "off": "none"}
+
+
+def current_params(
+    params: Mapping[str, Any], settled: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Bring a network's parameters, as given and as settled, to today's names."""
+    given, decided = dict(params), dict(settled)
+    if "batch_norm" in decided:
+        norm = _NORM[decided.pop("batch_norm")]
+        given.pop("batch_norm")
+        given["norm"] = decided["norm"] = norm
+    return given, decided
+
+
 def weight_name(i: int) -> str:
     """Name the array of weight `i` in a model file."""
     return f"weights_{i:03d}"
