@@ -69,6 +69,8 @@ class UNet(Network):
     default_patch_px = 128
     default_batch_size = 8
     tile_shape: ClassVar[Shape] = (1536, 1536)
+    # How many sets of maps at the finest level take as much as all; measured.
+    _maps_at_once = 6
     params: UNetParams
 
     @property
@@ -99,7 +101,7 @@ class UNet(Network):
     @property
     def bytes_per_px(self) -> int:
         """Input, maps at the finest level, logits and posterior."""
-        maps = 6 * self.params.filters // math.prod(self._strides[0])
+        maps = self._maps_at_once * self.params.filters // math.prod(self._strides[0])
         return 4 * (2 * self.n_channels + maps + 3 * self.n_classes)
 
     def _check_patch(self) -> None:

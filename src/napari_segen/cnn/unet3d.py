@@ -69,7 +69,8 @@ class UNet3D(UNet):
     default_patch_px = 64
     default_batch_size = 2
     ndim = 3
-    tile_shape = (64, 128, 128)
+    tile_shape = (128, 256, 256)
+    _maps_at_once = 3
     params: UNet3DParams  # type: ignore[assignment]
 
     @property
