@@ -64,6 +64,25 @@ def no_warm_up():
     yield Step(1, 1, "ready")
 
 
+def listening(heard):
+    """Note every order, until told to finish."""
+    order = None
+    while order is not FINISH:
+        time.sleep(0.005)
+        order = yield Step(0, 0, "listening")
+        heard += [] if order is None else [order]
+    return len(heard)
+
+
+def picturing():
+    """Show something new, and then nothing new again and again."""
+    figures = {"loss": 0.5}
+    yield Step(0, 0, "a picture", figures, np.ones((2, 2), np.uint8))
+    for _ in range(20):
+        time.sleep(0.01)
+        yield Step(0, 0, "a picture", figures)
+
+
 class ElsewhereChild(KerasChild):
     """A real process that runs `function` whatever it is asked for."""
 
@@ -121,7 +140,7 @@ class HereChild(KerasChild):
         return model
 
     def _obey(self, order, labels):
-        """Do what was ordered, and what is ordered meanwhile; returns whether to stop."""
+        """Do what is ordered, and what is ordered meanwhile; return whether to stop."""
         is_paused = False
         while order is not None or is_paused:
             if order is not None:

@@ -20,9 +20,24 @@ def picture(plot):
     return np.frombuffer(data, np.uint8).copy()
 
 
-def test_steps_are_the_axis_where_there_are_any(plot):
+def test_time_is_the_axis_and_else_steps_are(plot):
     plot.add([(1, {"step": 10, "seconds": 0.1, "loss": 0.5})])
+    assert plot.curves == {"loss": [(0.1, 0.5)]}
+    plot.clear()
+    plot.add([(1, {"step": 10, "loss": 0.5})])
     assert plot.curves == {"loss": [(10.0, 0.5)]}
+
+
+def test_an_earlier_training_is_drawn_from_its_history(plot):
+    plot.add_history(
+        {
+            "step": [1, 2],
+            "seconds": [0.5, 1.5],
+            "loss": [0.9, 0.8],
+            "val_loss": [None, 1],
+        }
+    )
+    assert plot.curves == {"loss": [(0.5, 0.9), (1.5, 0.8)], "val_loss": [(1.5, 1.0)]}
 
 
 def test_values_that_are_not_finite_are_left_out(plot):

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from napari_segen.cnn.registry import NETWORKS
 from napari_segen.cnn.params import TrainingParams
+from napari_segen.cnn.registry import NETWORKS
 from napari_segen.core.parameters import check_params, describe, span
 from napari_segen.generation.registry import GENERATORS
 from napari_segen.probabilistic.registry import CLASSIFIERS

@@ -5,9 +5,11 @@ import time
 import warnings
 
 import pytest
+from qtpy.QtCore import QTimer
 from tests.widgets import fakes
 
 from napari_segen.core.errors import DataWarning
+from napari_segen.core.steps import FINISH, PAUSE, RESUME, Show
 from napari_segen.widgets.jobs import Job
 from napari_segen.widgets.steps_worker import THREAD_NAME
 
@@ -99,6 +101,68 @@ def test_finish_returns_the_best_so_far(job, qtbot):
     job.finish()
     qtbot.waitUntil(lambda: job.heard.results == ["the best so far"])
     assert job.heard.cancelled == 0
+
+
+def test_orders_come_in_turn_and_none_is_lost(job, qtbot):
+    heard = []
+    job.start(fakes.listening, heard, done=job.heard.results.append, can_finish=True)
+    look = Show(0, 0, (slice(0, 3),))
+    job.pause()
+    assert job.is_paused
+    job.send(look)
+    job.resume()
+    job.finish()
+    assert not job.can_finish
+    job.pause()
+    qtbot.waitUntil(lambda: not job.is_running)
+    assert heard == [PAUSE, look, RESUME, FINISH]
+    assert not job.is_paused
+
+
+def test_a_picture_comes_once_and_figures_are_not_doubled(job, qtbot):
+    pictures = []
+    job.progressed.connect(
+        lambda p: pictures.append(p.picture) if p.picture is not None else None
+    )
+    job.start(fakes.picturing, done=job.heard.results.append)
+    qtbot.waitUntil(lambda: not job.is_running)
+    assert len(pictures) == 1
+    assert job.heard.figures == [(0, {"loss": 0.5})]
+
+
+def test_a_result_is_shown_a_bit_at_each_turn_of_the_loop(job, qtbot):
+    turns, order = [], []
+
+    def show(n):
+        for i in range(n):
+            turns.append(i)
+            QTimer.singleShot(0, lambda i=i: order.append(("loop", i)))
+            order.append(("shown", i))
+            assert job.is_running
+            yield
+        return lambda: order.append(("then", job.is_running))
+
+    job.start(fakes.counting, 2, done=show)
+    qtbot.waitUntil(lambda: ("then", False) in order)
+    assert order.index(("loop", 0)) < order.index(("shown", 1))
+    assert order[-1] == ("then", False)
+
+
+def test_shutting_down_while_showing_shows_no_more(job, qtbot):
+    shown = []
+
+    def show(n):
+        for i in range(n):
+            shown.append(i)
+            yield
+
+    job.start(fakes.counting, 5, done=show)
+    qtbot.waitUntil(lambda: bool(shown))
+    job.shut_down()
+    n = len(shown)
+    qtbot.wait(50)
+    assert len(shown) == n
+    assert not job.is_running
 
 
 @pytest.mark.parametrize("error", [ValueError("bad"), RuntimeError("odd"), KeyError(1)])

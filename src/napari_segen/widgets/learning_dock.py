@@ -71,8 +71,10 @@ class LearningDock(SegmentDock):
     def _on_progress(self, progress: Progress) -> None:
         super()._on_progress(progress)
         if self._stage is Stage.TRAINING:
-            self._plot.add(progress.figures)
-            is_learning = bool(progress.figures) or self._job.is_paused
+            # Others are of the pixel classifier, where that teaches.
+            figures = [f for f in progress.figures if "seconds" in f[1]]
+            self._plot.add(figures)
+            is_learning = bool(figures) or self._job.is_paused
             self._preview.on_progress(progress, may_ask=is_learning)
 
     def _note_of(self, model: Any) -> str:
