@@ -101,9 +101,12 @@ class NetworkModel(Model):
         found = yield from self._posterior_steps(frames, spec, rescale)
         no_data = ~has_data(frames)
         found.swapaxes(0, 1)[:, no_data] = 1 / len(self.classes_)
-        posterior = np.stack(
-            [spec.unframe(found[:, k], label_shape) for k in range(found.shape[1])]
-        )
+        if found.shape[2:] == label_shape:  # one frame; a copy would cost memory
+            posterior = found[0]
+        else:
+            posterior = np.stack(
+                [spec.unframe(found[:, k], label_shape) for k in range(found.shape[1])]
+            )
         empty = spec.unframe(no_data, label_shape)
         uncertainty = entropy_over_log_k(posterior)
         uncertainty[empty] = 1.0
