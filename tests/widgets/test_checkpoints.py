@@ -38,6 +38,11 @@ def test_every_training_has_a_file_of_its_own():
     assert str(os.getpid()) in first.name
 
 
+def test_where_nothing_can_be_written_a_training_goes_without(checkpoint_folder):
+    checkpoint_folder.write_text("a file where the folder should be")
+    assert checkpoints.new_path() is None
+
+
 def test_a_checkpoint_of_a_dead_process_is_found(checkpoint_folder, dead):
     path = leave(checkpoint_folder, dead)
     found = checkpoints.left_behind()

@@ -431,6 +431,12 @@ def test_a_crashed_process_leaves_an_offer_to_go_on(child, dock, qtbot, monkeypa
     assert "has ended" in dock.message
     assert dock._offer.isVisibleTo(dock.native)
     assert "12 steps" in dock._offer.text
+    left = child.options["checkpoint"]
+    left.write_bytes(b"the best so far")
+    child.error = None
+    dock.train()
+    finish(dock, qtbot)
+    assert left.exists()
 
 
 # -- other images -------------------------------------------------------------

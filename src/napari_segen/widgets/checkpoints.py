@@ -19,6 +19,7 @@ from napari_segen.widgets.panels import note, side_by_side
 
 FOLDER = "NAPARI_SEGEN_CHECKPOINTS"
 _PREFIX = "training-"
+_LOAD_HELP = "Take the best network so far as the dock's model."
 _numbers = count(1)
 
 
@@ -28,10 +29,16 @@ def folder() -> Path:
     return Path(chosen or platformdirs.user_cache_dir("napari-segen", False))
 
 
-def new_path() -> Path:
-    """Return a file name that no other dock, here or in another napari, uses."""
+def new_path() -> Path | None:
+    """Return a file name that no other dock, here or in another napari, uses.
+
+    None where nothing can be written: a training goes without.
+    """
     path = folder()
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
     return path / f"{_PREFIX}{os.getpid()}-{next(_numbers)}{SUFFIX}"
 
 
@@ -103,7 +110,7 @@ class Offer(QWidget):
         self._checkpoint: Checkpoint | None = None
         self._text = note("")
         self._load = QPushButton("Load it")
-        self._load.setToolTip("Take the best network so far as the dock's model.")
+        self._load.setToolTip(_LOAD_HELP)
         self._load.clicked.connect(self._on_load)
         self._discard = QPushButton("Discard")
         self._discard.setToolTip("Delete what the interrupted training left.")
@@ -129,6 +136,7 @@ class Offer(QWidget):
     def set_busy(self, reason: str) -> None:
         """Disable loading for a reason; an empty one enables it."""
         self._load.setEnabled(not reason)
+        self._load.setToolTip(reason or _LOAD_HELP)
 
     def _on_load(self) -> None:
         checkpoint = self._checkpoint

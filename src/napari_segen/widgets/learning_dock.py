@@ -73,7 +73,8 @@ class LearningDock(SegmentDock):
         if self._stage is Stage.TRAINING:
             # Others are of the pixel classifier, where that teaches.
             figures = [f for f in progress.figures if "seconds" in f[1]]
-            self._plot.add(figures)
+            if figures:
+                self._plot.add(figures)
             is_learning = bool(figures) or self._job.is_paused
             self._preview.on_progress(progress, may_ask=is_learning)
 
@@ -212,7 +213,9 @@ class LearningDock(SegmentDock):
             return
         super()._on_failed(error)
         if stage is Stage.TRAINING and isinstance(error, ChildDied):
-            self._offer.show_checkpoint(checkpoints.read(self._checkpoint))
+            # From now on it is the offer's: the next training leaves it alone.
+            left, self._checkpoint = self._checkpoint, None
+            self._offer.show_checkpoint(checkpoints.read(left))
         else:
             self._forget_checkpoint()
 
