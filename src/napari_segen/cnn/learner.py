@@ -62,8 +62,9 @@ class Learner:
     precision : str
         Settled: not "auto".
     batch_size : int
-    weights, average : list of array
-        What the network begins with, and its running mean.
+    weights, average : list of array, optional
+        What the network begins with, and its running mean; drawn from the seed, and
+        the same, if None.
     teacher_weight : float, or None
         None: batches come without a teacher.
     device : str, optional
@@ -76,8 +77,8 @@ class Learner:
         params: TrainingParams,
         precision: str,
         batch_size: int,
-        weights: Weights,
-        average: Weights,
+        weights: Weights | None = None,
+        average: Weights | None = None,
         *,
         teacher_weight: float | None = None,
         device: str | None = None,
@@ -87,9 +88,14 @@ class Learner:
         self._teacher_weight = teacher_weight
         with self._tf.device(device):
             self._model = network.build(precision)
-            self._average = network.build(precision)
+            if weights is None:
+                weights = backend.initial_weights(
+                    self._model, params.seed, network.initial_gain
+                )
             backend.set_weights(self._model, weights)
-            backend.set_weights(self._average, average)
+            self._average = [
+                self._tf.Variable(w, trainable=False) for w in average or weights
+            ]
             adam = backend.keras().optimizers.Adam(
                 params.learning_rate, global_clipnorm=CLIP_NORM
             )
@@ -110,12 +116,19 @@ class Learner:
                 scaled = adam.scale_loss(loss)
             variables = model.trainable_variables
             adam.apply(tape.gradient(scaled, variables), variables)
-            for mean, value in zip(average.weights, model.weights, strict=True):
+            for mean, value in zip(average, model.weights, strict=True):
                 mean.assign(mean + follow * (value - mean))
             return loss
 
+        # A second model of the running mean would take as long to build as the first.
+        mean_of = {v.path: m for v, m in zip(model.weights, average, strict=True)}
+        means = [
+            [mean_of[v.path] for v in group]
+            for group in (model.trainable_variables, model.non_trainable_variables)
+        ]
+
         def judge(x: Any, y: Any) -> Any:
-            logits = average(x, training=False)
+            logits, _ = model.stateless_call(*means, x, training=False)
             return masked_loss(name, logits, y), tf.argmax(logits, axis=-1), logits
 
         answer = (batch_size, *network.answer_shape)
@@ -172,4 +185,4 @@ class Learner:
 
     def average(self) -> Weights:
         """Return copies of the running mean of the weights."""
-        return backend.get_weights(self._average)
+        return [mean.numpy().copy() for mean in self._average]

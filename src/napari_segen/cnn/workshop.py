@@ -129,8 +129,6 @@ class Workshop:
         if self._feeder is None:
             self._feeder = Feeder(self._sampler, self._rng)
         if self._learner is None:
-            if self._weights is None or self._average is None:
-                self._weights = self._average = self._drawn_weights()
             self._learner = Learner(
                 self._network,
                 self._params,
@@ -142,12 +140,6 @@ class Workshop:
                 device=self._device,
             )
         return self._learner, self._feeder
-
-    def _drawn_weights(self) -> Weights:
-        network = self._network
-        return backend.initial_weights(
-            network.build(), self._params.seed, network.initial_gain
-        )
 
     def _with_less(self, work: Callable[[], Any]) -> Any:
         """Do the work; where memory runs out, again with less, as long as there is."""
