@@ -11,6 +11,7 @@ from napari.layers import Image, Labels
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Step, Steps
 from napari_segen.widgets.cnn_pairs import LayerPair, with_layer_names
+from napari_segen.widgets.colors import prepare_colormaps
 from napari_segen.widgets.generate_tasks import beside
 from napari_segen.widgets.layers import Source, axes_of, level_zero
 from napari_segen.widgets.results import Earlier, Ready, Result, ready
@@ -99,6 +100,7 @@ def training_network(
 ) -> Steps[Learnt]:
     """Train `model`; `options` are further arguments of its `fit`."""
     images, labels = yield from lesson.reading()
+    prepare_colormaps()
     given = dict(options, spec=lesson.spec, unlabelled=lesson.unlabelled)
     try:
         if has_teacher:

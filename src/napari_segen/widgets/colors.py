@@ -46,6 +46,14 @@ def colormap(colors: Mapping[int, str], spare: int = 24) -> DirectLabelColormap:
     )
 
 
+def prepare_colormaps() -> None:
+    """Let napari compile what shows classes in their colours (on a worker).
+
+    Otherwise the first layer with such colours would hold up the window for a second.
+    """
+    colormap({}).map(np.zeros((1, 1), np.uint8))
+
+
 def color_in(layer: Labels, value: int) -> str:
     """Colour that `layer` shows `value` in, as ``"#rrggbb"``."""
     color = layer.get_color(value)

@@ -19,6 +19,7 @@ from napari_segen.widgets.colors import (
     default_color,
     features_of,
     names_in,
+    prepare_colormaps,
 )
 from napari_segen.widgets.layers import Source
 from napari_segen.widgets.results import Earlier, Ready, Result, ready
@@ -46,6 +47,7 @@ def fitting_and_segmenting(
     painted = yield from copying(strokes, "strokes")
     model, segmentation = yield from fit(image, painted, source.spec, *args)
     yield Step(0, 0, "Preparing the layers")
+    prepare_colormaps()
     results = segmentation_results(model, segmentation, source, *wanted)
     return model, ready(results, earlier)
 
@@ -62,6 +64,7 @@ def applying(
     image = yield from reading(source.data, "image")
     found = yield from segmented_steps(run_steps, model, image, source.spec, **options)
     yield Step(0, 0, "Preparing the layers")
+    prepare_colormaps()
     return model, ready(segmentation_results(model, found, source, *wanted), earlier)
 
 
