@@ -96,8 +96,7 @@ def fitted_by_hand(network="patch", **given):
     net.n_steps_, net.note_, net.provenance_ = 1, "", {}
     net.decay_steps_, net.temperature_, net.precision_ = 30, 1.5, "float32"
     net.held_out_ = {"unit": "blocks", "n": 2, "of": 16}
-    net.params_ = net.params
-    shapes = net.network_for(net.params_, 1, 2).weight_shapes()
+    shapes = net.network_for(1, 2).weight_shapes()
     net.weights_ = [np.zeros(s, np.float32) for s in shapes]
     return net
 
@@ -145,11 +144,11 @@ def test_the_first_u_nets_still_load(before, now, tmp_path):
     path = tmp_path / "net.segen"
     fitted_by_hand("unet", params={"filters": 4, "depth": 1, "norm": now}).save(path)
     header, arrays = contents(path)
+    del header["params"]["norm"]
+    header["settled_params"] = header["params"] | {"batch_norm": before}
     header["params"] |= {"batch_norm": "auto"}
-    header["settled_params"] |= {"batch_norm": before}
-    del header["params"]["norm"], header["settled_params"]["norm"]
     write_archive(path, "cnn", header, arrays)
-    assert load(path).params_.norm == now
+    assert load(path).params.norm == now
 
 
 def test_without_augmentation_it_stays_without(tmp_path):
@@ -163,10 +162,9 @@ def test_without_augmentation_it_stays_without(tmp_path):
         lambda header, arrays: header.update(network="os.system"),
         lambda header, arrays: header.update(n_channels=10**9),
         lambda header, arrays: header.update(n_channels=True),
-        lambda header, arrays: header["settled_params"].update(dense_units=4096),
+        lambda header, arrays: header["params"].update(dense_units=4096),
         lambda header, arrays: header["params"].update(filters=[10**9]),
-        lambda header, arrays: header["settled_params"].update(filters=[10**9]),
-        lambda header, arrays: header.pop("settled_params"),
+        lambda header, arrays: header.pop("params"),
         lambda header, arrays: header["training"].update(patch_px=1024),
         lambda header, arrays: header["training"].update(surprise=1),
         lambda header, arrays: header["classes"].pop(),

@@ -77,7 +77,7 @@ def test_a_unets_prediction_equals_the_network_in_training(kind, params, norm):
     network = kind(replace(params, norm=norm), 2, 3, 16)
     model = network.build()
     rng = np.random.default_rng(0)
-    start = backend.initial_weights(model, 0)
+    start = network.initial_weights(model, 0)
     weights = [w + np.float32(0.1) * rng.random(w.shape, "f4") for w in start]
     backend.set_weights(model, weights)
     labeller = network.labeller("float32")

@@ -4,8 +4,8 @@ from numpy.testing import assert_allclose
 from tests.reference.patch_network import posterior_of_patch
 
 from napari_segen.cnn import backend
-from napari_segen.cnn.patch import PatchNetwork, PatchParams
 from napari_segen.cnn.labelled import read_window
+from napari_segen.cnn.patch import PatchNetwork, PatchParams
 from napari_segen.cnn.prediction import posterior_steps
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.steps import run

@@ -33,7 +33,7 @@ def make(name, n_channels=2, n_classes=3):
 def random_weights(network, seed=0):
     """Weights as in the middle of training: scales and means are not 1 and 0."""
     rng = np.random.default_rng(seed)
-    start = backend.initial_weights(network.build(), seed, network.initial_gain)
+    start = network.initial_weights(network.build(), seed)
     return [
         w * rng.uniform(0.7, 1.3, w.shape).astype("f4")
         + rng.normal(0, 0.02 if (w != 1).any() else 0, w.shape).astype("f4")
@@ -120,7 +120,7 @@ def test_weights_are_float32_in_any_precision(name, precision):
 def test_initial_weights_depend_on_the_seed_alone(name):
     network = make(name)
     first, again, other = (
-        backend.initial_weights(network.build(), seed) for seed in (1, 1, 2)
+        network.initial_weights(network.build(), seed) for seed in (1, 1, 2)
     )
     for a, b in zip(first, again, strict=True):
         assert_array_equal(a, b)

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_segen.cnn.backend import Weights
 from napari_segen.cnn.batches import PatchSampler
-from napari_segen.cnn.holdout import Holdout, hold_out, is_dense
+from napari_segen.cnn.holdout import Holdout, hold_out
 from napari_segen.cnn.labelled import UNLABELLED, LabelledImage
 from napari_segen.cnn.network import Network
 from napari_segen.cnn.precision import settle
@@ -22,7 +22,7 @@ from napari_segen.cnn.record import History, Trained
 from napari_segen.cnn.registry import NETWORKS
 from napari_segen.cnn.showing import Previewer
 from napari_segen.cnn.training import Surroundings, train_steps
-from napari_segen.cnn.warm import Warm, opened, reordered, settled_as, warm_start
+from napari_segen.cnn.warm import Warm, check_same_layout, opened, reordered, warm_start
 from napari_segen.cnn.workshop import random_streams
 from napari_segen.core.archive import check_replaceable
 from napari_segen.core.errors import DataWarning
@@ -69,7 +69,6 @@ class Learnt:
     spec: ImageSpec
     n_channels: int
     classes: Array
-    params: Any
     normalization: Normalization
     provenance: Mapping[str, Any]
     precision: str
@@ -117,13 +116,10 @@ class Fit:
             if options.init_from is None
             else opened(options.init_from, type(model))
         )
-        params = self.network_class.settled(
-            model.params, from_strokes=not is_dense(self.images)
-        )
         if self.earlier is not None:
-            params = settled_as(self.earlier, model, params)
+            check_same_layout(self.earlier, model)
         self.network: Network = model.network_for(
-            params, problem.n_channels, len(problem.classes)
+            problem.n_channels, len(problem.classes)
         )
         self.held: Holdout = hold_out(
             self.images,
@@ -199,7 +195,6 @@ class Fit:
                 spec=problem.spec,
                 n_channels=problem.n_channels,
                 classes=problem.classes,
-                params=self.network.params,
                 normalization=self.scale,
                 provenance=dict(origin),
                 precision=precision,

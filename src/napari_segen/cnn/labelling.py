@@ -41,13 +41,13 @@ class NetworkModel(Model):
     """
 
     network: str
+    params: Any
     task: str
     training: TrainingParams
     prediction: PredictionParams
     spec_: ImageSpec
     n_channels_: int
     classes_: Array
-    params_: Any
     normalization_: Normalization
     temperature_: float
 
@@ -65,11 +65,11 @@ class NetworkModel(Model):
         """Whether `fit` has succeeded."""
         return self.weights_ is not None
 
-    def network_for(self, params: Any, n_channels: int, n_classes: int) -> Network:
+    def network_for(self, n_channels: int, n_classes: int) -> Network:
         """Make the network, without weights."""
         network_class = NETWORKS.get(self.network)
         patch_px = self.training.patch_px or network_class.default_patch_px
-        return network_class(params, n_channels, n_classes, patch_px)
+        return network_class(self.params, n_channels, n_classes, patch_px)
 
     def forget_network(self) -> None:
         """Compile the network anew when it is next needed: its weights changed."""
@@ -131,7 +131,7 @@ class NetworkModel(Model):
                 DataWarning,
                 stacklevel=2,
             )
-        network = self.network_for(self.params_, self.n_channels_, len(self.classes_))
+        network = self.network_for(self.n_channels_, len(self.classes_))
         if rescale:
             yield Step(0, 0, "Rescaling")
         found = yield from posterior_steps(

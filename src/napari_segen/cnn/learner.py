@@ -89,9 +89,7 @@ class Learner:
         with self._tf.device(device):
             self._model = network.build(precision)
             if weights is None:
-                weights = backend.initial_weights(
-                    self._model, params.seed, network.initial_gain
-                )
+                weights = network.initial_weights(self._model, params.seed)
             backend.set_weights(self._model, weights)
             self._average = [
                 self._tf.Variable(w, trainable=False) for w in average or weights

@@ -63,10 +63,9 @@ class Network(ABC):
                 f"{MAX_WEIGHTS} are possible. Choose smaller ones."
             )
 
-    @classmethod
-    def settled(cls, params: Any, *, from_strokes: bool) -> Any:
-        """Decide what `params` leave to the labels: strokes, or areas and masks."""
-        return params
+    def initial_weights(self, model: Any, seed: int) -> Weights:
+        """Draw the weights that training begins with, for the model of `build`."""
+        return backend.initial_weights(model, seed, self.initial_gain)
 
     @abstractmethod
     def _check_patch(self) -> None:

@@ -148,12 +148,17 @@ class Record:
             text += f", held-out IoU {iou[-1]:.2f}"
         return text
 
-    def trained(self, decay_steps: int | None, note: str) -> Trained:
-        """Return the best, with the temperature that suits the held-out labels."""
+    def trained(self, n_held: int, decay_steps: int | None, note: str) -> Trained:
+        """Return the best, with the temperature that suits the held-out labels.
+
+        `n_held` is how many strokes, blocks or images these are.
+        """
         assert self.best is not None
         judged = self._judged
         temperature = (
-            1.0 if judged is None else fit_temperature(judged.logits, judged.truth)
+            1.0
+            if judged is None
+            else fit_temperature(judged.logits, judged.truth, n_held)
         )
         history = {key: list(column) for key, column in self.history.items()}
         return Trained(self.best, temperature, history, self.n_steps, decay_steps, note)

@@ -80,8 +80,6 @@ learning_rate, decay, patience, class_balance, precision, seed
         What training calculated in.
     note_ : str
         What ended the training, and what was held out.
-    params_ : instance of the network's `Params`
-        As `params`, with what depends on the labels decided.
     weights_ : list of float32 array
     spec_, n_channels_, class_info_, normalization_, provenance_
         Axes of the images, channels, class names and colours, scaling, origin.
@@ -274,7 +272,6 @@ learning_rate, decay, patience, class_balance, precision, seed
         header = {
             "network": self.network,
             "params": as_json(self.params),
-            "settled_params": as_json(self.params_),
             "task": self.task,
             "training": as_json(self.training),
             "augmentation": self.augmentation and as_json(self.augmentation),
@@ -300,27 +297,23 @@ learning_rate, decay, patience, class_balance, precision, seed
     ) -> Self:
         """Build the model that `to_archive` described; needs no Keras."""
         scale = Normalization.from_json(header["normalization"])
-        params, settled = current_params(header["params"], header["settled_params"])
         training = dict(header["training"])
         # The first files had no task, and a plain yes or no of augmentation.
         if (augmentation := header.get("augmentation")) is not None:
             training["augment"] = dict(augmentation)
         model = cls(
             header["network"],
-            params=params,
+            params=current_params(header),
             task=header.get("task", "classes"),
             normalization=scale.mode,
             **header.get("prediction", {}),
             **training,
         )
-        model.params_ = make_params(type(model.params), settled)
         model.spec_ = ImageSpec.from_json(header["spec"])
         model.classes_, model.class_info_ = class_info_from_json(header["classes"])
         check_class_values(model.classes_, "classes")
         model.n_channels_ = whole_number(header["n_channels"])
-        network = model.network_for(
-            model.params_, model.n_channels_, len(model.classes_)
-        )
+        network = model.network_for(model.n_channels_, len(model.classes_))
         model.weights_ = checked_weights(network, arrays)
         model.normalization_ = checked_scale(scale, model.n_channels_)
         model._read_training(header)

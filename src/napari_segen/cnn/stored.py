@@ -22,16 +22,13 @@ MAX_LOOKS = 1_000_000
 _NORM = {"on": "batch", "off": "none"}
 
 
-def current_params(
-    params: Mapping[str, Any], settled: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Bring a network's parameters, as given and as settled, to today's names."""
-    given, decided = dict(params), dict(settled)
-    if "batch_norm" in decided:
-        norm = _NORM[decided.pop("batch_norm")]
-        given.pop("batch_norm")
-        given["norm"] = decided["norm"] = norm
-    return given, decided
+def current_params(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a network's parameters under today's names."""
+    # The first files also had those that were given, which could leave things open.
+    params = dict(header.get("settled_params", header["params"]))
+    if "batch_norm" in params:
+        params["norm"] = _NORM[params.pop("batch_norm")]
+    return params
 
 
 def weight_name(i: int) -> str:

@@ -191,7 +191,7 @@ class _Training:
 
     def _trained(self, reason: str) -> Trained:
         note = "; ".join([reason, *self._work.remarks, self._held.note])
-        return self._record.trained(self._pace.decay_steps, note)
+        return self._record.trained(self._held.n_held, self._pace.decay_steps, note)
 
     def _report(self) -> Steps[None]:
         """Tell how it goes, and do what is asked for meanwhile."""

@@ -18,6 +18,8 @@ from napari_segen.core.parameters import check_params, choice, span
 # Keras' own 0.99 needs hundreds of steps before predictions follow the training.
 NORM_MOMENTUM = 0.9
 NORM_EPSILON = 1e-3
+# How strong the first edges are: what varies in an image varies by less than 1.
+EDGE_GAIN = np.float32(2)
 # Pixels that the two convolutions of a block take from each side.
 BLOCK_REACH = 2
 
@@ -72,6 +74,16 @@ class UNet(Network):
     # How many sets of maps at the finest level take as much as all; measured.
     _maps_at_once = 6
     params: UNetParams
+
+    def initial_weights(self, model: Any, seed: int) -> Weights:
+        """Draw weights; the first convolution begins with edges, not with brightness.
+
+        Images of values from 0 to 1 are bright far more than they vary: plain kernels
+        would tell the layers after them little else.
+        """
+        stem, *rest = super().initial_weights(model, seed)
+        axes = tuple(range(stem.ndim - 1))
+        return [EDGE_GAIN * (stem - stem.mean(axis=axes, keepdims=True)), *rest]
 
     @property
     def _strides(self) -> tuple[Shape, ...]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from napari_segen.cnn import backend
 from napari_segen.cnn.backend import Weights
 from napari_segen.cnn.network import Network
 from napari_segen.core.archive import read_archive
@@ -86,22 +85,13 @@ def opened(init_from: Any, model_class: Any) -> Any:
         ) from err
 
 
-def settled_as(earlier: Any, model: Any, settled: Any) -> Any:
-    """Return how the network is laid out; as before, where that is left open.
-
-    Raises
-    ------
-    ValueError
-        Where networks, channels or parameters differ; it says what.
-    """
+def check_same_layout(earlier: Any, model: Any) -> None:
+    """Raise ValueError where networks or their parameters differ; it says what."""
     if earlier.network != model.network:
         raise _unlike(f"network={earlier.network!r}, not {model.network!r}")
-    if earlier.params == model.params:
-        return earlier.params_
-    mine, its = as_json(settled), as_json(earlier.params_)
+    mine, its = as_json(model.params), as_json(earlier.params)
     if names := [f"{k}={its[k]!r}, not {mine[k]!r}" for k in mine if mine[k] != its[k]]:
         raise _unlike(", ".join(names))
-    return settled
 
 
 def _unlike(what: str) -> ValueError:
@@ -143,7 +133,7 @@ def warm_start(
     if is_whole:
         weights = reordered(network, earlier.weights_, order)
     else:
-        drawn = backend.initial_weights(network.build(), seed, network.initial_gain)
+        drawn = network.initial_weights(network.build(), seed)
         weights = [
             mine if axis is not None else its
             for mine, its, axis in zip(
