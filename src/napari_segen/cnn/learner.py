@@ -65,6 +65,8 @@ class Learner:
     weights, average : list of array, optional
         What the network begins with, and its running mean; drawn from the seed, and
         the same, if None.
+    from_strokes : bool
+        See `Network.initial_weights`.
     teacher_weight : float, or None
         None: batches come without a teacher.
     device : str, optional
@@ -80,6 +82,7 @@ class Learner:
         weights: Weights | None = None,
         average: Weights | None = None,
         *,
+        from_strokes: bool = False,
         teacher_weight: float | None = None,
         device: str | None = None,
     ) -> None:
@@ -89,7 +92,9 @@ class Learner:
         with self._tf.device(device):
             self._model = network.build(precision)
             if weights is None:
-                weights = network.initial_weights(self._model, params.seed)
+                weights = network.initial_weights(
+                    self._model, params.seed, from_strokes=from_strokes
+                )
             backend.set_weights(self._model, weights)
             self._average = [
                 self._tf.Variable(w, trainable=False) for w in average or weights

@@ -63,8 +63,13 @@ class Network(ABC):
                 f"{MAX_WEIGHTS} are possible. Choose smaller ones."
             )
 
-    def initial_weights(self, model: Any, seed: int) -> Weights:
-        """Draw the weights that training begins with, for the model of `build`."""
+    def initial_weights(
+        self, model: Any, seed: int, *, from_strokes: bool = False
+    ) -> Weights:
+        """Draw the weights that training begins with, for the model of `build`.
+
+        `from_strokes`: whether it learns from strokes, and not from areas or masks.
+        """
         return backend.initial_weights(model, seed, self.initial_gain)
 
     @abstractmethod

@@ -75,13 +75,18 @@ class UNet(Network):
     _maps_at_once = 6
     params: UNetParams
 
-    def initial_weights(self, model: Any, seed: int) -> Weights:
-        """Draw weights; the first convolution begins with edges, not with brightness.
+    def initial_weights(
+        self, model: Any, seed: int, *, from_strokes: bool = False
+    ) -> Weights:
+        """Draw weights; for masks, the first convolution begins with edges.
 
         Images of values from 0 to 1 are bright far more than they vary: plain kernels
-        would tell the layers after them little else.
+        tell the layers after them little else. From masks the network learns faster
+        without, but from a few strokes brightness is what carries over best.
         """
         stem, *rest = super().initial_weights(model, seed)
+        if from_strokes:
+            return [stem, *rest]
         axes = tuple(range(stem.ndim - 1))
         return [EDGE_GAIN * (stem - stem.mean(axis=axes, keepdims=True)), *rest]
 

@@ -10,7 +10,7 @@ from napari_segen.cnn.augmentation import Augmentation
 from napari_segen.cnn.backend import Weights
 from napari_segen.cnn.batches import Batch, PatchSampler, fair_batches
 from napari_segen.cnn.feeder import Feeder
-from napari_segen.cnn.holdout import Holdout
+from napari_segen.cnn.holdout import Holdout, is_dense
 from napari_segen.cnn.learner import Judgement, Learner
 from napari_segen.cnn.network import Network
 from napari_segen.cnn.params import TrainingParams
@@ -58,6 +58,7 @@ class Workshop:
         self._network, self._held, self._params = network, held, params
         self._augmentation, self._precision = augmentation, precision
         self._teacher_weight = teacher_weight
+        self._from_strokes = not is_dense(held.training)
         self._weights = self._average = start
         self._batch_size = params.batch_size or network.default_batch_size
         self._device: str | None = None
@@ -136,6 +137,7 @@ class Workshop:
                 self._batch_size,
                 self._weights,
                 self._average,
+                from_strokes=self._from_strokes,
                 teacher_weight=self._teacher_weight,
                 device=self._device,
             )
