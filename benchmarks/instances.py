@@ -22,6 +22,7 @@ from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.io import imread
 from skimage.segmentation import watershed
+from strokes import average_precision
 
 import napari_segen as ns
 
@@ -56,16 +57,6 @@ METHODS: dict[str, Cut] = {
         for d, s in ((3, 1), (7, 0), (10, 0), (9, 3))
     },
 }
-
-
-def average_precision(found: np.ndarray, truth: np.ndarray) -> float:
-    n_found, n_true = (len(np.unique(x[x > 0])) for x in (found, truth))
-    both = np.zeros((truth.max() + 1, found.max() + 1))
-    np.add.at(both, (truth.ravel(), found.ravel()), 1)
-    union = both.sum(1, keepdims=True) + both.sum(0, keepdims=True) - both
-    hits = int(((both / np.maximum(union, 1))[1:, 1:] > 0.5).sum())
-    total = n_found + n_true - hits
-    return hits / total if total else 1.0
 
 
 def drawn_nuclei(size: int = 1024, n: int = 500, seed: int = 0) -> np.ndarray:

@@ -112,7 +112,7 @@ class CnnForm(QObject):
         self._augmentation = ParamsForm(Augmentation)
         self._teacher = CheckBox(
             text="also learn from the pixel classifier",
-            value=False,
+            value=True,
         )
         self._log_dir = FileEdit(
             label="TensorBoard",
