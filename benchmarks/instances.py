@@ -22,9 +22,9 @@ from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.io import imread
 from skimage.segmentation import watershed
-from strokes import average_precision
 
 import napari_segen as ns
+from strokes import average_precision
 
 Cut = Callable[[np.ndarray], np.ndarray]
 
