@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_segen.core.steps import FINISH, Step, run
+from napari_segen.core.steps import FINISH, Step, run, stretch_steps
 
 
 def counting(n, log):
@@ -46,3 +46,18 @@ def test_an_error_in_the_work_reaches_the_driver():
 
     with pytest.raises(ValueError, match="no"):
         run(failing())
+
+
+def test_a_stretch_lies_within_its_bounds_and_returns_the_result():
+    def work():
+        yield Step(0, 2, "a")
+        yield Step(2, 2, "b", {"loss": 1.0})
+        return 5
+
+    steps = stretch_steps(work(), 0.25, 0.75)
+    seen = [next(steps), next(steps)]
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value == 5
+    assert [s.done / s.total for s in seen] == [0.25, 0.75]
+    assert seen[1].figures == {"loss": 1.0}

@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-from napari_segen.core.steps import Step, run
-from napari_segen.probabilistic.parallel import side_by_side_steps, stretch_steps
+from napari_segen.core.steps import run
+from napari_segen.probabilistic.parallel import side_by_side_steps
 
 
 def test_every_job_runs_once():
@@ -34,18 +34,3 @@ def test_after_closing_nothing_is_written():
     n = len(written)
     time.sleep(0.05)
     assert len(written) == n < 100
-
-
-def test_a_stretch_lies_within_its_bounds_and_returns_the_result():
-    def work():
-        yield Step(0, 2, "a")
-        yield Step(2, 2, "b", {"loss": 1.0})
-        return 5
-
-    steps = stretch_steps(work(), 0.25, 0.75)
-    seen = [next(steps), next(steps)]
-    with pytest.raises(StopIteration) as end:
-        next(steps)
-    assert end.value.value == 5
-    assert [s.done / s.total for s in seen] == [0.25, 0.75]
-    assert seen[1].figures == {"loss": 1.0}

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_segen.cnn.backend import Weights
-from napari_segen.cnn.batches import PatchSampler
 from napari_segen.cnn.holdout import Holdout, hold_out
 from napari_segen.cnn.labelled import UNLABELLED, LabelledImage
 from napari_segen.cnn.network import Network
@@ -23,7 +22,7 @@ from napari_segen.cnn.registry import NETWORKS
 from napari_segen.cnn.showing import Previewer
 from napari_segen.cnn.training import Surroundings, train_steps
 from napari_segen.cnn.warm import Warm, check_same_layout, opened, reordered, warm_start
-from napari_segen.cnn.workshop import random_streams
+from napari_segen.cnn.workshop import random_streams, sampler_for
 from napari_segen.core.archive import check_replaceable
 from napari_segen.core.errors import DataWarning
 from napari_segen.core.imagespec import Array, ImageSpec
@@ -151,13 +150,7 @@ class Fit:
     def patches(self, n: int) -> tuple[Array, Array]:
         """Draw the first patches of the training, and their labels."""
         training, network = self._model.training, self.network
-        sampler = PatchSampler(
-            self.held.training,
-            network,
-            training.batch_size or network.default_batch_size,
-            self._model.augmentation,
-            training.class_balance,
-        )
+        sampler = sampler_for(network, self.held, training, self._model.augmentation)
         rng, n_drawn = random_streams(training.seed)[2], 0
         x, y = [], []
         while n_drawn < n:

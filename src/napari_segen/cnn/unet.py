@@ -24,6 +24,14 @@ EDGE_GAIN = np.float32(2)
 BLOCK_REACH = 2
 
 
+NORMS = choice(
+    ("weights", "batch", "none"),
+    "What keeps the layers' answers in range. weights: the kernels are standardised; "
+    "learns quickly from masks and strokes, costs nothing. batch: the answers of a "
+    "batch are; weak on strokes. none: learns slowly.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class UNetParams:
     """How the U-Net is laid out."""
@@ -40,15 +48,7 @@ class UNetParams:
             1, 5, "Halvings of the resolution; deeper sees a wider surrounding."
         ),
     )
-    norm: str = field(
-        default="weights",
-        metadata=choice(
-            ("weights", "batch", "none"),
-            "What keeps the layers' answers in range. weights: the kernels are "
-            "standardised; learns quickly from masks and strokes, costs nothing. "
-            "batch: the answers of a batch are; weak on strokes. none: learns slowly.",
-        ),
-    )
+    norm: str = field(default="weights", metadata=NORMS)
 
     def __post_init__(self) -> None:
         check_params(self)

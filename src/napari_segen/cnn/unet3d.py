@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from napari_segen.cnn.network import Shape
-from napari_segen.cnn.unet import UNet
-from napari_segen.core.parameters import check_params, choice, span
+from napari_segen.cnn.unet import NORMS, UNet
+from napari_segen.core.parameters import check_params, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,7 @@ class UNet3DParams:
             "depth: fewer where planes lie further apart than pixels.",
         ),
     )
-    norm: str = field(
-        default="weights",
-        metadata=choice(
-            ("weights", "batch", "none"),
-            "What keeps the layers' answers in range. weights: the kernels are "
-            "standardised; learns quickly from masks and strokes, costs nothing. "
-            "batch: the answers of a batch are; weak on strokes. none: learns slowly.",
-        ),
-    )
+    norm: str = field(default="weights", metadata=NORMS)
 
     def __post_init__(self) -> None:
         check_params(self)

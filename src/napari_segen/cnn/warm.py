@@ -10,7 +10,6 @@ import numpy as np
 from napari_segen.cnn.backend import Weights
 from napari_segen.cnn.network import Network
 from napari_segen.core.archive import read_archive
-from napari_segen.core.errors import ModelFileError
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import as_json
 
@@ -70,19 +69,7 @@ def opened(init_from: Any, model_class: Any) -> Any:
             f"init_from: {init_from} holds a model of the kind {header['kind']!r}, "
             "not a CNN."
         )
-    try:
-        return model_class.from_archive(header, arrays)
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        IndexError,
-        AttributeError,
-        OverflowError,
-    ) as err:
-        raise ModelFileError(
-            f"{init_from} is damaged: its contents do not make a model ({err!r})."
-        ) from err
+    return model_class.restored(init_from, header, arrays)
 
 
 def check_same_layout(earlier: Any, model: Any) -> None:

@@ -23,6 +23,23 @@ def random_streams(seed: int) -> list[np.random.Generator]:
     return np.random.default_rng(seed).spawn(3)
 
 
+def sampler_for(
+    network: Network,
+    held: Holdout,
+    params: TrainingParams,
+    augmentation: Augmentation | None,
+    batch_size: int | None = None,
+) -> PatchSampler:
+    """Return what draws a training's batches; `batch_size` overrules that of `params`."""
+    return PatchSampler(
+        held.training,
+        network,
+        batch_size or params.batch_size or network.default_batch_size,
+        augmentation,
+        params.class_balance,
+    )
+
+
 class Workshop:
     """A learner and its batches.
 
@@ -71,12 +88,12 @@ class Workshop:
         self.remarks: list[str] = []
 
     def _sampler_of_batches(self) -> PatchSampler:
-        return PatchSampler(
-            self._held.training,
+        return sampler_for(
             self._network,
-            self._batch_size,
+            self._held,
+            self._params,
             self._augmentation,
-            self._params.class_balance,
+            self._batch_size,
         )
 
     def steps_per_epoch(self) -> int:

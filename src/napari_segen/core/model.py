@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from napari_segen.core.archive import write_archive
-from napari_segen.core.errors import NotFitted
+from napari_segen.core.errors import ModelFileError, NotFitted
 from napari_segen.core.imagespec import Array
 
 
@@ -36,9 +36,33 @@ class Model(ABC):
         """Build the model that `to_archive` described.
 
         May raise KeyError, TypeError, ValueError, IndexError, AttributeError or
-        OverflowError on contents that no `to_archive` wrote; `load` turns them into
-        `ModelFileError`.
+        OverflowError on contents that no `to_archive` wrote; `restored` turns them
+        into `ModelFileError`.
         """
+
+    @classmethod
+    def restored(
+        cls,
+        path: str | os.PathLike[str],
+        header: Mapping[str, Any],
+        arrays: Mapping[str, Array],
+    ) -> Self:
+        """Build the model of the file `path`, or say in a `ModelFileError` why not."""
+        try:
+            return cls.from_archive(header, arrays)
+        except ModelFileError:
+            raise
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            IndexError,
+            AttributeError,
+            OverflowError,  # an infinite or enormous number where an integer belongs
+        ) as err:
+            raise ModelFileError(
+                f"{path} is damaged: its contents do not make a model ({err!r})."
+            ) from err
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, whole or not at all.

@@ -15,6 +15,9 @@ from napari_segen.core.imagespec import Array
 
 T = TypeVar("T")
 
+# Units of a job that is made of other jobs.
+PARTS = 1000
+
 
 class Command(Enum):
     """What a driver may send into a generator of steps."""
@@ -84,3 +87,16 @@ def run(steps: Steps[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
+
+
+def stretch_steps(steps: Steps[T], start: float, stop: float) -> Steps[T]:
+    """Pass `steps` on as the part from `start` to `stop` (0 to 1) of a longer job."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        fraction = step.done / step.total if step.total else 0.0
+        done = round(PARTS * (start + (stop - start) * fraction))
+        yield Step(done, PARTS, step.text, step.figures)

@@ -9,11 +9,10 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.normalization import has_data, scaled
-from napari_segen.core.steps import Steps
+from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.core.tiles import Slices, Tile, tile_grid
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
-from napari_segen.probabilistic.parallel import stretch_steps
 
 MAX_FEATURE_BYTES = 2**29
 LEAST_TILE_SIDE = 32

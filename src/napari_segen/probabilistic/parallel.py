@@ -2,14 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 from napari_segen.core.steps import Step, Steps
 from napari_segen.features.bank import usable_processors
-
-T = TypeVar("T")
-
-PARTS = 1000
 
 
 def side_by_side_steps(jobs: Sequence[Callable[[], None]], text: str) -> Steps[None]:
@@ -28,16 +23,3 @@ def side_by_side_steps(jobs: Sequence[Callable[[], None]], text: str) -> Steps[N
         finally:
             for future in futures:
                 future.cancel()
-
-
-def stretch_steps(steps: Steps[T], start: float, stop: float) -> Steps[T]:
-    """Pass `steps` on as the part from `start` to `stop` (0 to 1) of a longer job."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        fraction = step.done / step.total if step.total else 0.0
-        done = round(PARTS * (start + (stop - start) * fraction))
-        yield Step(done, PARTS, step.text, step.figures)

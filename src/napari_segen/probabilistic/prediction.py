@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import Segmentation, best_class, entropy_over_log_k
-from napari_segen.core.steps import Steps
+from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.core.tiles import Tile, tile_grid
 from napari_segen.probabilistic import potts
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.frame import Frame
-from napari_segen.probabilistic.parallel import side_by_side_steps, stretch_steps
+from napari_segen.probabilistic.parallel import side_by_side_steps
 from napari_segen.probabilistic.prior import apply_prior
 
 SLAB_PIXELS = 2**17

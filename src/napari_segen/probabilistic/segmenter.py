@@ -18,13 +18,12 @@ from napari_segen.core.labels import ClassInfo, Segmentation
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import make_params
 from napari_segen.core.provenance import provenance
-from napari_segen.core.steps import Step, Steps, run
+from napari_segen.core.steps import Step, Steps, run, stretch_steps
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.modelfile import header_of, restore, settings_in
-from napari_segen.probabilistic.parallel import stretch_steps
 from napari_segen.probabilistic.prediction import (
     Posterior,
     segment_frame_steps,

@@ -10,9 +10,8 @@ from napari_segen.core.checks import Pair, check_class_values, warn_if_flat
 from napari_segen.core.imagespec import Array
 from napari_segen.core.normalization import has_data
 from napari_segen.core.scribbles import Samples, classes_in, samples_of
-from napari_segen.core.steps import Steps
+from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.probabilistic.frame import Frame
-from napari_segen.probabilistic.parallel import stretch_steps
 from napari_segen.probabilistic.samples import TrainingSet, choose_samples
 
 

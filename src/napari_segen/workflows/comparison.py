@@ -9,9 +9,8 @@ from napari_segen.core.checks import as_list
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.metrics import mean_iou
 from napari_segen.core.normalization import Normalization, scaled
-from napari_segen.core.steps import Step, Steps
+from napari_segen.core.steps import Step, Steps, stretch_steps
 from napari_segen.features.cache import FeatureCache
-from napari_segen.probabilistic.parallel import stretch_steps
 from napari_segen.workflows.held_out import (
     Part,
     answer_steps,

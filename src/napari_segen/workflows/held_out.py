@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.normalization import Normalization
-from napari_segen.core.steps import Steps
+from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.core.tiles import Tile, tile_grid
-from napari_segen.probabilistic.parallel import stretch_steps
 
 # What is segmented whole at most for a comparison, by number of spatial axes, and
 # what a pixel classifier learns from: some seconds of work.

@@ -40,22 +40,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     header, arrays = read_archive(path)
     if header["kind"] not in KINDS:
         raise ModelFileError(f"{path} holds an unknown kind of model.")
-    model_class = KINDS.get(header["kind"])
-    try:
-        return model_class.from_archive(header, arrays)
-    except ModelFileError:
-        raise
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        IndexError,
-        AttributeError,
-        OverflowError,  # an infinite or enormous number where an integer belongs
-    ) as err:
-        raise ModelFileError(
-            f"{path} is damaged: its contents do not make a model ({err!r})."
-        ) from err
+    return KINDS.get(header["kind"]).restored(path, header, arrays)
 
 
 def needs_tensorflow(model: Any) -> bool:

@@ -2,10 +2,9 @@
 
 import numpy as np
 
+from napari_segen.cnn.holdout import DENSE_SHARE
 from napari_segen.core.imagespec import Array
 
-# Above this share of labelled pixels in the labelled images, labels are areas.
-AREA_SHARE = 0.2
 PIXELS_PER_CLASS = 2500
 
 
@@ -32,7 +31,7 @@ def pixel_labels(labels: list[Array]) -> list[Array]:
     found = [np.bincount(m.ravel(), minlength=256) for m in labels if m.any()]
     counts = np.sum(found, axis=0)
     n_pixels = counts.sum()
-    if n_pixels - counts[0] <= AREA_SHARE * n_pixels:
+    if n_pixels - counts[0] <= DENSE_SHARE * n_pixels:
         return labels
     keep = np.minimum(PIXELS_PER_CLASS / np.maximum(counts, 1), 1)
     keep[0] = 0

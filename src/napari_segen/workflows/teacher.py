@@ -4,8 +4,7 @@ from typing import Any
 
 from napari_segen.core.checks import as_list
 from napari_segen.core.imagespec import Array, ImageSpec
-from napari_segen.core.steps import Step, Steps
-from napari_segen.probabilistic.parallel import stretch_steps
+from napari_segen.core.steps import Step, Steps, stretch_steps
 from napari_segen.workflows.pixel_labels import pixel_labels
 
 SHARE_OF_FIT = 0.3
