@@ -30,7 +30,7 @@ def sampler_for(
     augmentation: Augmentation | None,
     batch_size: int | None = None,
 ) -> PatchSampler:
-    """Return what draws a training's batches; `batch_size` overrules that of `params`."""
+    """Make what draws a training's batches; `batch_size` overrules `params`."""
     return PatchSampler(
         held.training,
         network,
