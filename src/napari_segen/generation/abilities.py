@@ -1,6 +1,9 @@
 """Checks of what a method can do; the messages name the methods that can."""
 
+import numpy as np
+
 from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.generation.method import TASKS
 from napari_segen.generation.registry import GENERATORS
 
 
@@ -42,4 +45,35 @@ def check_label_values(method: str, values: Array) -> None:
             f"labels has {len(values)} values; method {method!r} can learn {most}. "
             "Object ids are not classes: give every object of a class the same value, "
             "for instance labels > 0."
+        )
+
+
+def check_task(method: str, task: str) -> None:
+    """Raise ValueError unless `method` can learn from labels of this meaning."""
+    if task not in TASKS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}.")
+    if task in GENERATORS.get(method).tasks:
+        return
+    able = [m for m in GENERATORS if task in GENERATORS.get(m).tasks]
+    raise ValueError(
+        f"method {method!r} cannot learn from labels of {task}. "
+        f"Use {' or '.join(able) or 'none'}, or another task."
+    )
+
+
+def check_needs_images(method: str) -> None:
+    """Raise ValueError where there is nothing to fit."""
+    if not GENERATORS.get(method).needs_images:
+        raise ValueError(
+            f"method {method!r} makes images of its own and cannot be fitted. "
+            "Generate with it at once, or choose another method."
+        )
+
+
+def check_value_range(labels: Array, known: Array) -> None:
+    """Raise ValueError where labels hold a value that the training labels had not."""
+    if odd := sorted(set(np.unique(labels).tolist()) - set(known.tolist())):
+        raise ValueError(
+            f"labels has the value {odd[0]}, which the training labels had not: "
+            f"they had {known.tolist()}."
         )

@@ -107,6 +107,7 @@ class Decoder(GeneratorMethod):
     needs_training = True
     makes_pairs = True
     can_vary = True
+    tasks = ("classes",)
     dimensions = (2,)
     max_label_values = 32
 
@@ -120,7 +121,11 @@ class Decoder(GeneratorMethod):
         return {**self.__dict__, "_networks": {}}
 
     def fit_steps(
-        self, sources: Sequence[Source], budget: Budget, seed: int
+        self,
+        sources: Sequence[Source],
+        budget: Budget,
+        seed: int,
+        task: str = "classes",
     ) -> Steps[None]:
         """Train the autoencoder, then measure what its noise should be like."""
         self.label_values = label_values(sources)

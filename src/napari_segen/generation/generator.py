@@ -5,44 +5,35 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from napari_segen.core.checks import (
-    check_labels,
-    check_new_image,
-    check_pairs,
-    warn_if_flat,
-)
+from napari_segen.core.checks import check_pairs, warn_if_flat
 from napari_segen.core.imagespec import Array, ImageSpec
-from napari_segen.core.labels import smallest_unsigned
 from napari_segen.core.model import Model
-from napari_segen.core.parameters import as_json, make_params
-from napari_segen.core.provenance import package_versions, provenance
-from napari_segen.core.steps import Order, Step, Steps, run
+from napari_segen.core.parameters import make_params
+from napari_segen.core.provenance import provenance
+from napari_segen.core.steps import Steps, run
+from napari_segen.generation import making
 from napari_segen.generation.abilities import (
     check_ability,
     check_dimensions,
     check_label_values,
+    check_needs_images,
+    check_task,
 )
 from napari_segen.generation.method import (
     Budget,
     GeneratorMethod,
-    Source,
     label_values,
     sources_of,
 )
-from napari_segen.generation.modelfile import (
-    read_into,
-    state_hash,
-    write_generator,
-)
+from napari_segen.generation.modelfile import read_into, write_generator
 from napari_segen.generation.recipe import Recipe
-from napari_segen.generation.registry import GENERATORS
-from napari_segen.generation.requests import (
-    check_budget,
-    check_count,
-    check_seed,
-    check_shape,
-    check_strength,
+from napari_segen.generation.recipes import (
+    recipe_of,
+    recipe_of_painted,
+    recipe_of_varied,
 )
+from napari_segen.generation.registry import GENERATORS
+from napari_segen.generation.requests import check_budget, check_seed
 from napari_segen.generation.values import ValueRange
 
 
@@ -51,8 +42,8 @@ class ImageGenerator(Model):
 
     Parameters
     ----------
-    method : {"decoder", "transform"}
-        How images are made.
+    method : str
+        How images are made; one of the registry's.
     params : the method's parameter dataclass, or a mapping, optional
     epochs, max_steps, time_limit_s : number, optional
         Training ends at whichever comes first; None is no limit. The time starts
@@ -64,13 +55,18 @@ class ImageGenerator(Model):
     ----------
     spec_ : ImageSpec
     n_channels_ : int
-    classes_ : array of the label values, ascending; None without labels
+    task_ : str
+        What the labels mean: ``"classes"`` or ``"instances"``.
+    has_labels_ : bool
+        Whether it was fitted with labels, or makes them anyway.
+    classes_ : array of the values of the classes, ascending; None without
     history_ : dict of lists: step, seconds, loss, ...; empty without training
     n_steps_ : int
         Optimiser steps done; ``max_steps=n_steps_`` gives the same model again.
     """
 
     kind: ClassVar[str] = "generator"
+    classes_: Array | None
 
     def __init__(
         self,
@@ -89,6 +85,21 @@ class ImageGenerator(Model):
         self.budget = Budget(epochs, max_steps, time_limit_s)
         self.seed = check_seed(seed)
         self._fitted: GeneratorMethod | None = None
+        if not found.needs_images:
+            self._take_over(found(self.params, (1.0, 1.0)))
+
+    def _take_over(self, method: GeneratorMethod) -> None:
+        """Be ready with a method that needs no images."""
+        self.values_ = method.output_range()
+        self.n_channels_ = len(self.values_.low)
+        self.spec_ = _own_spec(2, self.n_channels_)
+        self.task_, self.has_labels_, self.classes_ = (
+            method.task,
+            method.makes_pairs,
+            None,
+        )
+        self.provenance_ = provenance([], [])
+        self._fitted = method
 
     @property
     def is_fitted(self) -> bool:
@@ -102,6 +113,28 @@ class ImageGenerator(Model):
         return self._fitted
 
     @property
+    def makes_pairs(self) -> bool:
+        """Whether `generate_pairs` works, as this generator was fitted."""
+        makes_pairs = GENERATORS.get(self.method).makes_pairs
+        return self.is_fitted and makes_pairs and self.has_labels_
+
+    @property
+    def can_paint(self) -> bool:
+        """Whether `from_labels` works, as this generator was fitted."""
+        can_paint = GENERATORS.get(self.method).can_paint
+        return self.is_fitted and can_paint and self.has_labels_
+
+    def spec_for(self, shape: Sequence[int]) -> ImageSpec:
+        """Return the axes of one new image of the spatial `shape`.
+
+        Those of the fit; a method that needs no images makes planes and volumes.
+        """
+        if GENERATORS.get(self.method).needs_images or len(shape) not in (2, 3):
+            self.check_fitted()
+            return self.spec_
+        return _own_spec(len(shape), self.n_channels_)
+
+    @property
     def history_(self) -> dict[str, list[float]]:
         """Training curves; empty without training."""
         return self._learnt.history
@@ -112,7 +145,12 @@ class ImageGenerator(Model):
         return self._learnt.n_steps
 
     def fit(
-        self, images: Any, labels: Any = None, *, spec: ImageSpec | None = None
+        self,
+        images: Any,
+        labels: Any = None,
+        *,
+        spec: ImageSpec | None = None,
+        task: str = "classes",
     ) -> Self:
         """Learn from images.
 
@@ -125,27 +163,39 @@ class ImageGenerator(Model):
             Of the images' shapes without channels; every value counts, 0 too.
         spec : ImageSpec, optional
             The axes of the images.
+        task : {"classes", "instances"}
+            What labels mean: values of classes, or ids of objects, 0 background.
         """
-        return run(self.fit_steps(images, labels, spec=spec))
+        return run(self.fit_steps(images, labels, spec=spec, task=task))
 
     def fit_steps(
-        self, images: Any, labels: Any = None, *, spec: ImageSpec | None = None
+        self,
+        images: Any,
+        labels: Any = None,
+        *,
+        spec: ImageSpec | None = None,
+        task: str = "classes",
     ) -> Steps[Self]:
         """`fit` as a generator of steps; FINISH ends training early."""
+        check_needs_images(self.method)
+        check_task(self.method, task)
         spec, pairs = check_pairs(images, labels, spec, labels_name="labels")
         sources = [s for pair in pairs for s in sources_of(pair)]
         check_dimensions(self.method, spec)
-        check_label_values(self.method, label_values(sources))
+        if task == "classes":
+            check_label_values(self.method, label_values(sources))
         for pair in pairs:
             warn_if_flat(pair.frames)
         if not any(np.isfinite(s.image).all(axis=0).any() for s in sources):
             raise ValueError("image has no pixel with data: there is nothing to learn.")
         method = GENERATORS.get(self.method)(self.params, spec.sampling)
-        yield from method.fit_steps(sources, self.budget, self.seed)
+        yield from method.fit_steps(sources, self.budget, self.seed, task)
         self.spec_ = spec
         self.n_channels_ = pairs[0].frames.shape[1]
         self.values_ = ValueRange.union([ValueRange.of(p.frames) for p in pairs])
-        self.classes_ = None if labels is None else label_values(sources)
+        self.task_, self.has_labels_ = task, labels is not None
+        is_classes = self.has_labels_ and task == "classes"
+        self.classes_ = label_values(sources) if is_classes else None
         self.provenance_ = provenance(
             [p.frames for p in pairs],
             [p.labels for p in pairs if p.labels is not None],
@@ -174,7 +224,9 @@ class ImageGenerator(Model):
 
     def generate_steps(self, n: int, shape: Sequence[int], seed: int) -> Steps[Array]:
         """`generate` as a generator of steps."""
-        images, _ = yield from self._make_steps(n, shape, seed, with_labels=False)
+        images, _ = yield from making.make_steps(
+            self, self._learnt, n, shape, seed, with_labels=False
+        )
         return images
 
     def generate_pairs(
@@ -182,8 +234,9 @@ class ImageGenerator(Model):
     ) -> tuple[Array, Array]:
         """Make images with their labels, ``(n, *shape[, C])`` and ``(n, *shape)``.
 
-        Labels have values of the training labels only, in the smallest unsigned type.
-        The images are those of `generate`.
+        Labels of classes have values of the training labels only, in the smallest
+        unsigned type; objects have the ids 1, 2, ..., int32. The images are those
+        of `generate`.
         """
         return run(self.generate_pairs_steps(n, shape, seed))
 
@@ -191,44 +244,40 @@ class ImageGenerator(Model):
         self, n: int, shape: Sequence[int], seed: int
     ) -> Steps[tuple[Array, Array]]:
         """`generate_pairs` as a generator of steps."""
-        self._check_pairs_possible()
-        images, labels = yield from self._make_steps(n, shape, seed, with_labels=True)
-        assert labels is not None
-        return images, labels
-
-    def _check_pairs_possible(self) -> None:
-        self.check_fitted()
+        method = self._learnt
         check_ability(self.method, "makes_pairs", "make labels")
-        if self.classes_ is None:
+        if not self.makes_pairs:
             raise ValueError(
                 "labels cannot be generated: this generator was fitted without. "
                 "Fit it with labels."
             )
+        images, labels = yield from making.make_steps(
+            self, method, n, shape, seed, with_labels=True
+        )
+        assert labels is not None
+        return images, labels
 
-    def _make_steps(
-        self, n: int, shape: Sequence[int], seed: int, *, with_labels: bool
-    ) -> Steps[tuple[Array, Array | None]]:
-        method, spec = self._learnt, self.spec_
-        n, seed = check_count(n), check_seed(seed)
-        dtype = self.values_.low.dtype
-        shape = check_shape(shape, spec, n, self.n_channels_, dtype.itemsize)
-        images = np.empty((n, self.n_channels_, *shape), dtype)
-        labels = np.empty((n, *shape), self._label_dtype) if with_labels else None
-        for i in range(n):
-            rng = np.random.default_rng([seed, i])
-            steps = method.make_steps(shape, rng, with_labels=with_labels)
-            made = yield from _relay(steps, i, n)
-            images[i] = self.values_.fitted(made.image)
-            if labels is not None:
-                labels[i] = made.labels
-        if spec.channel_axis is None:
-            return images[:, 0], labels
-        return np.ascontiguousarray(np.moveaxis(images, 1, -1)), labels
+    def from_labels(self, labels: Any, seed: int) -> Array:
+        """Make an image for given labels.
 
-    @property
-    def _label_dtype(self) -> Any:
-        assert self.classes_ is not None
-        return smallest_unsigned(int(self.classes_.max()))
+        Parameters
+        ----------
+        labels : integer array of shape (*S) or (n, *S)
+            Any size; values of the training labels (task ``"classes"``), or ids of
+            objects and 0 for background (``"instances"``). Of n label maps each gets
+            an image.
+        seed : int
+
+        Returns
+        -------
+        array of shape (*S) or (*S, C), with n in front for n label maps
+            Of the training images' type and range.
+        """
+        return run(self.from_labels_steps(labels, seed))
+
+    def from_labels_steps(self, labels: Any, seed: int) -> Steps[Array]:
+        """`from_labels` as a generator of steps."""
+        return making.paint_steps(self, self._learnt, labels, seed)
 
     def vary(
         self, image: Any, strength: float, seed: int, labels: Any = None
@@ -255,60 +304,23 @@ class ImageGenerator(Model):
         self, image: Any, strength: float, seed: int, labels: Any = None
     ) -> Steps[Array | tuple[Array, Array]]:
         """`vary` as a generator of steps."""
-        method = self._learnt
-        check_ability(self.method, "can_vary", "vary images")
-        array = check_new_image(image, self.spec_, self.n_channels_)
-        strength, seed = check_strength(strength), check_seed(seed)
-        marks = None if labels is None else self._check_marks(labels, array)
-        if strength == 0:
-            copy = array.copy()
-            return copy if marks is None else (copy, marks.copy())
-        _, pairs = check_pairs(array, marks, self.spec_, labels_name="labels")
-        made = []
-        for i, source in enumerate(sources := sources_of(pairs[0])):
-            rng = np.random.default_rng([seed, i])
-            steps = method.vary_steps(source, strength, rng)
-            one = yield from _relay(steps, i, len(sources))
-            kept = ValueRange.of(source.image[np.newaxis]).fitted(one.image)
-            made.append(Source(kept, one.labels))
-        frames = np.stack([m.image for m in made])
-        varied = np.ascontiguousarray(self.spec_.unframe_image(frames, array.shape))
-        if marks is None:
-            return varied
-        stacked = np.stack([m.labels for m in made if m.labels is not None])
-        unframed = self.spec_.unframe(stacked, marks.shape).astype(marks.dtype)
-        return varied, np.ascontiguousarray(unframed)
-
-    def _check_marks(self, labels: Any, image: Array) -> Array:
-        marks = check_labels(labels, "labels")
-        if self._learnt.max_label_values is None:
-            return marks
-        self._check_pairs_possible()
-        assert self.classes_ is not None
-        if odd := sorted(set(np.unique(marks).tolist()) - set(self.classes_.tolist())):
-            raise ValueError(
-                f"labels has the value {odd[0]}, which the training labels had not: "
-                f"they had {self.classes_.tolist()}."
-            )
-        return marks.astype(np.promote_types(marks.dtype, self._label_dtype))
+        return making.vary_steps(self, self._learnt, image, strength, seed, labels)
 
     def recipe(
         self, n: int, shape: Sequence[int], seed: int, *, pairs: bool = False
     ) -> Recipe:
         """Say what `generate` or `generate_pairs` was asked for, to be kept with it."""
-        method = self._learnt
-        return Recipe(
-            method=self.method,
-            params=as_json(self.params),
-            fit_seed=self.seed,
-            n_steps=method.n_steps,
-            n=check_count(n),
-            shape=tuple(int(s) for s in shape),
-            seed=check_seed(seed),
-            pairs=pairs,
-            model=state_hash(method),
-            versions=package_versions(),
-        )
+        return recipe_of(self, self._learnt, n, shape, seed, pairs=pairs)
+
+    def recipe_from_labels(self, labels: Any, seed: int) -> Recipe:
+        """Say what `from_labels` was asked for."""
+        return recipe_of_painted(self, self._learnt, labels, seed)
+
+    def recipe_vary(
+        self, image: Any, strength: float, seed: int, labels: Any = None
+    ) -> Recipe:
+        """Say what `vary` was asked for."""
+        return recipe_of_varied(self, self._learnt, image, strength, seed, labels)
 
     def to_archive(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the header and the arrays of the model file."""
@@ -331,13 +343,6 @@ class ImageGenerator(Model):
         return model
 
 
-def _relay(steps: Steps[Source], i: int, n: int) -> Steps[Source]:
-    """Pass the steps of one of n images on, as steps of the whole."""
-    command: Order | None = None
-    while True:
-        try:
-            step = steps.send(command)
-        except StopIteration as end:
-            made: Source = end.value
-            return made
-        command = yield Step(i, n, f"Image {i + 1} of {n}: {step.text}", step.figures)
+def _own_spec(n_space: int, n_channels: int) -> ImageSpec:
+    axes = {2: "yx", 3: "zyx"}[n_space]
+    return ImageSpec(axes if n_channels == 1 else f"{axes}c")

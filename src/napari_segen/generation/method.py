@@ -11,6 +11,9 @@ import numpy as np
 from napari_segen.core.checks import Pair
 from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Steps
+from napari_segen.generation.values import ValueRange
+
+TASKS = ("classes", "instances")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,19 @@ class GeneratorMethod(ABC):
         Whether it makes labels along with images, if fitted with labels.
     can_vary : bool
         Whether it can vary a given image.
+    can_paint : bool
+        Whether it makes an image for given labels, if fitted with labels.
+    needs_images : bool
+        Whether it must be fitted; the others make images of their own.
+    tasks : tuple of str
+        What the labels that it can learn from mean: the values of ``"classes"``, or
+        the ids of ``"instances"``, with 0 for background.
     dimensions : tuple of int
         Numbers of spatial axes that it takes.
     max_label_values : int or None
-        How many different label values it can learn.
+        How many different values of classes it can learn.
+    task : str
+        What its labels mean; one of `tasks`.
     """
 
     Params: ClassVar[type]
@@ -97,6 +109,9 @@ class GeneratorMethod(ABC):
     needs_training: ClassVar[bool]
     makes_pairs: ClassVar[bool]
     can_vary: ClassVar[bool]
+    can_paint: ClassVar[bool] = False
+    needs_images: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = TASKS
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
     max_label_values: ClassVar[int | None] = None
 
@@ -105,12 +120,24 @@ class GeneratorMethod(ABC):
         self.sampling = sampling
         self.history: dict[str, list[float]] = {}
         self.n_steps = 0
+        self.task = TASKS[0]
 
-    @abstractmethod
     def fit_steps(
-        self, sources: Sequence[Source], budget: Budget, seed: int
+        self,
+        sources: Sequence[Source],
+        budget: Budget,
+        seed: int,
+        task: str = "classes",
     ) -> Steps[None]:
-        """Learn from `sources`, all with labels or all without."""
+        """Learn from `sources`, all with labels or all without, and set `task`.
+
+        Every method with `needs_images` has one of its own.
+        """
+        raise NotImplementedError
+
+    def output_range(self) -> ValueRange:
+        """Return type and range of the images; for methods without `needs_images`."""
+        raise NotImplementedError
 
     @abstractmethod
     def make_steps(
@@ -119,14 +146,19 @@ class GeneratorMethod(ABC):
         """Make one image of the spatial `shape`.
 
         Grey values are on the scale of the sources, of any real dtype, and may
-        exceed their range: the caller clips and rounds.
+        exceed their range: the caller clips and rounds. Labels are values of the
+        training labels, or ids of objects, in any order, and 0.
         """
 
-    @abstractmethod
+    def paint_steps(self, labels: Array, rng: np.random.Generator) -> Steps[Array]:
+        """Make an image ``(C, *S)`` for labels ``(*S)``; for methods that can."""
+        raise NotImplementedError
+
     def vary_steps(
         self, source: Source, strength: float, rng: np.random.Generator
     ) -> Steps[Source]:
-        """Make a variation of `source`; ``0 < strength <= 1``."""
+        """Make a variation of `source`, ``0 < strength <= 1``; for methods that can."""
+        raise NotImplementedError
 
     @abstractmethod
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:

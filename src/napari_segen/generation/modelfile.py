@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.parameters import as_json
 from napari_segen.core.provenance import array_hash
-from napari_segen.generation.method import GeneratorMethod
+from napari_segen.generation.abilities import check_task
+from napari_segen.generation.method import TASKS, GeneratorMethod
 from napari_segen.generation.registry import GENERATORS
 from napari_segen.generation.values import ValueRange
 
@@ -35,6 +36,8 @@ def write_generator(
         "max_steps": model.budget.max_steps,
         "time_limit_s": model.budget.time_limit_s,
         "seed": model.seed,
+        "task": model.task_,
+        "has_labels": model.has_labels_,
         "spec": model.spec_.as_json(),
         "learnt": learnt,
         "history": method.history,
@@ -65,8 +68,13 @@ def read_into(
     model.n_channels_ = len(low)
     model.values_ = ValueRange(low, high)
     model.classes_ = classes
+    # Older files have neither: their labels were all classes.
+    model.task_ = str(header.get("task", TASKS[0]))
+    model.has_labels_ = bool(header.get("has_labels", classes is not None))
+    check_task(model.method, model.task_)
     model.provenance_ = dict(header["provenance"])
     method = GENERATORS.get(model.method)(model.params, model.spec_.sampling)
+    method.task = model.task_
     learnt = {
         k.removeprefix("learnt_"): v
         for k, v in arrays.items()

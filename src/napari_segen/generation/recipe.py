@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+SOURCES = ("noise", "labels", "image")
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -24,6 +26,12 @@ class Recipe:
         SHA-256 over what the generator has learnt; equal models give equal images.
     versions : mapping of str to str
         Packages: bytes are promised within one version.
+    source : str
+        What the images were made from: ``"noise"``, ``"labels"`` or ``"image"``.
+    source_sha256, labels_sha256 : str, or None
+        Of the labels or the image, and of the labels that the image came with.
+    strength : float, or None
+        Of a variation.
     """
 
     method: str
@@ -36,6 +44,16 @@ class Recipe:
     pairs: bool
     model: str
     versions: Mapping[str, str]
+    source: str = "noise"
+    source_sha256: str | None = None
+    labels_sha256: str | None = None
+    strength: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.source not in SOURCES:
+            raise ValueError(
+                f"source must be one of {', '.join(SOURCES)}, got {self.source!r}."
+            )
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values; `from_json` reads them back."""
@@ -43,5 +61,5 @@ class Recipe:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Recipe":
-        """Read what `as_json` wrote."""
+        """Read what `as_json` wrote, in this version or an older one."""
         return cls(**{**data, "shape": tuple(data["shape"])})

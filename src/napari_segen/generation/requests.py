@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_segen.core.imagespec import ImageSpec
+from napari_segen.core.imagespec import Array, ImageSpec
 
 MAX_PIXELS = 2**27
 MAX_BYTES = 4 * 2**30
@@ -73,6 +73,18 @@ def check_shape(
             f"over {MAX_BYTES}. Ask for fewer at a time."
         )
     return sizes
+
+
+def check_painted(labels: Array, n_space: int) -> Array:
+    """Return label maps to make images for as ``(n, *S)``."""
+    if labels.ndim not in (n_space, n_space + 1):
+        raise ValueError(
+            f"labels must have {n_space} axes, or {n_space + 1} for several label "
+            f"maps, got shape {labels.shape}."
+        )
+    if labels.size == 0:
+        raise ValueError(f"labels is empty: its shape is {labels.shape}.")
+    return labels if labels.ndim == n_space + 1 else labels[np.newaxis]
 
 
 def check_budget(epochs: Any, max_steps: Any, time_limit_s: Any) -> None:

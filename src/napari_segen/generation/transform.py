@@ -106,9 +106,14 @@ class Transform(GeneratorMethod):
     sources: list[Source]
 
     def fit_steps(
-        self, sources: Sequence[Source], budget: Budget, seed: int
+        self,
+        sources: Sequence[Source],
+        budget: Budget,
+        seed: int,
+        task: str = "classes",
     ) -> Steps[None]:
         """Keep copies of the sources; there is nothing to learn."""
+        self.task = task
         self.sources = [
             Source(s.image.copy(), None if s.labels is None else s.labels.copy())
             for s in sources
