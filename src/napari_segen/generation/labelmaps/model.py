@@ -1,0 +1,137 @@
+"""A model of label maps: fitted to the user's, it draws new ones of any size."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_segen.core.imagespec import Array
+from napari_segen.core.labels import smallest_unsigned
+from napari_segen.core.steps import Step, Steps
+from napari_segen.generation.labelmaps.placed import Pose, draw_turn
+from napari_segen.generation.warp import nearest_pixels
+
+TASKS = ("classes", "instances")
+_MAX_MAPS = 24
+_MAX_PIXELS = 2**22
+
+
+class LabelModel:
+    """What makes label maps of any size that look like the training maps.
+
+    Parameters
+    ----------
+    maps : list of arrays (*S)
+        Indices into `values` (classes), or ids 1..n with 0 as background (instances).
+    values : array of shape (K,)
+        Class values, ascending; empty for instances.
+    task : str
+        ``"classes"`` or ``"instances"``.
+    """
+
+    def __init__(self, maps: list[Array], values: Array, task: str) -> None:
+        self.maps, self.values, self.task = maps, values, task
+
+    @classmethod
+    def fit(cls, maps: Sequence[Array], task: str) -> "LabelModel":
+        """Learn from label maps ``(*S)``: class values, or object ids with 0."""
+        if task not in TASKS:
+            raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}.")
+        if not maps or any(m.size == 0 for m in maps):
+            raise ValueError("labels has no pixels: there is nothing to learn.")
+        kept = [_middle(m) for m in _spread(maps)]
+        if task == "instances":
+            return cls([_numbered(m) for m in kept], np.zeros(0, np.uint64), task)
+        found = [np.unique(m).astype(np.uint64) for m in kept]
+        values = np.unique(np.concatenate(found))
+        dtype = smallest_unsigned(len(values) - 1)
+        indices = [
+            np.searchsorted(values, m.astype(np.uint64)).astype(dtype) for m in kept
+        ]
+        return cls(indices, values, task)
+
+    def sample_steps(
+        self, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> Steps[Array]:
+        """Draw a label map: training values only, or ids 1..n and 0."""
+        source = self.maps[rng.integers(len(self.maps))]
+        ndim = source.ndim
+        anchor = np.array([rng.uniform(0, n) for n in source.shape])
+        pose = Pose(draw_turn(ndim, True, rng), anchor, (np.array(shape) - 1) / 2)
+        warp = pose.warp(tuple(slice(0, n) for n in shape), 64.0, rng)
+        drawn = np.empty(shape, source.dtype)
+        for rows in warp.slabs():
+            yield Step(rows.start, shape[0], "drawing labels")
+            drawn[rows] = source[nearest_pixels(warp.positions(rows), source.shape)]
+        if self.task == "instances":
+            return _numbered(drawn)
+        values = self.values.astype(smallest_unsigned(int(self.values.max())))
+        return values[drawn]
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return the model as JSON values and arrays, `restore` reads them back."""
+        arrays = {f"map_{i}": m for i, m in enumerate(self.maps)}
+        header = {"task": self.task, "n_maps": len(self.maps)}
+        return header, {**arrays, "map_values": self.values}
+
+    @classmethod
+    def restore(
+        cls, header: Mapping[str, Any], arrays: Mapping[str, Array]
+    ) -> "LabelModel":
+        """Take over what `state` returned; ValueError on anything else."""
+        task, count = header.get("task"), header.get("n_maps")
+        if task not in TASKS or type(count) is not int or not 0 < count <= _MAX_MAPS:
+            raise ValueError("the model of label maps has an odd header.")
+        names = [f"map_{i}" for i in range(count)]
+        if any(n not in arrays for n in [*names, "map_values"]):
+            raise ValueError("the model of label maps lacks an array.")
+        maps, values = [arrays[n] for n in names], arrays["map_values"]
+        if {m.ndim for m in maps} not in ({2}, {3}):
+            raise ValueError("the model of label maps has maps of odd dimensions.")
+        if any(m.dtype.kind != "u" or not 0 < m.size <= _MAX_PIXELS for m in maps):
+            raise ValueError("the model of label maps has odd maps.")
+        _check_values(task, values, maps)
+        return cls(maps, values, task)
+
+
+def _check_values(task: str, values: Array, maps: list[Array]) -> None:
+    """Refuse class values that do not fit the maps; ids need none."""
+    largest = max(int(m.max()) for m in maps)
+    if values.ndim != 1 or values.dtype != np.uint64:
+        raise ValueError("the model of label maps has odd class values.")
+    if task == "classes":
+        ascending = bool(np.all(values[1:] > values[:-1]))
+        if largest >= len(values) or not ascending:
+            raise ValueError("the model of label maps has odd class values.")
+    elif len(values) or any(largest > m.size for m in maps):
+        raise ValueError("the model of label maps has odd object ids.")
+
+
+def _spread(maps: Sequence[Array]) -> list[Array]:
+    """Take at most `_MAX_MAPS` maps, evenly from the first to the last."""
+    if len(maps) <= _MAX_MAPS:
+        return list(maps)
+    picked = np.linspace(0, len(maps) - 1, _MAX_MAPS).round().astype(int)
+    return [maps[i] for i in picked]
+
+
+def _middle(labels: Array) -> Array:
+    """Cut the middle out of a map of more than `_MAX_PIXELS` pixels."""
+    excess = labels.size / _MAX_PIXELS
+    if excess <= 1:
+        return labels
+    cut = []
+    for n in labels.shape:
+        keep = max(1, int(n / excess ** (1 / labels.ndim)))
+        cut.append(slice((n - keep) // 2, (n - keep) // 2 + keep))
+    middle: Array = labels[tuple(cut)]
+    return middle
+
+
+def _numbered(ids: Array) -> Array:
+    """Renumber objects 1..n in the order of their ids; 0 stays 0."""
+    found, inverse = np.unique(ids, return_inverse=True)
+    shift = 0 if found[0] == 0 else 1
+    dtype = smallest_unsigned(len(found) - 1 + shift)
+    numbered: Array = (inverse.reshape(ids.shape) + shift).astype(dtype)
+    return numbered
