@@ -27,6 +27,8 @@ def generator(image):
 def test_an_image_does_not_depend_on_how_many_are_made(generator):
     three = generator.generate(3, (16, 16), seed=5)
     assert_array_equal(generator.generate(1, (16, 16), seed=5), three[:1])
+    later = run(generator.generate_steps(2, (16, 16), 5, first=1))
+    assert_array_equal(later, three[1:])
 
 
 def test_pairs_have_the_images_of_generate(generator):

@@ -93,11 +93,8 @@ class ImageGenerator(Model):
         self.values_ = method.output_range()
         self.n_channels_ = len(self.values_.low)
         self.spec_ = _own_spec(2, self.n_channels_)
-        self.task_, self.has_labels_, self.classes_ = (
-            method.task,
-            method.makes_pairs,
-            None,
-        )
+        self.task_, self.classes_ = method.task, None
+        self.has_labels_ = method.makes_pairs
         self.provenance_ = provenance([], [])
         self._fitted = method
 
@@ -222,10 +219,12 @@ class ImageGenerator(Model):
         """
         return run(self.generate_steps(n, shape, seed))
 
-    def generate_steps(self, n: int, shape: Sequence[int], seed: int) -> Steps[Array]:
-        """`generate` as a generator of steps."""
+    def generate_steps(
+        self, n: int, shape: Sequence[int], seed: int, *, first: int = 0
+    ) -> Steps[Array]:
+        """`generate` as a generator of steps; images are numbered from `first`."""
         images, _ = yield from making.make_steps(
-            self, self._learnt, n, shape, seed, with_labels=False
+            self, self._learnt, n, shape, seed, with_labels=False, first=first
         )
         return images
 
@@ -241,9 +240,9 @@ class ImageGenerator(Model):
         return run(self.generate_pairs_steps(n, shape, seed))
 
     def generate_pairs_steps(
-        self, n: int, shape: Sequence[int], seed: int
+        self, n: int, shape: Sequence[int], seed: int, *, first: int = 0
     ) -> Steps[tuple[Array, Array]]:
-        """`generate_pairs` as a generator of steps."""
+        """`generate_pairs` as a generator of steps, numbered from `first`."""
         method = self._learnt
         check_ability(self.method, "makes_pairs", "make labels")
         if not self.makes_pairs:
@@ -252,7 +251,7 @@ class ImageGenerator(Model):
                 "Fit it with labels."
             )
         images, labels = yield from making.make_steps(
-            self, method, n, shape, seed, with_labels=True
+            self, method, n, shape, seed, with_labels=True, first=first
         )
         assert labels is not None
         return images, labels
@@ -275,9 +274,11 @@ class ImageGenerator(Model):
         """
         return run(self.from_labels_steps(labels, seed))
 
-    def from_labels_steps(self, labels: Any, seed: int) -> Steps[Array]:
-        """`from_labels` as a generator of steps."""
-        return making.paint_steps(self, self._learnt, labels, seed)
+    def from_labels_steps(
+        self, labels: Any, seed: int, *, first: int = 0
+    ) -> Steps[Array]:
+        """`from_labels` as a generator of steps; images are numbered from `first`."""
+        return making.paint_steps(self, self._learnt, labels, seed, first=first)
 
     def vary(
         self, image: Any, strength: float, seed: int, labels: Any = None

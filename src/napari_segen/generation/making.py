@@ -13,6 +13,7 @@ from napari_segen.generation.abilities import check_ability, check_value_range
 from napari_segen.generation.method import GeneratorMethod, Source, sources_of
 from napari_segen.generation.requests import (
     check_count,
+    check_first,
     check_painted,
     check_seed,
     check_shape,
@@ -34,15 +35,16 @@ def make_steps(
     seed: int,
     *,
     with_labels: bool,
+    first: int = 0,
 ) -> Steps[tuple[Array, Array | None]]:
     """Make `n` images ``(n, *S[, C])``, and their labels ``(n, *S)`` if asked for."""
-    n, seed = check_count(n), check_seed(seed)
+    n, seed, first = check_count(n), check_seed(seed), check_first(first)
     spec, dtype = model.spec_for(shape), model.values_.low.dtype
     shape = check_shape(shape, spec, n, model.n_channels_, dtype.itemsize)
     images = np.empty((n, model.n_channels_, *shape), dtype)
     labels = np.empty((n, *shape), _label_type(model)) if with_labels else None
     for i in range(n):
-        rng = np.random.default_rng([seed, i])
+        rng = np.random.default_rng([seed, first + i])
         steps = method.make_steps(shape, rng, with_labels=with_labels)
         made: Source = yield from _relay(steps, i, n)
         images[i] = model.values_.fitted(made.image)
@@ -74,11 +76,17 @@ def channels_last(images: Array, spec: ImageSpec) -> Array:
 
 
 def paint_steps(
-    model: "ImageGenerator", method: GeneratorMethod, labels: Any, seed: int
+    model: "ImageGenerator",
+    method: GeneratorMethod,
+    labels: Any,
+    seed: int,
+    *,
+    first: int = 0,
 ) -> Steps[Array]:
     """Make an image ``(*S[, C])`` for labels ``(*S)``, or n of them for ``(n, *S)``."""
     check_ability(model.method, "can_paint", "make images for labels")
-    marks, seed = check_labels(labels, "labels"), check_seed(seed)
+    marks = check_labels(labels, "labels")
+    seed, first = check_seed(seed), check_first(first)
     check_known_labels(model, marks)
     n_space = model.spec_.n_space
     stack = check_painted(marks, n_space)
@@ -88,7 +96,7 @@ def paint_steps(
     )
     images = np.empty((n, model.n_channels_, *shape), dtype)
     for i, one in enumerate(stack):
-        rng = np.random.default_rng([seed, i])
+        rng = np.random.default_rng([seed, first + i])
         made: Array = yield from _relay(method.paint_steps(one, rng), i, n)
         images[i] = model.values_.fitted(made)
     painted = channels_last(images, model.spec_)

@@ -33,6 +33,11 @@ def check_count(n: Any) -> int:
     return _integer(n, "n", 1)
 
 
+def check_first(first: Any) -> int:
+    """Return the number of the first image asked for, from 0."""
+    return _integer(first, "first", 0)
+
+
 def check_seed(seed: Any) -> int:
     """Return a seed from 0 to 2**63 - 1."""
     number = _integer(seed, "seed", 0)
