@@ -143,6 +143,8 @@ def shading(
     """
     _check("amount", amount, 0, 1)
     values, known = _prepared(image)
+    if amount == 0:
+        return values
     dark = (limits or _light_limits(values, known))[0]
     field = 1 + float(amount) * _smooth_field(values.shape, rng)
     return _lit(values, known, field.astype(values.dtype), dark)
@@ -158,6 +160,8 @@ def bleaching(
     """
     _check("amount", amount, 0, 1)
     values, known = _prepared(image)
+    if amount == 0:
+        return values
     dark = (limits or _light_limits(values, known))[0]
     n = values.shape[axis]
     factor = (1.0 - amount) ** (np.arange(n) / max(n - 1, 1))
