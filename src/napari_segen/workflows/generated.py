@@ -53,8 +53,15 @@ def training_pairs_steps(
     return all_images, all_labels
 
 
-def pairs_spec(generator: Any) -> ImageSpec:
-    """Return the axes of each image of `training_pairs_steps`, with the pixel size."""
-    spec: ImageSpec = generator.spec_
+def pairs_spec(generator: Any, shape: Sequence[int] | None = None) -> ImageSpec:
+    """Return the axes of each image of `training_pairs_steps`, with the pixel size.
+
+    Parameters
+    ----------
+    generator : ImageGenerator
+    shape : sequence of int, optional
+        Spatial shape; needed where the generator makes planes as well as volumes.
+    """
+    spec: ImageSpec = generator.spec_ if shape is None else generator.spec_for(shape)
     channels = CHANNEL * (spec.channel_axis is not None)
     return ImageSpec(spec.space_axes + channels, spec.pixel_size, spec.unit)
