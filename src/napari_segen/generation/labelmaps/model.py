@@ -7,9 +7,9 @@ import numpy as np
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.labels import smallest_unsigned
-from napari_segen.core.steps import Step, Steps
-from napari_segen.generation.labelmaps.placed import Pose, draw_turn
-from napari_segen.generation.warp import nearest_pixels
+from napari_segen.core.steps import Steps
+from napari_segen.generation.labelmaps.choosing import choose_kinds
+from napari_segen.generation.labelmaps.scatter import Scatter
 
 TASKS = ("classes", "instances")
 _MAX_MAPS = 24
@@ -31,6 +31,7 @@ class LabelModel:
 
     def __init__(self, maps: list[Array], values: Array, task: str) -> None:
         self.maps, self.values, self.task = maps, values, task
+        self._kinds = choose_kinds(maps, instances=task == "instances")
 
     @classmethod
     def fit(cls, maps: Sequence[Array], task: str) -> "LabelModel":
@@ -53,20 +54,23 @@ class LabelModel:
     def sample_steps(
         self, shape: tuple[int, ...], rng: np.random.Generator
     ) -> Steps[Array]:
-        """Draw a label map: training values only, or ids 1..n and 0."""
-        source = self.maps[rng.integers(len(self.maps))]
-        ndim = source.ndim
-        anchor = np.array([rng.uniform(0, n) for n in source.shape])
-        pose = Pose(draw_turn(ndim, True, rng), anchor, (np.array(shape) - 1) / 2)
-        warp = pose.warp(tuple(slice(0, n) for n in shape), 64.0, rng)
-        drawn = np.empty(shape, source.dtype)
-        for rows in warp.slabs():
-            yield Step(rows.start, shape[0], "drawing labels")
-            drawn[rows] = source[nearest_pixels(warp.positions(rows), source.shape)]
-        if self.task == "instances":
-            return _numbered(drawn)
+        """Draw a label map: training values only, or ids 1..n and 0.
+
+        Each follows one of the training maps, drawn at random.
+        """
+        kind = self._kinds[rng.integers(len(self._kinds))]
+        if isinstance(kind, Scatter):
+            marks, ids = yield from kind.draw_steps(shape, rng)
+            if self.task == "instances":
+                return _numbered(ids)
+            drawn = np.where(marks > 0, marks - 1, kind.ground)
+        else:
+            drawn = yield from kind.draw_steps(shape, rng)
+            if self.task == "instances":
+                return _numbered(drawn)
         values = self.values.astype(smallest_unsigned(int(self.values.max())))
-        return values[drawn]
+        chosen: Array = values[drawn]
+        return chosen
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the model as JSON values and arrays, `restore` reads them back."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_segen.core.imagespec import Array
 from napari_segen.generation.warp import Warp, elastic_grid
 
 # A bend of 0.17 of its own grain hardly ever folds, and cells keep their size.
 _BEND = 0.17
+_SLIGHT_DEG = 8.0
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,11 +37,6 @@ class Pose:
         moved: Floats = (positions - self.anchor) @ self.turn + self.centre
         return moved
 
-    def backward(self, positions: Floats) -> Floats:
-        """Bring positions ``(n, ndim)`` of the new map to the training map."""
-        moved: Floats = (positions - self.centre) @ self.turn.T + self.anchor
-        return moved
-
     def warp(
         self, window: tuple[slice, ...], grain: float, rng: np.random.Generator
     ) -> Warp:
@@ -65,19 +60,22 @@ class Pose:
         return Warp(shape, self.turn, offset, elastic, spacing)
 
 
-def draw_turn(ndim: int, free: bool, rng: np.random.Generator) -> Array:
+def draw_turn(ndim: int, free: bool, rng: np.random.Generator) -> Floats:
     """Draw a rotation in the plane of the last two axes, mirrored or not.
 
     Parameters
     ----------
     free : bool
-        Any angle; otherwise halves of a turn only, for maps with a direction.
+        Any angle, mirrored or not; otherwise half turns and a few degrees, for maps
+        with a direction.
     """
-    mirror = np.diag(rng.choice([-1.0, 1.0], ndim))
-    if not free or ndim < 2:
-        return mirror
+    signs = rng.choice([-1.0, 1.0], ndim)
     angle = rng.uniform(0, 2 * np.pi)
+    if not free:
+        signs[-2:] = signs[-1]
+        angle = np.deg2rad(rng.uniform(-_SLIGHT_DEG, _SLIGHT_DEG))
     turn = np.eye(ndim)
     cos, sin = np.cos(angle), np.sin(angle)
     turn[-2:, -2:] = [[cos, -sin], [sin, cos]]
-    return turn @ mirror
+    turned: Floats = turn * signs
+    return turned

@@ -1,0 +1,86 @@
+"""Which kind of model fits a label map: objects in a background, or a full plane."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_segen.core.imagespec import Array
+from napari_segen.generation.labelmaps.collage import Collage
+from napari_segen.generation.labelmaps.pieces import cut_map, looks_alike
+from napari_segen.generation.labelmaps.scatter import Scatter
+from napari_segen.generation.labelmaps.shapes import Found, Shape, find_shapes
+
+# Objects in a background: they fill less than this share of the map, no group of
+# touching ones more than the second share (unless it is alone), and most of their area
+# is in groups that fill the third share of the square around their longest extent.
+_FULL = 0.4
+_LARGE = 0.12
+_COMPACT = 0.12
+_MOST = 0.7
+
+Ids = npt.NDArray[np.int32]
+
+
+def choose_kinds(maps: Sequence[Array], *, instances: bool) -> list[Scatter | Collage]:
+    """Choose a kind of model for each map ``(*S)``, from the map alone.
+
+    Maps of objects in the same background share their objects.
+    """
+    found = [_objects(m, instances) for m in maps]
+    libraries: dict[int, list[Shape]] = {}
+    for entry in found:
+        if entry is not None:
+            libraries.setdefault(entry[0], []).extend(entry[1].shapes)
+    for shapes in libraries.values():
+        shapes.sort(key=lambda s: s.area)
+    kinds: list[Scatter | Collage] = []
+    for marks, entry in zip(maps, found, strict=True):
+        if entry is None:
+            pieces = cut_map(marks, instances=instances)
+            kinds.append(Collage(marks, pieces, instances))
+        else:
+            ground, objects = entry
+            free = looks_alike(marks != ground)
+            library = libraries[ground]
+            kinds.append(Scatter(objects, library, marks.shape, free, ground))
+    return kinds
+
+
+def _objects(marks: Array, instances: bool) -> tuple[int, Found] | None:
+    """Find the background and the objects of a map; None where it has no such."""
+    from skimage.measure import label
+
+    ground = 0 if instances else int(np.bincount(marks.ravel()).argmax())
+    foreground = marks != ground
+    if not 0 < foreground.mean() < _FULL:
+        return None
+    groups = label(foreground, connectivity=marks.ndim).astype(np.int32)
+    areas = np.bincount(groups.ravel())[1:]
+    if areas.max() > _LARGE * marks.size and len(areas) > 1:
+        return None
+    if not _compact(groups, areas):
+        return None
+    shown = marks if instances else np.where(foreground, marks.astype(np.uint32) + 1, 0)
+    return ground, find_shapes(shown, groups)
+
+
+def _compact(groups: Ids, areas: npt.NDArray[np.int64]) -> bool:
+    """Whether most of the objects' area is in blobs, not in nets or long fibres."""
+    from scipy import ndimage
+
+    extents = np.array(
+        [
+            max(s.stop - s.start for s in box[-2:])
+            for box in ndimage.find_objects(groups)
+        ]
+    )
+    # Of a volume, the blob's mean section.
+    depths = np.array(
+        [
+            np.prod([s.stop - s.start for s in b[:-2]])
+            for b in ndimage.find_objects(groups)
+        ]
+    )
+    filled = areas / depths / extents**2 > _COMPACT
+    return bool(areas[filled].sum() >= _MOST * areas.sum())

@@ -1,0 +1,175 @@
+"""Maps that fill the plane: whole cells of turned, bent copies of a map, side by side.
+
+Each region of the new map has its own copy, and a cell belongs to the region that holds
+more than half of it. Where copies meet, cells are cut: the cut is closed by a membrane
+where there are membranes, and slivers go to a neighbour.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_segen.core.imagespec import Array
+from napari_segen.core.steps import Step, Steps
+from napari_segen.generation.labelmaps.pieces import Pieces
+from napari_segen.generation.labelmaps.placed import Floats, Pose, draw_turn
+from napari_segen.generation.labelmaps.regions import Regions, draw_regions
+from napari_segen.generation.labelmaps.slivers import merge_slivers
+from napari_segen.generation.warp import nearest_pixels
+
+_FILLED, _CLAIMED = 1, 2
+_MOST_COPIES = 40
+
+Ids = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Collage:
+    """Whole pieces of copies of one map.
+
+    Parameters
+    ----------
+    marks : int array of shape (*S)
+        Class indices, or object ids with 0 as background.
+    pieces : Pieces
+        Into what the map is cut.
+    instances : bool
+        Whether marks are object ids.
+    """
+
+    marks: Array
+    pieces: Pieces
+    instances: bool
+
+    def draw_steps(
+        self, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> Steps[Array]:
+        """Draw a map: class indices, or ids of objects, not yet in a row."""
+        distance = self._distance(shape)
+        regions = draw_regions(shape, distance, rng)
+        canvas = _Canvas(shape, self.marks.dtype)
+        margin = int(np.ceil(min(distance.max() / 3, self.pieces.size)))
+        boxes = list(regions.windows(margin))
+        for n, (number, window) in enumerate(boxes):
+            yield Step(n, len(boxes) + 1, "drawing labels")
+            copy = self._copy(regions.centres[number], window, rng)
+            canvas.add(number, window, regions, *copy)
+        yield Step(len(boxes), len(boxes) + 1, "closing cells")
+        return self._finished(canvas)
+
+    def _distance(self, shape: tuple[int, ...]) -> Floats:
+        """Pixels between the copies: two large pieces, within what the map has."""
+        sides = np.array(self.marks.shape, float)
+        distance = np.clip(2 * self.pieces.size, 0.35 * sides, 0.7 * sides)
+        distance[: len(sides) - 2] = sides[:-2]
+        least: Floats = np.maximum(16.0, np.array(shape) / _MOST_COPIES)
+        between: Floats = np.maximum(distance, least)
+        return between
+
+    def _copy(
+        self, centre: Floats, window: tuple[slice, ...], rng: np.random.Generator
+    ) -> tuple[Array, Ids]:
+        """Return the marks and pieces of a copy of the map in a window."""
+        sides = np.array(self.marks.shape)
+        ndim = len(sides)
+        anchor = sides * rng.uniform(0.25, 0.75, ndim) - 0.5
+        pose = Pose(draw_turn(ndim, self.pieces.free, rng), anchor, centre)
+        warp = pose.warp(window, self.pieces.grain, rng)
+        marks = np.empty(warp.shape, self.marks.dtype)
+        ids = np.empty(warp.shape, np.int32)
+        for rows in warp.slabs():
+            at = nearest_pixels(warp.positions(rows), self.marks.shape)
+            marks[rows], ids[rows] = self.marks[at], self.pieces.ids[at]
+        return marks, ids
+
+    def _finished(self, canvas: "_Canvas") -> Array:
+        """Merge slivers, close seams with membranes, tell cut objects apart."""
+        from skimage.measure import label
+
+        parts = label(canvas.ids + 1, connectivity=1).astype(np.int32)
+        if canvas.n_copies > 1:
+            merge_slivers(canvas.marks, parts, canvas.full_area(), self.pieces)
+            if self.pieces.wall is not None:
+                _close(canvas.marks, parts, canvas.copy, self.pieces)
+        if not self.instances:
+            return canvas.marks
+        objects: Array = np.where(canvas.marks > 0, parts, 0)
+        return objects
+
+
+class _Canvas:
+    """A new map being filled with pieces of copies.
+
+    Attributes
+    ----------
+    marks : array of shape (*S)
+    ids : int32 array of shape (*S)
+        Of pieces; each copy has its own. 0 where a copy has none.
+    copy : int32 array of shape (*S)
+        Which copy a pixel comes from.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        self.marks = np.zeros(shape, dtype)
+        self.ids = np.zeros(shape, np.int32)
+        self.copy = np.zeros(shape, np.int32)
+        self.n_copies = 0
+        self._rank = np.zeros(shape, np.uint8)
+        self._areas = [np.zeros(1, np.int64)]
+        self._n_ids = 0
+
+    def add(
+        self,
+        number: int,
+        window: tuple[slice, ...],
+        regions: Regions,
+        marks: Array,
+        ids: Ids,
+    ) -> None:
+        """Take the pieces of which more than half lies in the region; fill the rest."""
+        own = regions.owner[window] == number
+        areas = np.bincount(ids.ravel())
+        inside = np.bincount(ids[own], minlength=len(areas))
+        claims = 2 * inside > areas
+        claims[0] = False
+        rank = self._rank[window]
+        claimed = claims[ids]
+        taken = claimed & (rank < _CLAIMED)
+        filled = own & ~claimed & (rank < _FILLED)
+        rank[taken], rank[filled] = _CLAIMED, _FILLED
+        use = taken | filled
+        self.marks[window][use] = marks[use]
+        self.ids[window][use] = np.where(ids > 0, ids + self._n_ids, 0)[use]
+        self.copy[window][use] = number
+        self._n_ids += len(areas) - 1
+        self._areas.append(areas[1:])
+        self.n_copies += 1
+
+    def full_area(self) -> npt.NDArray[np.int64]:
+        """Return the pixels that the piece of each pixel has in its copy, ``(*S)``."""
+        found: npt.NDArray[np.int64] = np.concatenate(self._areas)[self.ids]
+        return found
+
+
+def _close(marks: Array, parts: Ids, copy: Ids, pieces: Pieces) -> None:
+    """Draw a membrane, in place, where cells of different copies meet."""
+    where = []
+    for axis in range(marks.ndim):
+        first = tuple(slice(0, -1 if i == axis else None) for i in range(marks.ndim))
+        after = tuple(slice(1 if i == axis else 0, None) for i in range(marks.ndim))
+        seam = (parts[first] != parts[after]) & (copy[first] != copy[after])
+        where.append(np.argwhere(seam))
+    at = np.concatenate(where)
+    for offset in _ball(pieces.thickness / 2, marks.ndim):
+        moved = np.clip(at + offset, 0, np.array(marks.shape) - 1)
+        marks[tuple(moved.T)] = pieces.wall
+
+
+def _ball(radius: float, ndim: int) -> Array:
+    """Offsets ``(n, ndim)`` within `radius`, in the plane of the last two axes."""
+    reach = max(1, round(radius))
+    flat = [0] * (ndim - 2)
+    span = range(-reach, reach + 1)
+    near = [(y, x) for y in span for x in span if y * y + x * x <= reach * reach]
+    return np.array([[*flat, y, x] for y, x in near])

@@ -1,0 +1,196 @@
+"""Maps of objects in a background: new objects where a copy of a map has its own."""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_segen.core.imagespec import Array
+from napari_segen.core.steps import Step, Steps
+from napari_segen.generation.labelmaps.placed import Floats, Pose, draw_turn
+from napari_segen.generation.labelmaps.regions import REACH, Regions, draw_regions
+from napari_segen.generation.labelmaps.shapes import Found, Shape
+
+_TRIES = 14
+_LIKE = 0.1
+_JITTER = 0.12
+_OBJECTS_A_STEP = 40
+# Pixels of a map's side, and copies along an axis of the new map.
+_SMALL = 64
+_MOST_COPIES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """Groups of touching objects, scattered over a background.
+
+    Positions come from turned and mirrored copies of the training map's, each in a
+    region of its own, so that density, clusters and distances are as found; the
+    objects come from the library, of similar size, turned, scaled and bent anew.
+
+    Parameters
+    ----------
+    found : Found
+        Of the map that is followed.
+    library : list of Shape
+        By ascending area; of all maps of this kind.
+    map_shape : tuple of int
+    free : bool
+        Whether objects lie in any direction.
+    ground : int
+        Class index of the background.
+    """
+
+    found: Found
+    library: list[Shape]
+    map_shape: tuple[int, ...]
+    free: bool
+    ground: int
+
+    def draw_steps(
+        self, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> Steps[tuple[Array, Array]]:
+        """Draw a map: marks of the objects (0 beside them), and their ids 1..n."""
+        areas = np.array([s.area for s in self.library])
+        reach = np.max([s.reach for s in self.library], axis=0) * 1.2 + 2
+        canvas = _Canvas(shape)
+        points, sizes, gaps = self._points(shape, reach, rng)
+        order = np.argsort(-sizes, kind="stable")
+        for n, i in enumerate(order):
+            if n % _OBJECTS_A_STEP == 0:
+                yield Step(n, len(order), "placing objects")
+            self._place(canvas, points[i], sizes[i], gaps[i], areas, rng)
+        return canvas.marks, canvas.ids
+
+    def _points(
+        self, shape: tuple[int, ...], reach: Floats, rng: np.random.Generator
+    ) -> tuple[Floats, Floats, Floats]:
+        """Draw where objects lie, their areas, and how far their neighbours are."""
+        sides = np.array(self.map_shape, float)
+        pad = np.ceil(reach).astype(int)
+        big = tuple(int(n) for n in np.array(shape) + 2 * pad)
+        distance = _distance(sides, big)
+        step = np.maximum(distance / 16, 1.0)
+        coarse = tuple(int(np.ceil(n / s)) for n, s in zip(big, step, strict=True))
+        regions = draw_regions(coarse, distance / step, rng)
+        positions, sizes, gaps = _tiled(self.found, sides, distance)
+        points, order = [], []
+        for i, centre in enumerate(regions.centres * step):
+            anchor = rng.uniform(-0.5, sides - 0.5)
+            pose = Pose(draw_turn(len(shape), self.free, rng), anchor, centre)
+            placed = pose.forward(positions)
+            mine = np.flatnonzero(_owned(regions, placed / step, i))
+            points.append(placed[mine] - pad)
+            order.append(mine)
+        chosen = np.concatenate(order)
+        jitter = rng.standard_normal((len(chosen), len(shape)))
+        gap = gaps[chosen]
+        return (
+            np.concatenate(points) + jitter * _JITTER * gap[:, np.newaxis],
+            sizes[chosen],
+            gap,
+        )
+
+    def _place(
+        self,
+        canvas: "_Canvas",
+        point: Floats,
+        size: float,
+        gap: float,
+        areas: Floats,
+        rng: np.random.Generator,
+    ) -> None:
+        """Put an object of about `size` at about `point`, if there is room."""
+        rank = np.searchsorted(areas, size)
+        span = max(2, round(_LIKE * len(areas)))
+        for attempt in range(_TRIES):
+            pick = np.clip(rank + rng.integers(-span, span + 1), 0, len(areas) - 1)
+            drawn = self.library[pick].varied(self.free, rng)
+            stray = rng.normal(0, 0.5 * gap * attempt / _TRIES, len(point))
+            if canvas.put(drawn, np.rint(point + stray).astype(int)):
+                return
+
+
+class _Canvas:
+    """A map being filled with objects that do not overlap.
+
+    Attributes
+    ----------
+    marks, ids : int arrays of shape (*S)
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.marks = np.zeros(shape, np.uint32)
+        self.ids = np.zeros(shape, np.uint32)
+        self._blocked = np.zeros(shape, bool)
+        self._next_id = 0
+
+    def put(self, drawn: Array, at: npt.NDArray[np.intp]) -> bool:
+        """Put an object's marks ``(*C)`` around a pixel; False where it would touch."""
+        from scipy import ndimage
+
+        starts = at - np.array(drawn.shape) // 2
+        stops = starts + drawn.shape
+        low, high = np.maximum(starts, 0), np.minimum(stops, self.marks.shape)
+        if np.any(high <= low):
+            return True
+        window = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        inner = tuple(
+            slice(a, b) for a, b in zip(low - starts, high - starts, strict=True)
+        )
+        mask = drawn[inner] > 0
+        if self._blocked[window][mask].any():
+            return False
+        self.marks[window][mask] = drawn[inner][mask]
+        self.ids[window][mask] = drawn[inner][mask] + self._next_id
+        self._next_id += int(drawn.max())
+        around = ndimage.binary_dilation(
+            np.pad(mask, 1), np.ones((3,) * mask.ndim, bool)
+        )
+        wide = tuple(
+            slice(max(a - 1, 0), b + 1) for a, b in zip(low, high, strict=True)
+        )
+        trim = tuple(slice(int(a == 0), None) for a in low)
+        room = self._blocked[wide]
+        room |= around[trim][tuple(slice(0, n) for n in room.shape)]
+        return True
+
+
+def _distance(sides: Floats, shape: tuple[int, ...]) -> Floats:
+    """Pixels between the copies: half a map, or more of it where it is small."""
+    distance = np.where(sides >= _SMALL, sides / 2, sides)
+    least: Floats = np.maximum(_SMALL / 4, np.array(shape) / _MOST_COPIES)
+    return np.maximum(distance, least)
+
+
+def _owned(regions: Regions, points: Floats, number: int) -> npt.NDArray[np.bool_]:
+    """Tell which points ``(n, ndim)``, in pixels of the regions, lie in one of them."""
+    sides = np.array(regions.owner.shape)
+    inside = np.all((points >= 0) & (points < sides), axis=1)
+    cells = np.clip(points.astype(int), 0, sides - 1)
+    owned: npt.NDArray[np.bool_] = inside & (regions.owner[tuple(cells.T)] == number)
+    return owned
+
+
+def _tiled(
+    found: Found, sides: Floats, distance: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Go on with a map's positions, areas and gaps mirrored, for copies of any turn."""
+    from scipy.spatial import cKDTree
+
+    reach = REACH * distance
+    reach[-2:] = np.hypot(*reach[-2:])
+    counts = np.ceil(reach / sides).astype(int)
+    copies, areas = [], []
+    for tile in product(*(range(-n, n + 1) for n in counts)):
+        t = np.array(tile)
+        flipped = np.where(t % 2, sides - 1 - found.positions, found.positions)
+        copies.append(flipped + t * sides)
+        areas.append(found.areas)
+    # A cut object lies on the border, and its mirror image in the same place.
+    rounded: Floats = np.round(np.concatenate(copies), 3)
+    points, first = np.unique(rounded, axis=0, return_index=True)
+    near, _ = cKDTree(points).query(points, k=2)
+    gaps = np.where(np.isfinite(near[:, 1]), near[:, 1], 0.0)
+    return points, np.concatenate(areas)[first], gaps

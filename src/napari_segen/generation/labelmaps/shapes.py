@@ -1,0 +1,155 @@
+"""The objects of training maps, and new ones like them: turned, scaled, bent."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_segen.core.imagespec import Array
+from napari_segen.generation.labelmaps.placed import Floats, draw_turn
+
+# Spread of the size, and depth of the two waves that bend an outline, both relative.
+_SPREAD = 0.04
+_BEND = 0.035
+_FEW = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An object, or several that touch, cut out of a training map.
+
+    Parameters
+    ----------
+    marks : int array of shape (*C)
+        0 beside the object; its ids, or class indices + 1.
+    middle : array of shape (ndim,)
+        Centroid, in pixels of `marks`.
+    area : int
+        Pixels.
+    """
+
+    marks: Array
+    middle: Floats
+    area: int
+
+    @property
+    def reach(self) -> Floats:
+        """How far it reaches from its centroid, along the plane and across, in pixels.
+
+        Returns
+        -------
+        array of shape (ndim,)
+        """
+        corner = np.maximum(self.middle, np.array(self.marks.shape) - 1 - self.middle)
+        reach = corner.copy()
+        reach[-2:] = np.hypot(*corner[-2:])
+        return reach
+
+    def varied(self, free: bool, rng: np.random.Generator) -> Array:
+        """Draw an object like this one, of odd sides, its centroid about in the middle.
+
+        Parameters
+        ----------
+        free : bool
+            Turned by any angle; see `draw_turn`.
+        """
+        ndim = self.marks.ndim
+        scale = np.exp(rng.normal(0, _SPREAD))
+        size = 2 * self.reach[-2:].max() + 1
+        half = np.ceil(self.reach * scale + 2 * _BEND * size).astype(int)
+        inverse = draw_turn(ndim, free, rng) / scale
+        grid = np.ogrid[tuple(slice(-h, h + 1) for h in half)]
+        waves = _waves(grid, size, rng)
+        inside = np.ones(tuple(2 * half + 1), bool)
+        index = []
+        for i, n in enumerate(self.marks.shape):
+            at = (
+                sum(inverse[i, j] * grid[j] for j in range(ndim)) + self.middle[i] + 0.5
+            )
+            at = at + waves[i] if i >= ndim - 2 else at
+            place = np.floor(np.broadcast_to(at, inside.shape)).astype(np.intp)
+            inside &= (place >= 0) & (place < n)
+            index.append(np.clip(place, 0, n - 1))
+        varied: Array = np.where(inside, self.marks[tuple(index)], 0)
+        return varied
+
+
+def _waves(
+    grid: tuple[Array, ...], size: float, rng: np.random.Generator
+) -> list[Array]:
+    """Draw a smooth displacement of each axis in pixels, for an object of `size`."""
+    waves: list[Array] = []
+    for _ in grid:
+        total = np.zeros(1)
+        for _ in range(2):
+            angle, phase = rng.uniform(0, 2 * np.pi, 2)
+            turns = 2 * np.pi * rng.uniform(0.6, 1.6) / size
+            y, x = grid[-2] * np.sin(angle), grid[-1] * np.cos(angle)
+            total = total + _BEND * size * np.sin(turns * (y + x) + phase)
+        waves.append(total)
+    return waves
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The groups of touching objects of one map, and where they lie.
+
+    Parameters
+    ----------
+    shapes : list of Shape
+        Whole ones; with few of them also such as the border cuts, gone on mirrored.
+    positions : array of shape (n, ndim)
+        Of all groups; of a cut one on the border that cuts it.
+    areas : array of shape (n,)
+        In pixels; of cut ones, what they would have mirrored.
+    """
+
+    shapes: list[Shape]
+    positions: Floats
+    areas: Floats
+
+
+def find_shapes(marks: Array, groups: npt.NDArray[np.int32]) -> Found:
+    """Cut groups 1..n out of a map ``(*S)``."""
+    from scipy import ndimage
+
+    boxes = ndimage.find_objects(groups)
+    whole: list[Shape] = []
+    cut: list[Shape] = []
+    positions, areas = [], []
+    for i, box in enumerate(boxes):
+        shape = _cut_out(marks, groups, i + 1, box)
+        at = shape.middle + [s.start for s in box]
+        sides = [
+            (s.start == 0, s.stop == n) for s, n in zip(box, marks.shape, strict=True)
+        ]
+        for axis, (first, last) in enumerate(sides):
+            if first or last:
+                at[axis] = -0.5 if first else marks.shape[axis] - 0.5
+        n_cut = sum(a or b for a, b in sides)
+        (cut if n_cut else whole).append(
+            shape if not n_cut else _mirrored(shape, sides)
+        )
+        positions.append(at)
+        areas.append(shape.area * 2.0**n_cut)
+    kept = whole if len(whole) >= _FEW else whole + cut
+    return Found(kept, np.array(positions).reshape(-1, marks.ndim), np.array(areas))
+
+
+def _cut_out(marks: Array, groups: Array, number: int, box: tuple[slice, ...]) -> Shape:
+    mask = groups[box] == number
+    middle = np.array([p.mean() for p in np.nonzero(mask)])
+    cut = np.where(mask, marks[box], 0).astype(np.uint32)
+    return Shape(cut, middle, int(mask.sum()))
+
+
+def _mirrored(shape: Shape, sides: list[tuple[bool, bool]]) -> Shape:
+    """Complete a cut object by its mirror image beyond the border."""
+    marks = shape.marks
+    for axis, (first, last) in enumerate(sides):
+        if first:
+            marks = np.concatenate([np.flip(marks, axis), marks], axis)
+        elif last:
+            marks = np.concatenate([marks, np.flip(marks, axis)], axis)
+    middle = np.array([p.mean() for p in np.nonzero(marks)])
+    return Shape(marks, middle, int(np.count_nonzero(marks)))
