@@ -12,7 +12,16 @@ from napari_segen.generation.registry import GENERATORS
 
 pytestmark = pytest.mark.keras
 
-QUICK = {"decoder": {"width": 4, "latent": 3, "levels": 2, "patch_px": 16}}
+QUICK = {
+    "decoder": {"width": 4, "latent": 3, "levels": 2, "patch_px": 16},
+    "flow": {
+        "filters": 4,
+        "depth": 1,
+        "patch_px": 16,
+        "batch_size": 2,
+        "sampling_steps": 3,
+    },
+}
 EVERY = pytest.mark.parametrize("name", list(GENERATORS))
 
 

@@ -204,7 +204,7 @@ def test_tiny_images_are_sources_too(shape):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"method": "flow"}, ValueError, "Choose one of: .*transform"),
+        ({"method": "waves"}, ValueError, "Choose one of: .*transform"),
         ({"params": {"wings": 2}}, ValueError, "wings"),
         ({"epochs": 0}, ValueError, "epochs"),
         ({"max_steps": 1.5}, TypeError, "max_steps"),
@@ -231,7 +231,7 @@ def test_what_a_method_cannot_do_names_those_that_can(generator, image, ability)
             "makes_pairs": generator.generate_pairs_steps(1, (4, 4), 0),
             "can_vary": generator.vary_steps(image, 0.5, 0),
         }[ability]
-        with pytest.raises(ValueError, match=r"'transform' .* Use decoder"):
+        with pytest.raises(ValueError, match=r"'transform' .* Use .*decoder"):
             run(job)
 
 
@@ -246,7 +246,8 @@ def test_the_decoder_refuses_volumes_and_object_ids():
 @pytest.mark.parametrize(
     "damage",
     [
-        {"method": "flow"},
+        {"method": "waves"},
+        {"task": "objects"},
         {"learnt": {"n_sources": 10**9}},
         {"learnt": {}},
         {"spec": {"axes": "zyx", "pixel_size": None, "unit": "pixel"}},

@@ -81,7 +81,7 @@ class Workshop:
         self._device: str | None = None
         self._rng = random_streams(params.seed)[2]
         self._sampler = self._sampler_of_batches()
-        self._feeder: Feeder | None = None
+        self._feeder: Feeder[Batch] | None = None
         self._learner: Learner | None = None
         self._looks: list[Batch] = []
         self._steps = 0
@@ -142,7 +142,7 @@ class Workshop:
             self._held.validation, self._network, self._batch_size, at_most, rng
         )
 
-    def _open(self) -> tuple[Learner, Feeder]:
+    def _open(self) -> tuple[Learner, Feeder[Batch]]:
         """Return learner and feeder, made when they are first needed."""
         if self._feeder is None:
             self._feeder = Feeder(self._sampler, self._rng)

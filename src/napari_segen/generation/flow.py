@@ -1,0 +1,283 @@
+"""From noise to images by a learnt velocity, with the labels told to the network."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from napari_segen.cnn.backend import Weights
+from napari_segen.cnn.network import Network
+from napari_segen.cnn.unet import UNet, UNetParams
+from napari_segen.cnn.unet3d import UNet3D, UNet3DParams
+from napari_segen.core.imagespec import Array
+from napari_segen.core.parameters import check_params, choice, span
+from napari_segen.core.steps import Step, Steps
+from napari_segen.generation.conditions import MAX_CLASSES, Conditions
+from napari_segen.generation.flow_batches import Example, FlowSampler
+from napari_segen.generation.flow_path import N_TIME_MAPS, mixture
+from napari_segen.generation.flow_sampling import (
+    Floats,
+    FlowNetwork,
+    canvas_of,
+    continued,
+    euler_steps,
+)
+from napari_segen.generation.flow_training import train_steps
+from napari_segen.generation.labelmaps import LabelModel
+from napari_segen.generation.method import (
+    Budget,
+    GeneratorMethod,
+    Source,
+    label_values,
+)
+from napari_segen.generation.scaling import Scaling
+
+# A box of a volume is wider than high by this power of 2, as its planes are fewer.
+_FLAT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FlowParams:
+    """The network, how it is trained, and how images are made with it."""
+
+    filters: int = field(
+        default=32,
+        metadata=span(
+            4,
+            128,
+            "Filters at the finest level, half as many for volumes; more can learn "
+            "more, more slowly.",
+        ),
+    )
+    depth: int = field(
+        default=3,
+        metadata=span(
+            1,
+            4,
+            "Halvings of the resolution, at most 2 for volumes; deeper sees a wider "
+            "surrounding.",
+        ),
+    )
+    patch_px: int = field(
+        default=96,
+        metadata=span(
+            8,
+            512,
+            "Side of a training patch in pixels, two thirds of it for volumes: things "
+            "that are larger are not learnt as a whole.",
+        ),
+    )
+    batch_size: int = field(
+        default=8,
+        metadata=span(
+            1, 128, "Patches in each training step, a quarter of them for volumes."
+        ),
+    )
+    learning_rate: float = field(
+        default=2e-3, metadata=span(1e-6, 1.0, "Size of a training step (Adam).")
+    )
+    flips: str = field(
+        default="all",
+        metadata=choice(
+            ("all", "none"),
+            "all: also learn from mirrored and turned patches; none: where up and "
+            "left mean something.",
+        ),
+    )
+    sampling_steps: int = field(
+        default=12,
+        metadata=span(
+            1, 200, "Steps from noise to image; few are fast, more change little."
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        check_params(self)
+        multiple = 2 ** (self.depth + 1)
+        if self.patch_px % multiple:
+            raise ValueError(
+                f"patch_px must be a multiple of {multiple} with depth={self.depth}, "
+                f"got {self.patch_px}."
+            )
+
+
+class Flow(GeneratorMethod):
+    """Flow matching: a U-Net learns the velocity from noise to the images.
+
+    Labels are conditions: the network sees a map for each class, or for background,
+    inside and border of objects, and now and then none. New label maps come from a
+    `LabelModel`, and an image is made for them. A variation begins on the way, at the
+    image mixed with noise, and keeps the labels. Pixels without data take no part in
+    the fit, and stay so in variations. Every image is made a little larger than asked
+    for and cut, in tiles that equal the whole.
+    """
+
+    Params = FlowParams
+    title = "Flow"
+    summary = (
+        "A CNN that turns noise into images step by step, for labels of your own too; "
+        "trains in minutes and looks most like the real ones."
+    )
+    needs_training = True
+    makes_pairs = True
+    can_vary = True
+    can_paint = True
+    max_label_values = MAX_CLASSES
+
+    params: FlowParams
+    scaling: Scaling
+    conditions: Conditions
+    label_model: LabelModel | None
+    weights: Weights
+
+    def __init__(self, params: FlowParams, sampling: tuple[float, ...]) -> None:
+        super().__init__(params, sampling)
+        self._network: FlowNetwork | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_network": None}
+
+    def fit_steps(
+        self,
+        sources: Sequence[Source],
+        budget: Budget,
+        seed: int,
+        task: str = "classes",
+    ) -> Steps[None]:
+        """Learn what the labels look like, then train the network."""
+        yield Step(0, 0, "Looking at the images")
+        p, self.task, self._network = self.params, task, None
+        self.scaling = Scaling.fit([s.image for s in sources])
+        self.conditions = Conditions.of(task, label_values(sources))
+        maps = [s.labels for s in sources if s.labels is not None]
+        self.label_model = LabelModel.fit(maps, task) if maps else None
+        network = self._plan()
+        in_plane = self.sampling[-2] == self.sampling[-1]
+        flips = p.flips == "all"
+        sampler = FlowSampler(
+            [self._example(s) for s in sources],
+            self.conditions,
+            network.patch_shape,
+            p.batch_size if network.ndim == 2 else max(1, p.batch_size // 4),
+            flips=flips,
+            turns=flips and in_plane,
+        )
+        trained = yield from train_steps(
+            network, sampler, p.learning_rate, budget, seed
+        )
+        self.weights = trained.weights
+        self.n_steps, self.history = trained.n_steps, trained.history
+
+    def _plan(self) -> Network:
+        """Lay the network out."""
+        p, n_image = self.params, self.scaling.n_channels
+        n_inputs = n_image + self.conditions.n_kinds + N_TIME_MAPS
+        if len(self.sampling) == 2:
+            layout = UNetParams(filters=p.filters, depth=p.depth)
+            return UNet(layout, n_inputs, n_image, p.patch_px)
+        depth = min(p.depth, 2)
+        volume = UNet3DParams(
+            filters=max(4, p.filters // 2), depth=depth, z_halvings=depth + 1 - _FLAT
+        )
+        multiple = 2 ** (depth + 1)
+        side = max(multiple, 2 * p.patch_px // (3 * multiple) * multiple)
+        return UNet3D(volume, n_inputs, n_image, side)
+
+    def _example(self, source: Source) -> Example:
+        values = np.moveaxis(self.scaling.apply(source.image), 0, -1)
+        seen = np.isfinite(values).all(axis=-1)
+        values[~seen] = 0
+        kinds = None
+        if source.labels is not None:
+            kinds = self.conditions.kinds(source.labels)
+        return Example(values, seen[..., np.newaxis].astype(np.float32), kinds)
+
+    def make_steps(
+        self, shape: tuple[int, ...], rng: np.random.Generator, *, with_labels: bool
+    ) -> Steps[Source]:
+        """Draw a label map, if there is a model of them, and make its image."""
+        canvas, inner = canvas_of(self._plan(), shape)
+        label_rng, noise_rng = rng.spawn(2)
+        labels, maps = None, self.conditions.unknown(canvas)
+        if self.label_model is not None:
+            labels = yield from self.label_model.sample_steps(canvas, label_rng)
+            maps = self.conditions.maps(self.conditions.kinds(labels))
+        image = yield from self._made(maps, inner, noise_rng)
+        if labels is None or not with_labels:
+            return Source(image, None)
+        return Source(image, labels[inner])
+
+    def paint_steps(self, labels: Array, rng: np.random.Generator) -> Steps[Array]:
+        """Make an image for labels."""
+        canvas, inner = canvas_of(self._plan(), labels.shape)
+        kinds = continued(self.conditions.kinds(labels), canvas, inner)
+        return self._made(self.conditions.maps(kinds), inner, rng.spawn(2)[1])
+
+    def _made(
+        self, maps: Floats, inner: tuple[slice, ...], rng: np.random.Generator
+    ) -> Steps[Array]:
+        """Follow the velocity from noise; return grey values ``(C, *S)``."""
+        shape = (*maps.shape[:-1], self.scaling.n_channels)
+        noise = rng.standard_normal(shape, dtype=np.float32)
+        return (yield from self._followed(maps, noise, 0.0, inner))
+
+    def vary_steps(
+        self, source: Source, strength: float, rng: np.random.Generator
+    ) -> Steps[Source]:
+        """Mix the image with noise, and follow the velocity from there."""
+        example = self._example(source)
+        canvas, inner = canvas_of(self._plan(), source.image.shape[1:])
+        maps = self.conditions.unknown(canvas)
+        if source.labels is not None and self.conditions.n_kinds:
+            kinds = self.conditions.kinds(source.labels)
+            maps = self.conditions.maps(continued(kinds, canvas, inner))
+        values = continued(example.values, canvas, inner)
+        noise = rng.standard_normal(values.shape, dtype=np.float32)
+        first = 1 - strength
+        mixed = mixture(noise, values, np.float32(first))
+        image = yield from self._followed(maps, mixed, first, inner)
+        image[:, example.seen[..., 0] == 0] = np.nan
+        return Source(image, source.labels)
+
+    def _followed(
+        self, maps: Floats, start: Floats, first: float, inner: tuple[slice, ...]
+    ) -> Steps[Array]:
+        """Follow the velocity from time `first` to the image; cut and unscale it."""
+        yield Step(0, 0, "Preparing the network")
+        if self._network is None:
+            self._network = FlowNetwork(self._plan(), self.weights)
+        n = max(1, round(self.params.sampling_steps * (1 - first)))
+        velocity = self._network.velocity_of(maps)
+        pixels = yield from euler_steps(velocity, start, first, n)
+        return self.scaling.undo(np.moveaxis(pixels[inner], -1, 0))
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return weights, scaling, label values and the model of the label maps."""
+        arrays = {f"weight_{i}": w for i, w in enumerate(self.weights)}
+        arrays |= self.scaling.arrays() | {"values": self.conditions.values}
+        header: dict[str, Any] = {"n_kinds": self.conditions.n_kinds, "maps": None}
+        if self.label_model is not None:
+            header["maps"], more = self.label_model.state()
+            arrays |= more
+        return header, arrays
+
+    def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        """Take over what `state` returned."""
+        self.scaling = Scaling.from_arrays(arrays)
+        self.conditions = Conditions.restored(
+            self.task, arrays["values"], header["n_kinds"]
+        )
+        self.label_model = None
+        if header["maps"] is not None:
+            self.label_model = LabelModel.restore(header["maps"], arrays)
+        if (self.label_model is None) != (self.conditions.n_kinds == 0):
+            raise ValueError("the model of label maps does not fit the network.")
+        self.weights = []
+        for i, shape in enumerate(self._plan().weight_shapes()):
+            w = arrays.get(f"weight_{i}")
+            if w is None or w.shape != shape or w.dtype != np.float32:
+                raise ValueError(f"weight {i} of the network has an odd shape or type.")
+            if not np.isfinite(w).all():
+                raise ValueError(f"weight {i} of the network is not finite.")
+            self.weights.append(w)
