@@ -186,7 +186,7 @@ class Flow(GeneratorMethod):
 
     def _example(self, source: Source) -> Example:
         values = np.moveaxis(self.scaling.apply(source.image), 0, -1)
-        seen = np.isfinite(values).all(axis=-1)
+        seen = np.asarray(np.isfinite(values).all(axis=-1))
         values[~seen] = 0
         kinds = None
         if source.labels is not None:

@@ -61,7 +61,7 @@ def _label_type(model: "ImageGenerator") -> Any:
 
 
 def numbered(labels: Array) -> Array:
-    """Number the objects of labels from 1 in the order of their ids; 0 stays."""
+    """Give objects the ids 1, 2, ... in the order of theirs; 0 stays 0."""
     ids, places = np.unique(labels, return_inverse=True)
     first = 0 if ids.size and ids[0] == 0 else 1
     renumbered: Array = (places + first).reshape(labels.shape).astype(ID_TYPE)
