@@ -11,7 +11,7 @@ from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 _COLORS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00")
-_NOT_DRAWN = ("step", "seconds")
+_AXES = ("seconds", "step", "level")
 _HEIGHT = 130
 _MARGIN = 6
 MAX_POINTS = 2000
@@ -22,10 +22,16 @@ class CurvePlot(QWidget):
     """Curves over time, each on a scale of its own kind: losses left, shares right.
 
     Figures whose name contains "iou", "score" or "accuracy" are shares from 0 to 1.
+
+    Parameters
+    ----------
+    empty : str
+        What stands in the frame before there are curves.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, empty: str = "curves appear while it trains") -> None:
         super().__init__()
+        self._empty = empty
         self._curves: dict[str, list[tuple[float, float]]] = {}
         self._n_seen = 0
         self.last_figures: Mapping[str, float] = {}
@@ -65,15 +71,16 @@ class CurvePlot(QWidget):
     def add(self, figures: Iterable[tuple[int, Mapping[str, float]]]) -> None:
         """Append figures of some steps; values that are not finite are left out.
 
-        A figure called "seconds", or else "step", says where on the axis the others
-        are; else they are put side by side.
+        A figure called "seconds", or else "step" or "level", says where on the axis
+        the others are; else they are put side by side.
         """
         for _, named in figures:
             self._n_seen += 1
-            step = float(named.get("seconds", named.get("step", self._n_seen)))
+            axis = next((a for a in _AXES if a in named), None)
+            step = float(self._n_seen if axis is None else named[axis])
             self.last_figures = named
             for name, value in named.items():
-                if name not in _NOT_DRAWN and math.isfinite(value):
+                if name not in _AXES and math.isfinite(value):
                     self._curves.setdefault(name, []).append((step, float(value)))
         for name, points in self._curves.items():
             if len(points) > MAX_POINTS:
@@ -96,9 +103,7 @@ class CurvePlot(QWidget):
         painter.drawRect(frame)
         if not self._curves:
             painter.setPen(text)
-            painter.drawText(
-                frame, Qt.AlignmentFlag.AlignCenter, "curves appear while it trains"
-            )
+            painter.drawText(frame, Qt.AlignmentFlag.AlignCenter, self._empty)
             return
         first = min(points[0][0] for points in self._curves.values())
         last = max(points[-1][0] for points in self._curves.values())
@@ -140,7 +145,7 @@ class CurvePlot(QWidget):
 
 def _in_words(figures: Mapping[str, float]) -> str:
     words = [f"{figures['seconds']:.0f} s"] if "seconds" in figures else []
-    words += [f"step {figures['step']:g}"] if "step" in figures else []
+    words += [f"{key} {figures[key]:g}" for key in _AXES[1:] if key in figures]
     return ", ".join(words)
 
 
