@@ -7,13 +7,14 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
 from napari_segen.generation.labelmaps.collage import Collage
-from napari_segen.generation.labelmaps.pieces import cut_map, looks_alike
+from napari_segen.generation.labelmaps.pieces import cut_map, find_wall, looks_alike
 from napari_segen.generation.labelmaps.scatter import Scatter
 from napari_segen.generation.labelmaps.shapes import Found, Shape, find_shapes
 
 # Objects in a background: they fill less than this share of the map, no group of
-# touching ones more than the second share (unless it is alone), and most of their area
-# is in groups that fill the third share of the square around their longest extent.
+# touching ones more than the second share (unless no object is cut by the border), most
+# of their area is in groups that fill the third share of the square around their
+# longest extent, and they are not the membranes between cells.
 _FULL = 0.4
 _LARGE = 0.12
 _COMPACT = 0.12
@@ -57,12 +58,20 @@ def _objects(marks: Array, instances: bool) -> tuple[int, Found] | None:
         return None
     groups = label(foreground, connectivity=marks.ndim).astype(np.int32)
     areas = np.bincount(groups.ravel())[1:]
-    if areas.max() > _LARGE * marks.size and len(areas) > 1:
+    if areas.max() > _LARGE * marks.size and _is_cut(groups):
         return None
     if not _compact(groups, areas):
         return None
+    if not instances and find_wall(marks) is not None:
+        return None
     shown = marks if instances else np.where(foreground, marks.astype(np.uint32) + 1, 0)
     return ground, find_shapes(shown, groups)
+
+
+def _is_cut(groups: Ids) -> bool:
+    """Whether the border cuts any of them, in the plane."""
+    ends = [groups.take(i, axis) for axis in (-2, -1) for i in (0, -1)]
+    return any(bool(e.any()) for e in ends)
 
 
 def _compact(groups: Ids, areas: npt.NDArray[np.int64]) -> bool:

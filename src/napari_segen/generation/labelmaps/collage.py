@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Step, Steps
+from napari_segen.generation.labelmaps.membranes import fillings, remake_membranes
 from napari_segen.generation.labelmaps.pieces import Pieces
 from napari_segen.generation.labelmaps.placed import Floats, Pose, draw_turn
 from napari_segen.generation.labelmaps.regions import Regions, draw_regions
@@ -53,7 +54,7 @@ class Collage:
         boxes = list(regions.windows(margin))
         for n, (number, window) in enumerate(boxes):
             yield Step(n, len(boxes) + 1, "drawing labels")
-            copy = self._copy(regions.centres[number], window, rng)
+            copy = self._copy(regions.centres[number], window, distance, rng)
             canvas.add(number, window, regions, *copy)
         yield Step(len(boxes), len(boxes) + 1, "closing cells")
         return self._finished(canvas)
@@ -68,12 +69,18 @@ class Collage:
         return between
 
     def _copy(
-        self, centre: Floats, window: tuple[slice, ...], rng: np.random.Generator
+        self,
+        centre: Floats,
+        window: tuple[slice, ...],
+        distance: Floats,
+        rng: np.random.Generator,
     ) -> tuple[Array, Ids]:
         """Return the marks and pieces of a copy of the map in a window."""
         sides = np.array(self.marks.shape)
         ndim = len(sides)
-        anchor = sides * rng.uniform(0.25, 0.75, ndim) - 0.5
+        # Near the map's border its mirror image begins.
+        inset = np.minimum(distance / 2, sides / 2)
+        anchor = rng.uniform(inset - 0.5, sides - inset - 0.5)
         pose = Pose(draw_turn(ndim, self.pieces.free, rng), anchor, centre)
         warp = pose.warp(window, self.pieces.grain, rng)
         marks = np.empty(warp.shape, self.marks.dtype)
@@ -89,9 +96,14 @@ class Collage:
 
         parts = label(canvas.ids + 1, connectivity=1).astype(np.int32)
         if canvas.n_copies > 1:
-            merge_slivers(canvas.marks, parts, canvas.full_area(), self.pieces)
-            if self.pieces.wall is not None:
-                _close(canvas.marks, parts, canvas.copy, self.pieces)
+            before = parts
+            parts = merge_slivers(before, canvas.full_area(), self.pieces)
+            if self.pieces.wall is None:
+                fill = fillings(canvas.marks, before, parts, None)
+                gone = before != parts
+                canvas.marks[gone] = fill[parts[gone]]
+            else:
+                remake_membranes(canvas.marks, before, parts, canvas.copy, self.pieces)
         if not self.instances:
             return canvas.marks
         objects: Array = np.where(canvas.marks > 0, parts, 0)
@@ -150,26 +162,3 @@ class _Canvas:
         """Return the pixels that the piece of each pixel has in its copy, ``(*S)``."""
         found: npt.NDArray[np.int64] = np.concatenate(self._areas)[self.ids]
         return found
-
-
-def _close(marks: Array, parts: Ids, copy: Ids, pieces: Pieces) -> None:
-    """Draw a membrane, in place, where cells of different copies meet."""
-    where = []
-    for axis in range(marks.ndim):
-        first = tuple(slice(0, -1 if i == axis else None) for i in range(marks.ndim))
-        after = tuple(slice(1 if i == axis else 0, None) for i in range(marks.ndim))
-        seam = (parts[first] != parts[after]) & (copy[first] != copy[after])
-        where.append(np.argwhere(seam))
-    at = np.concatenate(where)
-    for offset in _ball(pieces.thickness / 2, marks.ndim):
-        moved = np.clip(at + offset, 0, np.array(marks.shape) - 1)
-        marks[tuple(moved.T)] = pieces.wall
-
-
-def _ball(radius: float, ndim: int) -> Array:
-    """Offsets ``(n, ndim)`` within `radius`, in the plane of the last two axes."""
-    reach = max(1, round(radius))
-    flat = [0] * (ndim - 2)
-    span = range(-reach, reach + 1)
-    near = [(y, x) for y in span for x in span if y * y + x * x <= reach * reach]
-    return np.array([[*flat, y, x] for y, x in near])

@@ -14,7 +14,8 @@ _GRAIN_PX = (12.0, 96.0)
 _WALL_SHARE = 0.6
 _NET_SHARE = 0.5
 _THIN = 0.4
-_LEAST_CELLS = 4
+_LEAST_CELLS = 8
+_LARGEST_CELL = 0.6
 _SPECK_PX = 9
 
 Ids = npt.NDArray[np.int32]
@@ -56,10 +57,11 @@ def cut_map(marks: Array, *, instances: bool) -> Pieces:
     from skimage.measure import label
 
     free = looks_alike(marks > 0 if instances else marks)
-    wall, thickness, ids = None, 0.0, None
-    if not instances:
-        wall, thickness, ids = _find_wall(marks)
-    if ids is None:
+    wall, thickness = None, 0.0
+    net = None if instances else find_wall(marks)
+    if net is not None:
+        wall, thickness, ids = net
+    else:
         ids = label(marks.astype(np.int64) + 1, connectivity=1).astype(np.int32)
         areas = np.bincount(ids.ravel())
         ground = areas > _GROUND_SHARE * marks.size
@@ -81,10 +83,10 @@ def cut_map(marks: Array, *, instances: bool) -> Pieces:
     return Pieces(ids, size, least, grain, free, wall, thickness)
 
 
-def _find_wall(marks: Array) -> tuple[int | None, float, Ids | None]:
+def find_wall(marks: Array) -> tuple[int, float, Ids] | None:
     """Find the class that is a net of membranes, its thickness, the cells between.
 
-    Cells are grown to the middle of the membranes.
+    Cells are grown to the middle of the membranes. None where no class is a net.
     """
     from scipy import ndimage
     from skimage.measure import label
@@ -99,6 +101,8 @@ def _find_wall(marks: Array) -> tuple[int | None, float, Ids | None]:
         areas = areas[areas > _SPECK_PX]
         if nets.max() < _NET_SHARE * nets.sum() or len(areas) < _LEAST_CELLS:
             continue
+        if areas.max() > _LARGEST_CELL * areas.sum():
+            continue
         thickness = net_thickness(mask)
         if thickness > _THIN * float(np.median(areas) ** (1 / marks.ndim)):
             continue
@@ -106,7 +110,7 @@ def _find_wall(marks: Array) -> tuple[int | None, float, Ids | None]:
             mask, return_distances=False, return_indices=True
         )
         return wall, thickness, cells[tuple(nearest)].astype(np.int32)
-    return None, 0.0, None
+    return None
 
 
 def net_thickness(mask: Array) -> float:
