@@ -1,0 +1,1 @@
+"""Synthetic scenes, drawn from formulas: what is in the image is known exactly."""
