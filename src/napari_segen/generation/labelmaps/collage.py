@@ -17,7 +17,6 @@ from napari_segen.generation.labelmaps.pieces import Pieces
 from napari_segen.generation.labelmaps.placed import Floats, Pose, draw_turn
 from napari_segen.generation.labelmaps.regions import Regions, draw_regions
 from napari_segen.generation.labelmaps.slivers import merge_slivers
-from napari_segen.generation.warp import nearest_pixels
 
 _FILLED, _CLAIMED = 1, 2
 _MOST_COPIES = 40
@@ -82,13 +81,8 @@ class Collage:
         inset = np.minimum(distance / 2, sides / 2)
         anchor = rng.uniform(inset - 0.5, sides - inset - 0.5)
         pose = Pose(draw_turn(ndim, self.pieces.free, rng), anchor, centre)
-        warp = pose.warp(window, self.pieces.grain, rng)
-        marks = np.empty(warp.shape, self.marks.dtype)
-        ids = np.empty(warp.shape, np.int32)
-        for rows in warp.slabs():
-            at = nearest_pixels(warp.positions(rows), self.marks.shape)
-            marks[rows], ids[rows] = self.marks[at], self.pieces.ids[at]
-        return marks, ids
+        at = pose.sources(window, self.marks.shape, self.pieces.grain, rng)
+        return self.marks.ravel()[at], self.pieces.ids.ravel()[at]
 
     def _finished(self, canvas: "_Canvas") -> Array:
         """Merge slivers, close seams with membranes, tell cut objects apart."""

@@ -104,7 +104,7 @@ def find_wall(marks: Array) -> tuple[int, float, Ids] | None:
         if areas.max() > _LARGEST_CELL * areas.sum():
             continue
         thickness = net_thickness(mask)
-        if thickness > _THIN * float(np.median(areas) ** (1 / marks.ndim)):
+        if thickness**marks.ndim > _THIN**marks.ndim * np.median(areas):
             continue
         nearest = ndimage.distance_transform_edt(
             mask, return_distances=False, return_indices=True

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_segen.generation.warp import Warp, elastic_grid
+from napari_segen.core.imagespec import Array
 
 # At an amplitude of 0.12 of their grain bends hardly ever fold, and cells keep their
 # size to about a sixth.
@@ -22,7 +22,7 @@ class Pose:
     Parameters
     ----------
     turn : array of shape (ndim, ndim)
-        Rotation in the plane, with or without mirroring; orthogonal.
+        Rotation in the plane of the last two axes, with or without mirroring.
     anchor : array of shape (ndim,)
         A position in the training map.
     centre : array of shape (ndim,)
@@ -38,27 +38,73 @@ class Pose:
         moved: Floats = (positions - self.anchor) @ self.turn + self.centre
         return moved
 
-    def warp(
-        self, window: tuple[slice, ...], grain: float, rng: np.random.Generator
-    ) -> Warp:
-        """Return the bent map from a `window` of the new map to the training map.
+    def sources(
+        self,
+        window: tuple[slice, ...],
+        map_shape: tuple[int, ...],
+        grain: float,
+        rng: np.random.Generator,
+    ) -> npt.NDArray[np.intp]:
+        """Return which map pixel each pixel of a window of the new map comes from.
+
+        Beyond its border the map goes on as its mirror image. Volumes are bent within
+        their planes, all planes alike.
 
         Parameters
         ----------
         grain : float
-            Pixels over which the bend changes; 0 leaves it straight.
+            Pixels over which the bend changes.
+
+        Returns
+        -------
+        array of the window's shape
+            Indices into the raveled map.
         """
-        shape = tuple(s.stop - s.start for s in window)
-        starts = np.array([float(s.start) for s in window])
-        offset = self.anchor + self.turn @ (starts - self.centre)
-        spacing = np.full(len(shape), max(grain, 1.0))
-        if not grain:
-            return Warp(shape, self.turn, offset, None, spacing)
-        # Volumes are often coarse along z: bent within their planes only.
-        amplitude = np.full(len(shape), _BEND * grain)
-        amplitude[: len(shape) - 2] = 0.0
-        elastic = elastic_grid(shape, amplitude, spacing, rng)
-        return Warp(shape, self.turn, offset, elastic, spacing)
+        *depth, height, width = map_shape
+        offset = self.anchor - self.turn @ self.centre
+        y, x = (np.arange(s.start, s.stop, dtype=np.float32) for s in window[-2:])
+        bends = _bends((len(y), len(x)), grain, rng)
+        turn = self.turn[-2:, -2:].astype(np.float32)
+        planes = []
+        for i, n in enumerate((height, width)):
+            at = turn[i, 0] * y[:, np.newaxis] + turn[i, 1] * x + bends[i]
+            planes.append(_mirrored(at + np.float32(offset[-2 + i]), n))
+        sources = planes[0] * width + planes[1]
+        for i in reversed(range(len(depth))):
+            at = self.turn[i, i] * np.arange(window[i].start, window[i].stop)
+            layers = _mirrored(at + offset[i], map_shape[i])
+            step = int(np.prod(map_shape[i + 1 :]))
+            layers = layers.reshape(-1, *(1 for _ in sources.shape))
+            sources = layers * step + sources
+        return sources
+
+
+def _mirrored(positions: Array, n: int) -> npt.NDArray[np.intp]:
+    """Return the nearest pixels, folded into 0..n-1."""
+    fold = np.concatenate([np.arange(n), np.arange(n)[::-1]])
+    nearest = np.floor(positions + 0.5).astype(np.intp)
+    folded: npt.NDArray[np.intp] = fold[nearest % (2 * n)]
+    return folded
+
+
+def _bends(shape: tuple[int, int], grain: float, rng: np.random.Generator) -> Array:
+    """Draw a smooth displacement ``(2, *shape)`` in pixels: cubic B-splines."""
+    rows, columns = (_spline_basis(n, grain) for n in shape)
+    white = rng.standard_normal((2, rows.shape[1], columns.shape[1]))
+    # A cubic B-spline of white coefficients keeps 0.48 of their variance on each axis.
+    bends: Array = rows @ (white * (_BEND * grain / 0.48)) @ columns.T
+    return bends.astype(np.float32)
+
+
+def _spline_basis(n: int, grain: float) -> Floats:
+    """Weights ``(n, G)`` of the coefficients of a cubic B-spline at each pixel."""
+    at = np.arange(n) / grain + 1
+    knots = np.arange(int(np.ceil((n - 1) / grain)) + 4)
+    far = np.abs(at[:, np.newaxis] - knots)
+    weights: Floats = np.where(
+        far < 1, 2 / 3 - far**2 + far**3 / 2, np.maximum(2 - far, 0) ** 3 / 6
+    )
+    return weights
 
 
 def draw_turn(ndim: int, free: bool, rng: np.random.Generator) -> Floats:

@@ -189,8 +189,9 @@ def _tiled(
         copies.append(flipped + t * sides)
         areas.append(found.areas)
     # A cut object lies on the border, and its mirror image in the same place.
-    rounded: Floats = np.round(np.concatenate(copies), 3)
-    points, first = np.unique(rounded, axis=0, return_index=True)
+    joined: Floats = np.concatenate(copies)
+    _, first = np.unique(joined.round(3), axis=0, return_index=True)
+    points = joined[first]
     near, _ = cKDTree(points).query(points, k=2)
     gaps = np.where(np.isfinite(near[:, 1]), near[:, 1], 0.0)
     return points, np.concatenate(areas)[first], gaps
