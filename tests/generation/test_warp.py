@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -56,8 +58,22 @@ def test_a_cubic_spline_goes_through_the_pixels():
     assert_allclose(made, plane, atol=1e-12)
 
 
-def test_whole_pixels_are_copied_and_mirrored():
-    source = np.array([[1, 2, 3]])
-    warp = Warp((1, 8), np.eye(2), np.array([0.0, -2.0]), None, np.ones(2))
-    assert warp.is_shift
-    assert_array_equal(warps.shifted(source, warp), [[2, 1, 1, 2, 3, 3, 2, 1]])
+def test_indices_beyond_the_border_are_mirrored():
+    (index,) = warps.mirrored([np.arange(-2, 6)], (3,))
+    assert_array_equal(index, [1, 0, 0, 1, 2, 2, 1, 0])
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    seed=st.integers(0, 99),
+    turn=st.floats(-3, 3),
+)
+def test_positions_stay_within_the_bounds_that_are_said_before(shape, seed, turn):
+    warp = bent(shape, seed, amplitude=4.0)
+    c, s = np.cos(turn), np.sin(turn)
+    warp = replace(warp, matrix=np.array([[c, -s], [s, c]]))
+    positions = warp.positions(slice(0, shape[0])).reshape(2, -1)
+    low, high = warp.bounds()
+    assert (positions.min(axis=1) >= low - 1e-9).all()
+    assert (positions.max(axis=1) <= high + 1e-9).all()

@@ -182,26 +182,36 @@ def contrast(image: Array, factor: float, *, limits: Limits | None = None) -> Ar
     return values
 
 
-def match_histogram(image: Array, target_values: Array) -> Array:
+def match_histogram(
+    image: Array, target_values: Array, *, source_values: Array | None = None
+) -> Array:
     """Replace grey values by those of the same rank among `target_values`.
 
     Parameters
     ----------
     target_values : array of any shape
         What is not finite does not count.
+    source_values : array of any shape, optional
+        Values to rank those of the image among; its own by default. For a part of an
+        image, those of the whole.
     """
     values, known = _prepared(image)
-    target, wanted_known = _prepared(np.asarray(target_values))
-    if not wanted_known.any():
+    own = image if source_values is None else source_values
+    ranked, share = _cumulative(own)
+    wanted, wanted_share = _cumulative(target_values)
+    if wanted.size == 0:
         raise ValueError("target_values has no finite value to take over.")
-    if not known.any():
-        return values
-    _, rank, counts = np.unique(values[known], return_inverse=True, return_counts=True)
-    wanted, wanted_counts = np.unique(target[wanted_known], return_counts=True)
-    share = np.cumsum(counts) / counts.sum()
-    wanted_share = np.cumsum(wanted_counts) / wanted_counts.sum()
-    values[known] = np.interp(share, wanted_share, wanted)[rank]
+    if ranked.size:
+        shares = np.interp(values[known], ranked, share)
+        values[known] = np.interp(shares, wanted_share, wanted)
     return values
+
+
+def _cumulative(array: Array) -> tuple[Array, Array]:
+    """Finite values, ascending, and which share of the pixels is not above each."""
+    values, known = _prepared(np.asarray(array))
+    found, counts = np.unique(values[known], return_counts=True)
+    return found, np.cumsum(counts) / max(counts.sum(), 1)
 
 
 def _check(name: str, value: Any, low: float, high: float) -> None:

@@ -30,7 +30,8 @@ def line_kernel(half: tuple[float, float]) -> Floats:
             y = np.minimum(whole[0] + dy, 2 * reach[0])
             x = np.minimum(whole[1] + dx, 2 * reach[1])
             np.add.at(kernel, (y, x), wy * wx)
-    return kernel / kernel.sum()
+    spread: Floats = kernel / kernel.sum()
+    return spread
 
 
 def disc_kernel(radii: tuple[float, float]) -> Floats:
@@ -48,8 +49,9 @@ def disc_kernel(radii: tuple[float, float]) -> Floats:
     inside = axes[0][:, np.newaxis] ** 2 + axes[1] ** 2 <= 1
     sizes = [2 * n + 1 for n in reach]
     cut = inside.reshape(sizes[0], _SUBPIXELS, sizes[1], _SUBPIXELS)
-    covered: Floats = cut.mean(axis=(1, 3))
-    return covered / covered.sum()
+    covered = cut.mean(axis=(1, 3))
+    spread: Floats = covered / covered.sum()
+    return spread
 
 
 def _reach(half: tuple[float, float]) -> list[int]:

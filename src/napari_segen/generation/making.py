@@ -19,7 +19,6 @@ from napari_segen.generation.requests import (
     check_shape,
     check_strength,
 )
-from napari_segen.generation.values import ValueRange
 
 if TYPE_CHECKING:
     from napari_segen.generation.generator import ImageGenerator
@@ -129,15 +128,18 @@ def vary_steps(
         rng = np.random.default_rng([seed, i])
         steps = method.vary_steps(source, strength, rng)
         one: Source = yield from _relay(steps, i, len(sources))
-        kept = ValueRange.of(source.image[np.newaxis]).fitted(one.image)
+        kept = method.varied_range(source.image).fitted(one.image)
         made.append(Source(kept, one.labels))
     frames = np.stack([m.image for m in made])
     varied = np.ascontiguousarray(model.spec_.unframe_image(frames, array.shape))
     if marks is None:
         return varied
     stacked = np.stack([m.labels for m in made if m.labels is not None])
-    unframed = model.spec_.unframe(stacked, marks.shape).astype(marks.dtype)
-    return varied, np.ascontiguousarray(unframed)
+    unframed = model.spec_.unframe(stacked, marks.shape)
+    # More objects than before may need a larger type.
+    held = np.iinfo(marks.dtype).max
+    dtype = marks.dtype if unframed.max() <= held else unframed.dtype
+    return varied, np.ascontiguousarray(unframed.astype(dtype))
 
 
 def check_known_labels(model: "ImageGenerator", labels: Array) -> None:

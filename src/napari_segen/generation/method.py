@@ -160,6 +160,10 @@ class GeneratorMethod(ABC):
         """Make a variation of `source`, ``0 < strength <= 1``; for methods that can."""
         raise NotImplementedError
 
+    def varied_range(self, image: Array) -> ValueRange:
+        """Return the range that a variation of an image ``(C, *S)`` may fill."""
+        return ValueRange.of(image[np.newaxis])
+
     @abstractmethod
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return what was learnt, as JSON values and arrays."""

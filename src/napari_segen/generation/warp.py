@@ -3,7 +3,7 @@
 Beyond its border a source goes on as its mirror image (the edge pixel twice).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +48,17 @@ class Warp:
             and bool(np.array_equal(self.matrix, np.eye(len(self.shape))))
             and bool(np.all(self.offset == np.rint(self.offset)))
         )
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Lowest and highest source position ``(ndim,)`` that may be asked for."""
+        ends = self.matrix * (np.array(self.shape) - 1)
+        low = self.offset + np.minimum(ends, 0).sum(axis=1)
+        high = self.offset + np.maximum(ends, 0).sum(axis=1)
+        if self.elastic is None:
+            return low, high
+        # A B-spline stays between the least and the greatest of its coefficients.
+        axes = tuple(range(1, self.elastic.ndim))
+        return low + self.elastic.min(axis=axes), high + self.elastic.max(axis=axes)
 
     def slabs(self) -> Iterator[slice]:
         """Cut the output's first axis into parts of about `SLAB_PIXELS` pixels."""
@@ -117,27 +128,23 @@ def elastic_grid(
     return grid
 
 
+def nearest_index(positions: Floats) -> tuple[Array, ...]:
+    """Index of the pixel nearest to each of `positions`, along each axis."""
+    return tuple(np.floor(p + 0.5).astype(np.intp) for p in positions)
+
+
 def nearest_pixels(positions: Floats, shape: tuple[int, ...]) -> tuple[Array, ...]:
     """Find the source pixels nearest to `positions`, mirrored into `shape`."""
-    return tuple(
-        _mirror(np.floor(p + 0.5).astype(np.intp), n)
-        for p, n in zip(positions, shape, strict=True)
-    )
+    return mirrored(nearest_index(positions), shape)
 
 
-def _mirror(index: Array, n: int) -> Array:
-    """Fold indices into 0..n-1: ``... 1 0 | 0 1 ... n-1 | n-1 ...``."""
-    folded = index % (2 * n)
-    return np.where(folded < n, folded, 2 * n - 1 - folded)
+def mirrored(index: Sequence[Array], shape: tuple[int, ...]) -> tuple[Array, ...]:
+    """Fold indices along each axis: ``... 1 0 | 0 1 ... n-1 | n-1 ...``."""
+    return tuple(_folded(i % (2 * n), n) for i, n in zip(index, shape, strict=True))
 
 
-def shifted(source: Array, warp: Warp) -> Array:
-    """Copy the pixels of ``(*S)`` that a warp of whole pixels asks for."""
-    index = [
-        _mirror(np.arange(n) + int(o), m)
-        for n, o, m in zip(warp.shape, warp.offset, source.shape, strict=True)
-    ]
-    return source[np.ix_(*index)]
+def _folded(index: Array, n: int) -> Array:
+    return np.where(index < n, index, 2 * n - 1 - index)
 
 
 def spline_coefficients(plane: Array) -> Floats:
