@@ -20,6 +20,7 @@ from napari_segen.generation.labelmaps.slivers import merge_slivers
 
 _FILLED, _CLAIMED = 1, 2
 _MOST_COPIES = 40
+_INSET = 0.25
 
 Ids = npt.NDArray[np.int32]
 
@@ -78,7 +79,7 @@ class Collage:
         sides = np.array(self.marks.shape)
         ndim = len(sides)
         # Near the map's border its mirror image begins.
-        inset = np.minimum(distance / 2, sides / 2)
+        inset = np.minimum(distance, sides) * _INSET
         anchor = rng.uniform(inset - 0.5, sides - inset - 0.5)
         pose = Pose(draw_turn(ndim, self.pieces.free, rng), anchor, centre)
         at = pose.sources(window, self.marks.shape, self.pieces.grain, rng)
@@ -138,6 +139,7 @@ class _Canvas:
         areas = np.bincount(ids.ravel())
         inside = np.bincount(ids[own], minlength=len(areas))
         claims = 2 * inside > areas
+        claims[_cut_by(window, self.ids.shape, ids)] = False
         claims[0] = False
         rank = self._rank[window]
         claimed = claims[ids]
@@ -156,3 +158,14 @@ class _Canvas:
         """Return the pixels that the piece of each pixel has in its copy, ``(*S)``."""
         found: npt.NDArray[np.int64] = np.concatenate(self._areas)[self.ids]
         return found
+
+
+def _cut_by(window: tuple[slice, ...], shape: tuple[int, ...], ids: Ids) -> Array:
+    """Return the pieces that the sides of a window cut, but those at the map's own."""
+    ends = []
+    for axis, (side, n) in enumerate(zip(window, shape, strict=True)):
+        if side.start > 0:
+            ends.append(ids.take(0, axis).ravel())
+        if side.stop < n:
+            ends.append(ids.take(-1, axis).ravel())
+    return np.unique(np.concatenate([*ends, np.zeros(1, np.int32)]))

@@ -8,10 +8,11 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import Array
 from napari_segen.generation.labelmaps.pieces import Pieces
 
-# How far from a seam copied membranes are wiped, in thicknesses, and how thick the new
-# ones are beside the copied ones.
-_WIPED = 0.8
-_THICKNESSES = (0.8, 1.0, 1.25)
+# How far from a seam copied membranes are wiped, in thicknesses; squares of the
+# thickness that a membrane has at least; how thick new ones are beside copied ones.
+_WIPED = 1.2
+_SPECK = 4.0
+_THICKNESSES = (0.75, 0.9, 1.1)
 
 Ids = npt.NDArray[np.int32]
 
@@ -48,6 +49,24 @@ def remake_membranes(
         for i, relative in enumerate(_THICKNESSES):
             radius = relative * pieces.thickness / 2
             _stamp(marks, edge[kind == i], radius, pieces.wall)
+    _wipe_specks(marks, parts, fill, zone, pieces)
+
+
+def _wipe_specks(
+    marks: Array, parts: Ids, fill: Array, zone: Array, pieces: Pieces
+) -> None:
+    """Wipe, in place, what is left of copied membranes beside the wiped ones."""
+    from scipy import ndimage
+    from skimage.measure import label
+
+    nets = label(marks == pieces.wall, connectivity=marks.ndim)
+    specks = np.bincount(nets.ravel()) < _SPECK * pieces.thickness**marks.ndim
+    beside = np.zeros(len(specks), bool)
+    beside[nets[ndimage.binary_dilation(zone, iterations=2)]] = True
+    specks &= beside
+    specks[0] = False
+    wiped = specks[nets]
+    marks[wiped] = fill[parts[wiped]]
 
 
 def fillings(marks: Array, before: Ids, parts: Ids, wall: int | None) -> Array:
