@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from napari_segen import __version__
+from napari_segen.workflows.generate_options import add_generate
 from napari_segen.workflows.train_options import add_train, api_options
 
 PROGRAM = "napari-segen"
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     add_train(commands, _train)
     _add_segment(commands)
-    _add_generate(commands)
+    add_generate(commands, _generate)
     info = commands.add_parser("info", help="say what a model file holds")
     info.add_argument("model", type=Path, metavar="MODEL.segen")
     info.set_defaults(run=_info)
@@ -115,16 +116,6 @@ def _add_segment(commands: Any) -> None:
     )
     segment.add_argument("inputs", type=Path, nargs="+", metavar="INPUT")
     segment.set_defaults(run=_segment)
-
-
-def _add_generate(commands: Any) -> None:
-    generate = commands.add_parser("generate", help="make images with a generator")
-    generate.add_argument("--model", type=Path, required=True, metavar="M.segen")
-    generate.add_argument("--n", type=int, default=1, help="how many (default: 1)")
-    generate.add_argument("--shape", type=int, nargs="+", required=True, metavar="PX")
-    generate.add_argument("--seed", type=int, default=0, help="(default: 0)")
-    generate.add_argument("--out", type=Path, required=True, metavar="DIR")
-    generate.set_defaults(run=_generate)
 
 
 def _info(arguments: argparse.Namespace) -> list[str]:
@@ -172,10 +163,22 @@ def _segment(arguments: argparse.Namespace) -> list[str]:
 
 
 def _generate(arguments: argparse.Namespace) -> list[str]:
-    from napari_segen.workflows.commands import generate
+    from napari_segen.workflows.generating import Request, generate
 
-    shape = tuple(arguments.shape)
-    return generate(arguments.model, arguments.n, shape, arguments.seed, arguments.out)
+    request = Request(
+        out=arguments.out,
+        n=arguments.n,
+        shape=None if arguments.shape is None else tuple(arguments.shape),
+        seed=arguments.seed,
+        strength=arguments.strength,
+        painted=arguments.painted,
+        example=arguments.example,
+        example_labels=arguments.example_labels,
+        pairs=arguments.pairs,
+        recipe=arguments.recipe,
+    )
+    params = None if arguments.params is None else dict(arguments.params)
+    return generate(request, arguments.model, method=arguments.method, params=params)
 
 
 def _demo(arguments: argparse.Namespace) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the command line does with models: segment, generate, describe."""
+"""What the command line does with models: segment, describe."""
 
 import inspect
 import json
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_segen.core.archive import read_archive, written_whole
-from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.archive import read_archive
+from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.labels import Segmentation
 from napari_segen.core.parameters import describe
 from napari_segen.core.registry import Registry
@@ -17,7 +17,6 @@ from napari_segen.workflows.files import (
     make_folder,
     read_image,
     write_tiff,
-    writing,
 )
 from napari_segen.workflows.models import KINDS, load, needs_tensorflow
 from napari_segen.workflows.progress import run_with_progress, start_tensorflow
@@ -124,60 +123,6 @@ def spec_for(file: ImageFile, fitted: ImageSpec, axes: str | None) -> ImageSpec:
 def _result_spec(spec: ImageSpec, what: str) -> ImageSpec:
     axes = ("c" if what == "posterior" else "") + spec.label_axes
     return ImageSpec(axes, spec.pixel_size, spec.unit)
-
-
-def generate(
-    model_path: Path, n: int, shape: tuple[int, ...], seed: int, out: Path
-) -> list[str]:
-    """Make `n` new images with a saved generator, and labels where it makes pairs.
-
-    Writes ``image_000.tif``, ``labels_000.tif``, ... and ``recipe.json``, from which
-    the same files can be made again.
-    """
-    model = load(model_path)
-    if not hasattr(model, "generate_steps"):
-        raise ValueError(f"{model_path} is a segmenter: it makes labels, not images.")
-    recipe = model.recipe(n, shape, seed, pairs=makes_pairs(model))
-    make_folder(out)
-    if needs_tensorflow(model):
-        start_tensorflow()
-    images, labels = _make(model, n, shape, seed)
-    axes = model.spec_.space_axes
-    spec = ImageSpec(axes + "c" * (images.ndim - 1 > len(shape)))
-    digits = max(3, len(str(n - 1)))
-    for i in range(n):
-        write_tiff(out / f"image_{i:0{digits}}.tif", images[i], spec)
-        if labels is not None:
-            target = out / f"labels_{i:0{digits}}.tif"
-            write_tiff(target, labels[i], ImageSpec(axes))
-    write_json(out / "recipe.json", recipe.as_json())
-    what = "images" if labels is None else "images with labels"
-    return [f"{n} {what} and recipe.json: {out}"]
-
-
-def makes_pairs(generator: Any) -> bool:
-    """Whether a fitted generator makes labels along with images."""
-    from napari_segen.generation.registry import GENERATORS
-
-    method = GENERATORS.get(generator.method)
-    return method.makes_pairs and generator.classes_ is not None
-
-
-def _make(
-    model: Any, n: int, shape: tuple[int, ...], seed: int
-) -> tuple[Array, Array | None]:
-    if makes_pairs(model):
-        pairs: tuple[Array, Array] = run_with_progress(
-            model.generate_pairs_steps(n, shape, seed), "Generating"
-        )
-        return pairs
-    return run_with_progress(model.generate_steps(n, shape, seed), "Generating"), None
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write JSON values to a file, whole or not at all."""
-    with writing(path), written_whole(path) as file:
-        file.write(json.dumps(values, indent=1).encode() + b"\n")
 
 
 def describe_model(path: Path) -> list[str]:

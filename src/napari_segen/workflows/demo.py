@@ -22,10 +22,9 @@ from napari_segen.sample_data import (
     coins_with_strokes,
     paint,
 )
-from napari_segen.workflows.commands import write_json
 from napari_segen.workflows.comparison import comparison_steps
 from napari_segen.workflows.figure import Panel, write_figure
-from napari_segen.workflows.files import make_folder, write_tiff, writing
+from napari_segen.workflows.files import make_folder, write_json, write_tiff, writing
 from napari_segen.workflows.progress import run_with_progress, start_tensorflow
 
 CNN_SECONDS = 20.0

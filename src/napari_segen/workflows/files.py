@@ -1,9 +1,10 @@
 """Image files: TIFF and PNG in, TIFF out, written whole or not at all."""
 
 import errno
+import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,6 +215,12 @@ def _for_imagej(array: Array, spec: ImageSpec) -> tuple[Array, dict[str, Any]]:
         metadata |= {"unit": spec.unit, "spacing": size.get("z", 1.0)}
         options["resolution"] = (1 / size["x"], 1 / size["y"])
     return ordered, options
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write JSON values to a file, whole or not at all."""
+    with writing(path), written_whole(path) as file:
+        file.write(json.dumps(values, indent=1).encode() + b"\n")
 
 
 @contextmanager

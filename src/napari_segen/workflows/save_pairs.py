@@ -1,17 +1,15 @@
 """Generated images, their labels and the recipe as a folder to train from."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_segen.core.archive import written_whole
 from napari_segen.core.imagespec import CHANNEL, SPACE, Array, ImageSpec
 from napari_segen.core.steps import Step, Steps, run
 from napari_segen.generation.recipe import Recipe
-from napari_segen.workflows.files import make_folder, write_tiff, writing
+from napari_segen.workflows.files import make_folder, write_json, write_tiff
 
 RECIPE = "recipe.json"
 
@@ -174,9 +172,3 @@ def spec_of_one(
         values = recipe.as_json() if isinstance(recipe, Recipe) else recipe
         n_space = len(values.get("shape") or image.shape)
     return ImageSpec(SPACE[-n_space:] + CHANNEL * (image.ndim - n_space))
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write JSON values to a file, whole or not at all."""
-    with writing(path), written_whole(path) as file:
-        file.write(json.dumps(values, indent=1).encode() + b"\n")

@@ -44,7 +44,7 @@ def _add_kind(kinds: Any, kind: str) -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int)
     parser.add_argument(
         "--params",
-        type=_assignment,
+        type=assignment,
         nargs="+",
         metavar="NAME=VALUE",
         help="parameters of the method; --list-params shows them",
@@ -147,7 +147,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     augment = parser.add_mutually_exclusive_group()
     augment.add_argument(
         "--augment",
-        type=_assignment,
+        type=assignment,
         nargs="*",
         metavar="NAME=VALUE",
         help="vary the patches; strengths such as rotation=180 elastic=0",
@@ -159,6 +159,9 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
 
 def _add_generator_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", help="how images are made")
+    parser.add_argument(
+        "--task", help="what labels mean: classes, or instances (ids of objects)"
+    )
     _add_budget(parser)
 
 
@@ -174,7 +177,7 @@ _KIND_HELP = {
 }
 
 
-def _assignment(text: str) -> tuple[str, Any]:
+def assignment(text: str) -> tuple[str, Any]:
     """Read ``name=value``; a list is written ``1,2,4``."""
     name, equals, value = text.partition("=")
     if not (name and equals and value):
@@ -216,4 +219,6 @@ def api_options(
         options["augment"] = True  # as much as is usual
     if len(options.get("features", ())) == 1:
         options["features"] = options["features"][0]
-    return options, {k: options.pop(k) for k in FIT_OPTIONS if k in options}
+    # A network is made for its task; a generator learns one in its fit.
+    of_fit = (*FIT_OPTIONS, "task") if arguments.kind == "generator" else FIT_OPTIONS
+    return options, {k: options.pop(k) for k in of_fit if k in options}
