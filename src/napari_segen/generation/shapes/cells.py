@@ -55,8 +55,9 @@ def _filled(
     value *= np.exp(np.float32(0.2 * texture) * mottle)
     nucleus = cell.center + 0.12 * cell.radius * rng.standard_normal(len(cell.center))
     outline = Outline.draw(len(nucleus), 0.42 * cell.radius, 0.6, rng)
-    hidden = coverage(outline.depth(cell.offsets(nucleus)) / 1.5)
-    value *= 1 - np.float32(0.7 * texture) * hidden
+    part, offsets = cell.around(nucleus, outline.reach + 2)
+    hidden = coverage(outline.depth(offsets) / 1.5)
+    value[part] *= 1 - np.float32(0.7 * texture) * hidden
     return value
 
 

@@ -14,8 +14,9 @@ def smooth_field(canvas: Canvas, scale: float, rng: np.random.Generator) -> Floa
     steps = [max(scale / v, 1e-6) for v in canvas.voxel]
     sizes = [int(n / s) + 5 for n, s in zip(canvas.shape, steps, strict=True)]
     field = rng.standard_normal(sizes, np.float32)
-    for axis, (n, step) in enumerate(zip(canvas.shape, steps, strict=True)):
-        field = _spread(field, axis, n, step)
+    # The last axis first, while the others are short: it is the slow one to index.
+    for axis in reversed(range(canvas.ndim)):
+        field = _spread(field, axis, canvas.shape[axis], steps[axis])
     field *= np.float32(_KEPT ** (-canvas.ndim / 2))
     return field
 

@@ -57,17 +57,16 @@ def _cytoplasm(
     if texture == 0 or not has_one:
         return value
     center = cell.center + 0.2 * cell.radius * rng.standard_normal(len(cell.center))
-    outline = Outline.draw(len(center), 0.42 * cell.radius, 1.2, rng)
-    offsets = cell.offsets(center)
-    body = np.minimum(outline.depth(offsets), depth - np.float32(3))
+    outline = Outline.draw(len(center), 0.45 * cell.radius, 1.2, rng)
+    part, offsets = cell.around(center, outline.reach + 2)
+    body = np.minimum(outline.depth(offsets), depth[part] - np.float32(3))
     along = rng.standard_normal(len(center))
     along *= 2 * np.pi / (max(cell.radius / 5, 4.0) * np.linalg.norm(along))
-    phase = sum((np.float32(a) * o for a, o in zip(along, offsets, strict=True)))
+    phase = sum(np.float32(a) * o for a, o in zip(along, offsets, strict=True))
     cristae = np.float32(0.5) + np.float32(0.16) * np.sin(phase)
-    hull = np.clip(1.5 - np.abs(body), 0, 1)
-    dark = coverage(body)
-    value += np.float32(texture * 1.6) * dark * (cristae - value)
-    value -= np.float32(0.5 * texture) * hull * coverage(body + 1)
+    hull = np.clip(1.5 - np.abs(body), 0, 1) * coverage(body + 1)
+    value[part] += np.float32(1.6 * texture) * coverage(body) * (cristae - value[part])
+    value[part] -= np.float32(0.5 * texture) * hull
     return value
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -63,17 +64,22 @@ class Tissue:
         others = neighbours(self.places, _REACH)
         bend = max((float(np.abs(b).max()) for b in self.bending), default=0.0)
         for i, near in enumerate(others):
-            center, radius = self.places.centers[i], self.places.radii[i]
-            reach = _LARGEST * radius
+            center, radius = self.places.centers[i], float(self.places.radii[i])
+            walls = self._walls(i, near)
+            reach = min(_LARGEST * radius, _farthest(*walls))
             window = self.canvas.window(center, reach + bend)
             if window is not None:
-                depth = self._depth(i, near, window, reach)
+                depth = self._depth(i, walls, window, reach)
                 if depth.max() > -np.inf:
                     grid = self.canvas.grid(window)
-                    yield Cell(i, center, float(radius), window, depth, grid)
+                    yield Cell(i, center, radius, window, depth, grid)
 
     def _depth(
-        self, i: int, near: Array, window: tuple[slice, ...], reach: float
+        self,
+        i: int,
+        walls_of: tuple[Floats, Floats],
+        window: tuple[slice, ...],
+        reach: float,
     ) -> Floats:
         """How deep the pixels of a window lie in cell i; -inf far outside."""
         center, radius = self.places.centers[i], float(self.places.radii[i])
@@ -84,7 +90,7 @@ class Tissue:
             if self.bending:
                 offset = offset + self.bending[axis][window]
             offsets.append(offset)
-        walls, distances = self._walls(i, near)
+        walls, distances = walls_of
         inside = sum(o * o for o in offsets) < np.float32(reach**2)
         inside = np.broadcast_to(inside, tuple(w.stop - w.start for w in window)).copy()
         for wall, distance in zip(
@@ -108,6 +114,29 @@ class Tissue:
         order = np.argsort(distance, kind="stable")
         directions = (way / length[:, np.newaxis])[order]
         return directions.astype(np.float32), distance[order].astype(np.float32)
+
+
+def _farthest(walls: Floats, distances: Floats) -> float:
+    """How far a cell between `walls` reaches, and a little more."""
+    along = _directions(walls.shape[1]) @ walls.T
+    with np.errstate(divide="ignore"):
+        length = np.where(along > 0, distances / along, np.inf).min(
+            axis=1, initial=np.inf
+        )
+    return 1.12 * float(length.max())
+
+
+@cache
+def _directions(ndim: int) -> Floats:
+    """Directions spread evenly, as rows: a circle, or Fibonacci's sphere."""
+    n = 48 if ndim == 2 else 160
+    turn = np.arange(n) * (2 * np.pi / n if ndim == 2 else np.pi * (3 - 5**0.5))
+    circle = np.stack([np.sin(turn), np.cos(turn)], axis=1)
+    if ndim == 3:
+        height = (2 * np.arange(n) + 1) / n - 1
+        around = np.sqrt(1 - height**2)[:, np.newaxis]
+        circle = np.concatenate([height[:, np.newaxis], around * circle], axis=1)
+    return circle.astype(np.float32)
 
 
 def _rounded(
@@ -150,6 +179,17 @@ class Cell:
     depth: Floats
     grid: list[Floats]
 
-    def offsets(self, center: Array) -> list[Floats]:
-        """How far the window's pixels are from `center`, along each axis."""
-        return [g - np.float32(c) for g, c in zip(self.grid, center, strict=True)]
+    def around(
+        self, center: Array, reach: float
+    ) -> tuple[tuple[slice, ...], list[Floats]]:
+        """Return the part of the window within `reach` of `center`.
+
+        With it, how far its pixels are from `center` along each axis.
+        """
+        part, offsets = [], []
+        for axis, (grid, c) in enumerate(zip(self.grid, center, strict=True)):
+            inside = np.flatnonzero(np.abs(grid - c) <= reach)
+            some = slice(inside[0], inside[-1] + 1) if inside.size else slice(0, 0)
+            part.append(some)
+            offsets.append(np.take(grid, inside, axis=axis) - np.float32(c))
+        return tuple(part), offsets
