@@ -12,7 +12,11 @@ from napari_segen.generation.labelmaps.placed import Floats, Pose, draw_turn
 from napari_segen.generation.labelmaps.regions import REACH, Regions, draw_regions
 from napari_segen.generation.labelmaps.shapes import Found, Shape
 
-_TRIES = 14
+# Objects tried where there is no room, places for each, and how far these stray at
+# last, in distances to the nearest neighbour.
+_SHAPES = 10
+_PLACES = 4
+_STRAY = 0.8
 _LIKE = 0.1
 _JITTER = 0.12
 _OBJECTS_A_STEP = 40
@@ -74,7 +78,7 @@ class Scatter:
         step = np.maximum(distance / 16, 1.0)
         coarse = tuple(int(np.ceil(n / s)) for n, s in zip(big, step, strict=True))
         regions = draw_regions(coarse, distance / step, rng)
-        positions, sizes, gaps = _tiled(self.found, sides, distance)
+        positions, groups = _tiled(self.found.positions, sides, distance)
         points, order = [], []
         for i, centre in enumerate(regions.centres * step):
             anchor = rng.uniform(-0.5, sides - 0.5)
@@ -84,13 +88,22 @@ class Scatter:
             points.append(placed[mine] - pad)
             order.append(mine)
         chosen = np.concatenate(order)
+        gap = _gaps(positions)[chosen]
         jitter = rng.standard_normal((len(chosen), len(shape)))
-        gap = gaps[chosen]
-        return (
-            np.concatenate(points) + jitter * _JITTER * gap[:, np.newaxis],
-            sizes[chosen],
-            gap,
+        points_at: Floats = (
+            np.concatenate(points) + jitter * _JITTER * gap[:, np.newaxis]
         )
+        return points_at, self._sizes(groups[chosen], rng), gap
+
+    def _sizes(self, groups: npt.NDArray[np.intp], rng: np.random.Generator) -> Floats:
+        """Return the groups' areas; of cut ones, of some object as large as is seen."""
+        areas = np.array([float(s.area) for s in self.library])
+        sizes = self.found.areas[groups]
+        cut = self.found.is_cut[groups]
+        least = np.minimum(np.searchsorted(areas, sizes), len(areas) - 1)
+        drawn = rng.integers(least, len(areas))
+        found: Floats = np.where(cut, areas[drawn], sizes)
+        return found
 
     def _place(
         self,
@@ -104,12 +117,15 @@ class Scatter:
         """Put an object of about `size` at about `point`, if there is room."""
         rank = np.searchsorted(areas, size)
         span = max(2, round(_LIKE * len(areas)))
-        for attempt in range(_TRIES):
-            pick = np.clip(rank + rng.integers(-span, span + 1), 0, len(areas) - 1)
+        for attempt in range(_SHAPES):
+            low = rank - span * (1 + attempt // 4)
+            pick = np.clip(rng.integers(low, rank + span + 1), 0, len(areas) - 1)
             drawn = self.library[pick].varied(self.free, rng)
-            stray = rng.normal(0, 0.5 * gap * attempt / _TRIES, len(point))
-            if canvas.put(drawn, np.rint(point + stray).astype(int)):
-                return
+            strays = rng.normal(0, 1, (_PLACES, len(point)))
+            strays *= gap * _STRAY * attempt / _SHAPES
+            for stray in strays:
+                if canvas.put(drawn, np.rint(point + stray).astype(int)):
+                    return
 
 
 class _Canvas:
@@ -174,24 +190,26 @@ def _owned(regions: Regions, points: Floats, number: int) -> npt.NDArray[np.bool
 
 
 def _tiled(
-    found: Found, sides: Floats, distance: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Go on with a map's positions, areas and gaps mirrored, for copies of any turn."""
-    from scipy.spatial import cKDTree
-
+    positions: Floats, sides: Floats, distance: Floats
+) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """Go on with a map's positions mirrored, for copies of any turn; tell whose."""
     reach = REACH * distance
     reach[-2:] = np.hypot(*reach[-2:])
     counts = np.ceil(reach / sides).astype(int)
-    copies, areas = [], []
+    copies = []
     for tile in product(*(range(-n, n + 1) for n in counts)):
         t = np.array(tile)
-        flipped = np.where(t % 2, sides - 1 - found.positions, found.positions)
-        copies.append(flipped + t * sides)
-        areas.append(found.areas)
+        copies.append(np.where(t % 2, sides - 1 - positions, positions) + t * sides)
     # A cut object lies on the border, and its mirror image in the same place.
     joined: Floats = np.concatenate(copies)
     _, first = np.unique(joined.round(3), axis=0, return_index=True)
-    points = joined[first]
-    near, _ = cKDTree(points).query(points, k=2)
-    gaps = np.where(np.isfinite(near[:, 1]), near[:, 1], 0.0)
-    return points, np.concatenate(areas)[first], gaps
+    return joined[first], first % len(positions)
+
+
+def _gaps(positions: Floats) -> Floats:
+    """Return the distance to the nearest neighbour; 0 where there is none."""
+    from scipy.spatial import cKDTree
+
+    near, _ = cKDTree(positions).query(positions, k=2)
+    gaps: Floats = np.where(np.isfinite(near[:, 1]), near[:, 1], 0.0)
+    return gaps

@@ -66,7 +66,7 @@ class Shape:
             at = (
                 sum(inverse[i, j] * grid[j] for j in range(ndim)) + self.middle[i] + 0.5
             )
-            at = at + waves[i] if i >= ndim - 2 else at
+            at = at + waves[i - ndim] if i >= ndim - 2 else at
             place = np.floor(np.broadcast_to(at, inside.shape)).astype(np.intp)
             inside &= (place >= 0) & (place < n)
             index.append(np.clip(place, 0, n - 1))
@@ -74,19 +74,16 @@ class Shape:
         return varied
 
 
-def _waves(
-    grid: tuple[Array, ...], size: float, rng: np.random.Generator
-) -> list[Array]:
-    """Draw a smooth displacement of each axis in pixels, for an object of `size`."""
-    waves: list[Array] = []
-    for _ in grid:
-        total = np.zeros(1)
-        for _ in range(2):
-            angle, phase = rng.uniform(0, 2 * np.pi, 2)
-            turns = 2 * np.pi * rng.uniform(0.6, 1.6) / size
-            y, x = grid[-2] * np.sin(angle), grid[-1] * np.cos(angle)
-            total = total + _BEND * size * np.sin(turns * (y + x) + phase)
-        waves.append(total)
+def _waves(grid: tuple[Array, ...], size: float, rng: np.random.Generator) -> Array:
+    """Draw a smooth displacement ``(2, H, W)`` in pixels, for an object of `size`."""
+    y, x = grid[-2].ravel(), grid[-1].ravel()
+    angle, phase = rng.uniform(0, 2 * np.pi, (2, 2, 2))
+    turns = 2 * np.pi * rng.uniform(0.6, 1.6, (2, 2)) / size
+    # A plane wave is the real part of a product: no sine of each pixel.
+    rows = np.exp(1j * (turns * np.sin(angle))[..., np.newaxis] * y)
+    columns = np.exp(1j * (turns * np.cos(angle))[..., np.newaxis] * x)
+    rows *= _BEND * size * np.exp(1j * phase)[..., np.newaxis]
+    waves: Array = np.einsum("ijy,ijx->iyx", rows, columns).real
     return waves
 
 
@@ -101,12 +98,15 @@ class Found:
     positions : array of shape (n, ndim)
         Of all groups; of a cut one on the border that cuts it.
     areas : array of shape (n,)
-        In pixels; of cut ones, what they would have mirrored.
+        In pixels; of cut ones, what is seen of them.
+    is_cut : bool array of shape (n,)
+        Whether the border of the map cuts them.
     """
 
     shapes: list[Shape]
     positions: Floats
     areas: Floats
+    is_cut: npt.NDArray[np.bool_]
 
 
 def find_shapes(marks: Array, groups: npt.NDArray[np.int32]) -> Found:
@@ -116,7 +116,7 @@ def find_shapes(marks: Array, groups: npt.NDArray[np.int32]) -> Found:
     boxes = ndimage.find_objects(groups)
     whole: list[Shape] = []
     cut: list[Shape] = []
-    positions, areas = [], []
+    positions, areas, is_cut = [], [], []
     for i, box in enumerate(boxes):
         shape = _cut_out(marks, groups, i + 1, box)
         at = shape.middle + [s.start for s in box]
@@ -131,9 +131,10 @@ def find_shapes(marks: Array, groups: npt.NDArray[np.int32]) -> Found:
             shape if not n_cut else _mirrored(shape, sides)
         )
         positions.append(at)
-        areas.append(shape.area * 2.0**n_cut)
+        areas.append(float(shape.area))
+        is_cut.append(n_cut > 0)
     kept = whole if len(whole) >= _FEW else whole + cut
-    return Found(kept, np.array(positions).reshape(-1, marks.ndim), np.array(areas))
+    return Found(kept, np.array(positions), np.array(areas), np.array(is_cut))
 
 
 def _cut_out(marks: Array, groups: Array, number: int, box: tuple[slice, ...]) -> Shape:
