@@ -49,6 +49,13 @@ def test_there_is_sample_data(manifest):
     assert all(s.display_name for s in samples)
 
 
+def test_every_drawn_scene_is_a_sample(manifest):
+    from napari_segen.generation.shapes.method import SCENES
+
+    keys = {s.key for s in manifest.contributions.sample_data}
+    assert {f"synthetic_{scene}" for scene in SCENES} <= keys
+
+
 def test_every_command_can_be_imported(manifest):
     for command in manifest.contributions.commands:
         module, _, name = command.python_name.partition(":")

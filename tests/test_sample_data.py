@@ -6,6 +6,25 @@ from napari_segen.core.scribbles import number_strokes
 
 SAMPLES = (sample_data.coins_with_strokes, sample_data.tissue_with_strokes)
 
+DRAWN = [f for name, f in vars(sample_data).items() if name.startswith("synthetic_")]
+
+
+@pytest.mark.parametrize("sample", DRAWN)
+def test_drawn_samples_are_images_with_labels_of_their_shape_and_place(sample):
+    (image, image_options, image_kind), (labels, options, kind) = sample()
+    assert (image_kind, kind) == ("image", "labels")
+    assert labels.shape == image.shape
+    assert image.std() > 5
+    assert options["scale"] == image_options["scale"]
+    assert len(options["scale"]) == image.ndim
+    found = np.unique(labels)
+    if "features" in options:
+        assert set(found) <= set(options["features"]["index"])
+        assert len(options["features"]["class"]) == len(options["features"]["index"])
+    else:
+        assert found.tolist() == list(range(len(found)))
+    assert len(found) > 1
+
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_strokes_fit_their_image_and_have_names(sample):

@@ -1,6 +1,7 @@
-"""Sample images with strokes painted: bundled with scikit-image, nothing to download.
+"""Sample images, nothing to download: real ones with strokes, drawn ones with labels.
 
-Strokes are polylines of ``(y, x)`` positions, as a person would paint them.
+The real ones are bundled with scikit-image. Strokes are polylines of ``(y, x)``
+positions, as a person would paint them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -179,4 +180,76 @@ def _layers(
     return [
         (image, {"name": name, "rgb": is_rgb}, "image"),
         (scribbles, {"name": f"{name} strokes", "features": named}, "labels"),
+    ]
+
+
+def synthetic_nuclei() -> list[LayerData]:
+    """Fluorescent nuclei, some touching, each with its label."""
+    return _drawn("synthetic nuclei", "nuclei", (512, 512))
+
+
+def synthetic_cells() -> list[LayerData]:
+    """Touching cells with stained walls, each with its label."""
+    return _drawn("synthetic cells", "cells", (512, 512), walls="bright")
+
+
+def synthetic_cells_3d() -> list[LayerData]:
+    """Stack of touching cells filled with dye, each with its label."""
+    return _drawn("synthetic cells 3D", "cells", (24, 140, 140), z_step=_Z_STEP)
+
+
+def synthetic_nuclei_3d() -> list[LayerData]:
+    """Stack of nuclei, some touching, each with its label."""
+    return _drawn("synthetic nuclei 3D", "nuclei", (32, 200, 200), z_step=_Z_STEP)
+
+
+def synthetic_fibres() -> list[LayerData]:
+    """Fibres that cross, each with its label."""
+    return _drawn("synthetic fibres", "fibres", (512, 512))
+
+
+def synthetic_spots() -> list[LayerData]:
+    """Spots no larger than the microscope resolves, each with its label."""
+    return _drawn("synthetic spots", "spots", (512, 512))
+
+
+def synthetic_membranes() -> list[LayerData]:
+    """Dark membranes between cells, as in electron micrographs, and their labels."""
+    return _drawn("synthetic membranes", "membranes", (512, 512))
+
+
+def synthetic_vessels() -> list[LayerData]:
+    """Trees of vessels that get thinner as they branch, and their labels."""
+    return _drawn("synthetic vessels", "vessels", (512, 512))
+
+
+def synthetic_layers() -> list[LayerData]:
+    """Bands of four kinds of tissue with wavy borders, and their labels."""
+    return _drawn("synthetic layers", "layers", (512, 512))
+
+
+SCENE_CLASSES: Mapping[str, Sequence[str]] = {
+    "membranes": ("cell", "membrane"),
+    "vessels": ("background", "vessel"),
+    "layers": ("none", "dark fine", "dim coarse", "bright fine", "brightest coarse"),
+}
+_Z_STEP = 2.0
+
+
+def _drawn(
+    name: str, scene: str, shape: tuple[int, ...], **params: Any
+) -> list[LayerData]:
+    """Draw a scene with its labels; the same one every time."""
+    from napari_segen.generation.generator import ImageGenerator
+
+    maker = ImageGenerator("shapes", params={"scene": scene, **params})
+    images, labels = maker.generate_pairs(1, shape, seed=1)
+    scale = (params.get("z_step", 1.0), 1.0, 1.0)[-len(shape) :]
+    options: dict[str, Any] = {"name": f"{name} labels", "scale": scale}
+    if scene in SCENE_CLASSES:
+        names = list(SCENE_CLASSES[scene])
+        options["features"] = {"index": list(range(len(names))), "class": names}
+    return [
+        (images[0], {"name": name, "scale": scale}, "image"),
+        (labels[0], options, "labels"),
     ]

@@ -32,24 +32,26 @@ class Scene:
     draw : callable
     task : {"instances", "classes"}
         What its labels are.
-    size, density : float
+    size : float
         What is usual.
+    density : tuple of float
+        What is usual in 2D and in 3D, where objects hide each other sooner.
     """
 
     draw: Draw
     task: str
     size: float
-    density: float
+    density: tuple[float, float]
 
 
 SCENES: dict[str, Scene] = {
-    "nuclei": Scene(nuclei, "instances", 24, 0.2),
-    "cells": Scene(cells, "instances", 36, 0.97),
-    "fibres": Scene(fibres, "instances", 3.5, 0.15),
-    "membranes": Scene(membranes, "classes", 56, 1.0),
-    "layers": Scene(layers, "classes", 32, 1.0),
-    "spots": Scene(spots, "instances", 3, 0.02),
-    "vessels": Scene(vessels, "classes", 14, 0.15),
+    "nuclei": Scene(nuclei, "instances", 24, (0.2, 0.15)),
+    "cells": Scene(cells, "instances", 36, (0.97, 0.97)),
+    "fibres": Scene(fibres, "instances", 3.5, (0.15, 0.03)),
+    "membranes": Scene(membranes, "classes", 56, (1.0, 1.0)),
+    "layers": Scene(layers, "classes", 32, (1.0, 1.0)),
+    "spots": Scene(spots, "instances", 3, (0.02, 0.006)),
+    "vessels": Scene(vessels, "classes", 14, (0.15, 0.07)),
 }
 _SHARE_OF_SCENE = 0.7
 
@@ -84,7 +86,7 @@ class Shapes(GeneratorMethod):
     ) -> Steps[Source]:
         """Draw one scene and take its picture."""
         scene = SCENES[self.params.scene]
-        subject = _subject(self.params, scene)
+        subject = _subject(self.params, scene, len(shape))
         canvas = Canvas(shape, self._voxel(len(shape)))
         scene_rng, camera_rng = rng.spawn(2)
         picture = yield from stretch_steps(
@@ -116,11 +118,11 @@ class Shapes(GeneratorMethod):
         """Take over nothing."""
 
 
-def _subject(params: ShapesParams, scene: Scene) -> Subject:
+def _subject(params: ShapesParams, scene: Scene, ndim: int) -> Subject:
     """Take the parameters of the objects, the usual ones where none are given."""
     return Subject(
         size=scene.size if params.size is None else params.size,
-        density=scene.density if params.density is None else params.density,
+        density=scene.density[ndim - 2] if params.density is None else params.density,
         spread=params.size_spread,
         irregularity=params.irregularity,
         touching=params.touching,
