@@ -62,7 +62,7 @@ class Collage:
     def _distance(self, shape: tuple[int, ...]) -> Floats:
         """Pixels between the copies: two large pieces, within what the map has."""
         sides = np.array(self.marks.shape, float)
-        distance = np.clip(2 * self.pieces.size, 0.35 * sides, 0.7 * sides)
+        distance = np.clip(2 * self.pieces.size, 0.5 * sides, 0.7 * sides)
         distance[: len(sides) - 2] = sides[:-2]
         least: Floats = np.maximum(16.0, np.array(shape) / _MOST_COPIES)
         between: Floats = np.maximum(distance, least)

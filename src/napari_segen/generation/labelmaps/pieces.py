@@ -129,17 +129,19 @@ def looks_alike(marks: Array) -> bool:
     """Whether edges between marks lie in all directions of the plane alike."""
     from scipy import ndimage
 
-    sums = np.zeros(3)
+    along_y = along_x = crossed = 0.0
     for value in np.unique(marks)[:16]:
         soft = ndimage.gaussian_filter((marks == value).astype(np.float32), 1.5)
         if min(soft.shape[-2:]) < 3:
             return True
         gy, gx = np.gradient(soft, axis=(-2, -1))
-        sums += [float((gy * gy).sum()), float((gx * gx).sum()), float((gy * gx).sum())]
-    total = sums[0] + sums[1]
+        along_y += float((gy * gy).sum())
+        along_x += float((gx * gx).sum())
+        crossed += float((gy * gx).sum())
+    total = along_y + along_x
     if not total:
         return True
-    coherence = np.hypot(sums[0] - sums[1], 2 * sums[2]) / total
+    coherence = float(np.hypot(along_y - along_x, 2 * crossed)) / total
     # A few edges lie in some direction by chance.
     length = np.count_nonzero(np.diff(marks.astype(np.int64), axis=-1))
     return bool(coherence < 0.3 + 4 / np.sqrt(max(length, 1)))

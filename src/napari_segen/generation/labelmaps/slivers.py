@@ -37,8 +37,13 @@ def merge_slivers(parts: Ids, full_area: npt.NDArray[np.int64], pieces: Pieces) 
     pairs, counts = _contacts(parts)
     borders = np.bincount(pairs.ravel(), np.repeat(counts, 2), len(areas))
     width = 2 * areas / np.maximum(borders, 1)
-    narrow = max(_NARROW_PX, _NARROW * pieces.thickness)
-    small = (areas < pieces.least_area) | (width < narrow)
+    if pieces.wall is None:
+        # Textures are narrow everywhere: only what is small as well.
+        small = areas < pieces.least_area / 4
+        small |= (width < _NARROW_PX) & (areas < pieces.least_area)
+    else:
+        narrow = width < _NARROW * pieces.thickness
+        small = (areas < pieces.least_area) | narrow
     small &= np.where(whole > 0, areas < _REMAIN * whole, areas < pieces.least_area / 2)
     return _heirs(pairs, counts, small, areas)[parts]
 
