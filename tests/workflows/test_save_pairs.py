@@ -147,3 +147,19 @@ def test_real_labels_of_another_shape_are_refused(generator):
     image, labels = halves((48, 56))
     with pytest.raises(ValueError, match="labels must have shape"):
         ns.run(training_pairs_steps(generator, 1, (8, 8), 0, [(image, labels[1:])]))
+
+
+def test_real_pairs_are_repeated_up_to_their_share(generator):
+    image, labels = halves((48, 56))
+    steps = training_pairs_steps(
+        generator, 8, (48, 56), 3, [(image, labels)], real_share=0.5
+    )
+    images, masks = ns.run(steps)
+    assert len(images) == len(masks) == 16
+    assert all(m is masks[8] for m in masks[9:])
+    with pytest.raises(ValueError, match="real_share"):
+        ns.run(
+            training_pairs_steps(
+                generator, 1, (8, 8), 0, [(image, labels)], real_share=1
+            )
+        )

@@ -1,6 +1,6 @@
 """Generated pairs as what a network trains on, alone or beside real ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ def training_pairs_steps(
     shape: Sequence[int],
     seed: int,
     real: Sequence[tuple[Array, Array]] = (),
+    *,
+    real_share: float | None = None,
 ) -> Steps[tuple[list[Array], list[Array]]]:
     """Make pairs for the `fit` of a `CnnSegmenter`, with real pairs behind them.
 
@@ -29,6 +31,11 @@ def training_pairs_steps(
         Pairs of the axes that the generator was fitted on. Each time point and each
         separate image becomes a pair of its own.
 
+    real_share : float, optional
+        Repeat the real pairs until they take this share of all pixels, from 0 to under
+        1: a network draws its patches by pixel, so that one real image among many
+        generated ones is hardly ever seen. None: each once.
+
     Returns
     -------
     images : list of arrays of shape (*S[, C])
@@ -41,16 +48,32 @@ def training_pairs_steps(
     itself may be generated, too: such a score says nothing about real images.
     """
     images, labels = yield from generator.generate_pairs_steps(n, shape, seed)
-    all_images, all_labels = list(images), list(labels)
-    for image, truth in real:
-        spec, (pair,) = check_pairs(image, truth, generator.spec_, labels_name="labels")
-        assert pair.labels is not None
-        frames = pair.frames[:, 0]
-        if spec.channel_axis is not None:
-            frames = np.moveaxis(pair.frames, 1, -1)
-        all_images += [np.ascontiguousarray(f) for f in frames]
-        all_labels += list(pair.labels)
-    return all_images, all_labels
+    real_pairs = [pair for one in real for pair in _frames_of(one, generator.spec_)]
+    if real_pairs and real_share is not None:
+        real_pairs *= _repeats(real_pairs, labels.size, real_share)
+    return (
+        [*images, *(image for image, _ in real_pairs)],
+        [*labels, *(truth for _, truth in real_pairs)],
+    )
+
+
+def _frames_of(
+    pair: tuple[Array, Array], spec: ImageSpec
+) -> Iterator[tuple[Array, Array]]:
+    """Split a real pair into frames, channels last."""
+    _, (checked,) = check_pairs(*pair, spec, labels_name="labels")
+    assert checked.labels is not None
+    for frame, truth in zip(checked.frames, checked.labels, strict=True):
+        image = frame[0] if spec.channel_axis is None else np.moveaxis(frame, 0, -1)
+        yield np.ascontiguousarray(image), truth
+
+
+def _repeats(pairs: list[tuple[Array, Array]], n_pixels: int, share: float) -> int:
+    """Return how often pairs must occur to have this share beside other pixels."""
+    if not 0 <= share < 1:
+        raise ValueError(f"real_share must be from 0 to under 1, got {share}.")
+    own = sum(truth.size for _, truth in pairs)
+    return max(1, round(share / (1 - share) * n_pixels / own))
 
 
 def pairs_spec(generator: Any, shape: Sequence[int] | None = None) -> ImageSpec:
