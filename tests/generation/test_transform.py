@@ -1,11 +1,16 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import ndimage
 
 from napari_segen import ImageGenerator, ImageSpec
-from napari_segen.generation.transform import TransformParams
+from napari_segen.generation.light import LIGHT_PARTS, draw_light
+from napari_segen.generation.moving import MOVING_PARTS, draw_warp
+from napari_segen.generation.transform_params import TransformParams
 
 STILL = {
     "flips": False,
@@ -144,6 +149,180 @@ def test_a_weak_variation_departs_less_than_a_strong_one():
         for strength in (0.1, 0.4, 1.0)
     ]
     assert 0 < away[0] < away[1] < away[2]
+
+
+# One of each amount, strong enough to be seen.
+STRONG = {
+    "rotation": 40.0,
+    "scale": 1.5,
+    "elastic": 3.0,
+    "gain": 1.5,
+    "offset": 0.2,
+    "bleaching": 0.8,
+    "shading": 0.6,
+    "blur": 3.0,
+    "defocus": 4.0,
+    "motion": 9.0,
+    "shot_noise": 0.3,
+    "noise": 0.1,
+    "salt": 0.1,
+}
+EACH = pytest.mark.parametrize("name", list(STRONG))
+
+
+def scene():
+    rng = np.random.default_rng(0)
+    image = ndimage.gaussian_filter(rng.random((64, 60)), 1.5)
+    return ((image - image.min()) * 900).astype(np.float32)
+
+
+def departure(image, strength, **params):
+    generator = fitted(image, **params)
+    seeds = range(6)
+    return np.mean([np.abs(generator.vary(image, strength, s) - image) for s in seeds])
+
+
+@EACH
+def test_every_amount_changes_the_image_and_a_trace_of_it_hardly(name):
+    image = scene()
+    away = [
+        departure(image, s, **{name: STRONG[name]}) / image.std()
+        for s in (1e-3, 0.4, 1.0)
+    ]
+    assert away[0] < 0.02
+    assert away[0] < away[1] < away[2]
+    assert away[2] > 0.05
+
+
+def test_strength_weakens_every_amount():
+    params = TransformParams(**STRONG)
+    assert {f.name for f in fields(params)} - set(STRONG) == {
+        "flips",
+        "quarter_turns",
+        "smoothness",
+        "match",
+    }
+    half = params.weakened(0.5)
+    for name, value in STRONG.items():
+        is_factor = name in ("scale", "gain")
+        wanted = value**0.5 if is_factor else value / 2
+        assert getattr(half, name) == pytest.approx(wanted), name
+
+
+@EACH
+def test_to_turn_one_part_on_does_not_redraw_the_others(name):
+    without = TransformParams(**(STRONG | {"match": 0.5, name: STILL.get(name, 0.0)}))
+    everything = TransformParams(**STRONG, match=0.5)
+
+    def drawn(params):
+        parts = (*MOVING_PARTS, *LIGHT_PARTS)
+        spawned = np.random.default_rng(5).spawn(len(parts))
+        streams = dict(zip(parts, spawned, strict=True))
+        warp = draw_warp(params, (1.0, 1.0), (9, 9), np.zeros(2), streams)
+        light = draw_light(params, (1.0, 1.0), streams)
+        later = {part: stream.random() for part, stream in streams.items()}
+        values = {f.name: getattr(light, f.name) for f in fields(light)}
+        return {"matrix": warp.matrix.tolist()} | values, later
+
+    (first, first_later), (second, second_later) = drawn(without), drawn(everything)
+    assert len([k for k in first if first[k] != second[k]]) == (name != "elastic")
+    changed = {k for k in first_later if first_later[k] != second_later[k]}
+    assert changed <= {name}
+
+
+def test_no_data_stays_no_data_in_whatever_light():
+    image = scene()
+    image[20:24, 30:50] = np.nan
+    generator = fitted(image, **{n: v for n, v in STRONG.items() if n not in STILL})
+    made = generator.vary(image, 1.0, 0)
+    assert_array_equal(np.isnan(made), np.isnan(image))
+    assert made[~np.isnan(made)].std() > 0
+
+
+def test_light_only_leaves_labels_where_they_are():
+    labels = np.arange(64 * 60).reshape(64, 60)
+    generator = fitted(
+        scene(), labels, **{n: v for n, v in STRONG.items() if n not in STILL}
+    )
+    made, moved = generator.vary(scene(), 1.0, 0, labels)
+    assert_array_equal(moved, labels)
+    assert not np.array_equal(made, scene())
+
+
+def test_photons_are_counted_as_many_as_were_asked_for():
+    image = np.full((100, 100), 200, np.uint16)
+    image[0, :2] = 0, 400
+    made = fitted(image, shot_noise=0.1).generate(1, (100, 100), 0)[0]
+    # 100 photons make 400: a count has 4 grey values, and 50 are expected.
+    assert_allclose(made.std(), 4 * np.sqrt(50), rtol=0.05)
+    assert np.ptp(made[1:] % 4) == 0
+
+
+def test_a_new_image_takes_over_the_histogram_of_another():
+    rng = np.random.default_rng(0)
+    dark, bright = scene(), 5000 + 100 * rng.standard_normal((70, 50))
+    generator = fitted([dark, bright.astype(np.float32)], match=1.0)
+    from_dark = [m for m in generator.generate(12, (64, 60), 0) if is_like(m, dark)]
+    assert 0 < len(from_dark) < 12
+    for made in from_dark:
+        wanted = np.quantile(bright, [0.1, 0.5, 0.9])
+        assert_allclose(np.quantile(made, [0.1, 0.5, 0.9]), wanted, rtol=0.01)
+
+
+def is_like(made, image):
+    """Whether the pixels are ranked alike."""
+    ranks = [x.ravel().argsort().argsort() for x in (made, image)]
+    return np.corrcoef(ranks)[0, 1] > 0.99
+
+
+def test_a_share_of_the_images_is_matched():
+    image = scene()
+    generator = fitted([image, image + 5000], match=0.3, flips=True)
+    reference = fitted([image, image + 5000], match=0.0, flips=True)
+    made, same = (g.generate(60, (64, 60), 0) for g in (generator, reference))
+    changed = np.mean(
+        [abs(a.mean() - b.mean()) > 4000 for a, b in zip(made, same, strict=True)]
+    )
+    assert 0.15 < changed < 0.45
+
+
+def test_a_cut_out_is_matched_by_the_ranks_of_its_whole_image():
+    ramp = np.linspace(0, 1, 10_000).reshape(100, 100)
+    made = fitted([ramp, ramp**2 + 10], match=1.0).generate(20, (10, 100), 0)
+    from_first = made[made[:, 0, 0] >= 10]
+    # Down the ramp the square is the value of the same rank.
+    assert 0 < len(from_first) < 20
+    assert from_first[:, 0, 0].min() < 10.1
+    assert from_first[:, 0, 0].max() > 10.4
+    assert (from_first.max(axis=(1, 2)) - from_first.min(axis=(1, 2))).max() < 0.25
+
+
+def test_a_variation_gets_the_look_of_another_layer_by_strength():
+    image, labels = scene().astype(np.uint16), np.arange(64 * 60).reshape(64, 60)
+    layer = (3000 + 200 * np.random.default_rng(0).random((90, 90))).astype(np.uint16)
+    generator = fitted(layer, match=1.0)
+    medians = []
+    for strength in (1e-3, 0.5, 1.0):
+        made, moved = generator.vary(image, strength, 0, labels)
+        assert made.dtype == np.uint16
+        assert_array_equal(moved, labels)
+        medians.append(np.median(made))
+    near, half, full = medians
+    assert_allclose(full, np.median(layer), rtol=0.01)
+    assert_allclose(near, np.median(image), atol=5)
+    assert_allclose(half, (np.median(image) + np.median(layer)) / 2, rtol=0.02)
+
+
+def test_a_file_from_before_the_optics_still_opens(tmp_path):
+    image = scene()
+    generator = fitted(image, flips=True, noise=0.1)
+    header, arrays = generator.to_archive()
+    known = ("flips", "rotation", "scale", "elastic", "gain", "offset", "noise")
+    header["params"] = {k: header["params"][k] for k in (*known, "quarter_turns")}
+    again = ImageGenerator.from_archive(header, arrays)
+    assert again.params == generator.params
+    made = again.generate(1, (20, 20), 0)
+    assert made.tobytes() == generator.generate(1, (20, 20), 0).tobytes()
 
 
 def test_object_ids_are_labels_like_others():

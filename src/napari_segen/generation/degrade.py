@@ -178,8 +178,9 @@ def contrast(image: Array, factor: float, *, limits: Limits | None = None) -> Ar
     middle = (low + high) / 2
     if factor == 1:
         return values
-    values[known] = (values[known] - middle) * float(factor) + middle
-    return values
+    with np.errstate(invalid="ignore"):  # infinity times 0
+        stretched = (values - middle) * float(factor) + middle
+    return np.where(known, stretched, values)
 
 
 def match_histogram(

@@ -179,22 +179,20 @@ def with_own_ids(labels: Array, is_copy: Array) -> Array:
     from skimage.measure import label
 
     pieces = label(labels, background=0, connectivity=labels.ndim)
-    is_new = np.ones(pieces.max() + 1, bool)
+    ids = np.zeros(pieces.max() + 1, labels.dtype)
+    ids[pieces] = labels
+    is_new = ids > 0
     is_new[pieces[~is_copy]] = False
-    is_new[0] = False
     # An object of which the output shows mirror images only keeps its id in one.
-    ids, first = np.unique(labels, return_index=True)
-    shown = np.unique(labels[~is_copy])
-    only_copied = first[~np.isin(ids, shown) & (ids > 0)]
-    is_new[pieces.flat[only_copied]] = False
-    fresh = _free_ids(ids, int(is_new.sum()))
+    copied, first = np.unique(ids[is_new], return_index=True)
+    is_unseen = ~np.isin(copied, ids[~is_new])
+    is_new[np.flatnonzero(is_new)[first[is_unseen]]] = False
+    fresh = _free_ids(np.unique(ids), int(is_new.sum()))
     dtype = np.promote_types(labels.dtype, smallest_unsigned(int(fresh.max(initial=0))))
-    result = labels.astype(dtype)
-    replacement = np.zeros(len(is_new), dtype)
-    replacement[is_new] = fresh
-    chosen = is_new[pieces]
-    result[chosen] = replacement[pieces[chosen]]
-    return result
+    ids = ids.astype(dtype)
+    ids[is_new] = fresh
+    renumbered: Array = ids[pieces]
+    return renumbered
 
 
 def _free_ids(taken: Array, n: int) -> Array:

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from napari_segen.core.imagespec import Array
 
-SLAB_PIXELS = 2**18
+SLAB_PIXELS = 2**17
 _SPLINE_ORDER = 3
 
 Floats = npt.NDArray[np.float64]
@@ -92,16 +92,30 @@ def _spline(
     spacing: Floats,
 ) -> Floats:
     """Evaluate a B-spline whose grid begins one point before the output."""
-    values: Floats = ndimage.affine_transform(
-        coefficients,
-        1 / spacing,
-        offset=np.array(starts) / spacing + 1,
-        output_shape=sizes,
-        order=_SPLINE_ORDER,
-        mode="nearest",
-        prefilter=False,
-    )
+    values = coefficients
+    for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
+        along = (np.arange(size) + start) / spacing[axis]
+        first = along.astype(np.intp)
+        shape = [-1 if i == axis else 1 for i in range(len(sizes))]
+        parts = [
+            weights.reshape(shape) * np.take(values, first + k, axis)
+            for k, weights in enumerate(_cubic_weights(along - first))
+        ]
+        values = parts[0] + parts[1] + parts[2] + parts[3]
     return values
+
+
+def _cubic_weights(t: Floats) -> Floats:
+    """Cubic B-spline weights (4, n) of the grid points about a position between two.
+
+    Parameters
+    ----------
+    t : array of shape (n,)
+        From 0 to 1, from the second of the four points on.
+    """
+    u = 1 - t
+    inner = [(4 - 6 * x**2 + 3 * x**3) / 6 for x in (t, u)]
+    return np.stack([u**3 / 6, *inner, t**3 / 6])
 
 
 def elastic_grid(
