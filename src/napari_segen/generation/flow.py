@@ -51,7 +51,7 @@ class FlowParams:
         ),
     )
     depth: int = field(
-        default=3,
+        default=2,
         metadata=span(
             1,
             4,
@@ -69,7 +69,7 @@ class FlowParams:
         ),
     )
     batch_size: int = field(
-        default=8,
+        default=12,
         metadata=span(
             1, 128, "Patches in each training step, a quarter of them for volumes."
         ),

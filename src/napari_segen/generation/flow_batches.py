@@ -9,12 +9,7 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
 from napari_segen.generation.conditions import Conditions
-from napari_segen.generation.flow_path import (
-    answer_for,
-    mixture,
-    spread,
-    time_maps,
-)
+from napari_segen.generation.flow_path import mixture, time_maps, velocity
 
 Floats = npt.NDArray[np.float32]
 
@@ -54,19 +49,20 @@ class Example:
 
 
 class Batch(NamedTuple):
-    """What the network sees, what it should answer, and how much each pixel counts.
+    """What the network sees, and what it should answer.
 
     Parameters
     ----------
     x : float32 array of shape (B, *patch, C + n_kinds + N_TIME_MAPS)
-    answer : float32 array of shape (B, *patch, C)
-    weight : float32 array of shape (B, *patch, 1)
-        Turns an error of the answer into one of the velocity; 0 without data.
+        Pixels on their way, maps of the labels, maps of the time.
+    velocity : float32 array of shape (B, *patch, C)
+    seen : float32 array of shape (B, *patch, 1)
+        0 where there is no data, and any answer is right; else 1.
     """
 
     x: Floats
-    answer: Floats
-    weight: Floats
+    velocity: Floats
+    seen: Floats
 
 
 class FlowSampler:
@@ -114,13 +110,12 @@ class FlowSampler:
         noise = rng.standard_normal(image.shape, dtype=np.float32)
         t = ((rng.permutation(n) + rng.random(n)) / n).astype(np.float32)
         at = t.reshape(n, *(1,) * (ndim + 1))
-        pixels = mixture(noise, image, at) / np.sqrt(spread(at))
+        maps_of_time = time_maps(t).reshape(n, *(1,) * ndim, -1)
         times = np.broadcast_to(
-            time_maps(at[..., 0]), (n, *self._shape, time_maps(t).shape[-1])
+            maps_of_time, (*maps.shape[:-1], maps_of_time.shape[-1])
         )
-        x = np.concatenate([pixels, maps, times], axis=-1)
-        weight = seen / spread(at)
-        return Batch(x, answer_for(noise, image, at), weight)
+        x = np.concatenate([mixture(noise, image, at), maps, times], axis=-1)
+        return Batch(x, velocity(noise, image), seen)
 
     def _patch(self, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """Cut a patch: values, where there is data, and maps of the labels."""

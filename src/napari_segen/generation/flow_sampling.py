@@ -13,7 +13,7 @@ from napari_segen.cnn.precision import settle
 from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Step, Steps
 from napari_segen.core.tiles import tile_grid
-from napari_segen.generation.flow_path import N_TIME_MAPS, spread, time_maps, velocity
+from napari_segen.generation.flow_path import N_TIME_MAPS, time_maps
 
 Floats = npt.NDArray[np.float32]
 Velocity = Callable[[Floats, float], Steps[Floats]]
@@ -88,17 +88,15 @@ class FlowNetwork:
         """Return the velocity where the maps of the labels are ``(*S, n_kinds)``."""
 
         def velocity_steps(pixels: Floats, t: float) -> Steps[Floats]:
-            answer = np.empty_like(pixels)
-            scale = np.float32(spread(t) ** -0.5)
+            velocity = np.empty_like(pixels)
             times = self._constant(time_maps(np.array(t)))
             tiles = list(tile_grid(pixels.shape[:-1], self._tile, self._halo))
             for i, tile in enumerate(tiles):
                 yield Step(i, len(tiles), "Making an image")
-                part = [pixels[tile.padded] * scale, maps[tile.padded]]
+                part = [pixels[tile.padded], maps[tile.padded]]
                 found = self._answer(*map(self._constant, part), times).numpy()
-                answer[tile.core] = found[tile.inner]
-            moved = velocity(pixels, answer, np.float32(t))
-            return np.asarray(moved, np.float32)
+                velocity[tile.core] = found[tile.inner]
+            return velocity
 
         return velocity_steps
 

@@ -23,6 +23,9 @@ from napari_segen.core.steps import Step, Steps
 from napari_segen.generation.flow_batches import Batch, FlowSampler
 from napari_segen.generation.method import Budget
 
+# The first steps are small: Adam has yet to see how large the gradients are.
+WARM_UP = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -79,7 +82,8 @@ class _Course:
         step, is_over = 0, False
         while not is_over:
             step += 1
-            loss = learner.learn(draw(), step, self._pace.rate(step))
+            rate = self._pace.rate(step) * min(1.0, step / WARM_UP)
+            loss = learner.learn(draw(), step, rate)
             self._clock.start()  # the first step compiled the network
             seconds = self._clock.elapsed
             self._pace.plan(step, seconds)
@@ -125,11 +129,11 @@ class _Learner:
     def _compiled(self, tf: Any, network: Network) -> Any:
         model, average, adam = self._model, self._average, self._optimizer
 
-        def learn(x: Any, answer: Any, weight: Any, follow: Any) -> Any:
+        def learn(x: Any, velocity: Any, seen: Any, follow: Any) -> Any:
             with tf.GradientTape() as tape:
-                error = tf.square(model(x, training=True) - answer) * weight
-                seen = tf.math.count_nonzero(weight, dtype=tf.float32)
-                loss = tf.reduce_sum(error) / tf.maximum(seen * answer.shape[-1], 1.0)
+                error = tf.square(model(x, training=True) - velocity) * seen
+                n_seen = tf.maximum(tf.reduce_sum(seen), 1.0)
+                loss = tf.reduce_sum(error) / (n_seen * velocity.shape[-1])
                 scaled = adam.scale_loss(loss)
             variables = model.trainable_variables
             adam.apply(tape.gradient(scaled, variables), variables)

@@ -70,12 +70,12 @@ class ImageGenerator(Model):
 
     def __init__(
         self,
-        method: str = "decoder",
+        method: str = "flow",
         *,
         params: Any = None,
         epochs: int | None = None,
         max_steps: int | None = None,
-        time_limit_s: float | None = 30.0,
+        time_limit_s: float | None = 150.0,
         seed: int = 0,
     ) -> None:
         found = GENERATORS.get(method)
