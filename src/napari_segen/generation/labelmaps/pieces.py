@@ -1,5 +1,6 @@
 """Into what a map is cut for a collage: objects, cells between membranes, grains."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +80,7 @@ def cut_map(marks: Array, *, instances: bool) -> Pieces:
         )
     size = float((areas * areas**root).sum() / areas.sum())
     grain = float(np.clip(1.2 * size, *_GRAIN_PX))
-    least = float(np.quantile(common, 0.15))
+    least = float(np.quantile(common, 0.1))
     return Pieces(ids, size, least, grain, free, wall, thickness)
 
 
@@ -141,7 +142,7 @@ def looks_alike(marks: Array) -> bool:
     total = along_y + along_x
     if not total:
         return True
-    coherence = float(np.hypot(along_y - along_x, 2 * crossed)) / total
+    coherence = math.hypot(along_y - along_x, 2 * crossed) / total
     # A few edges lie in some direction by chance.
-    length = np.count_nonzero(np.diff(marks.astype(np.int64), axis=-1))
-    return bool(coherence < 0.3 + 4 / np.sqrt(max(length, 1)))
+    length = int(np.count_nonzero(marks[..., 1:] != marks[..., :-1]))
+    return coherence < 0.3 + 4 / math.sqrt(max(length, 1))

@@ -14,8 +14,8 @@ from napari_segen.generation.labelmaps.shapes import Found, Shape
 
 # Objects tried where there is no room, places for each, and how far these stray at
 # last, in distances to the nearest neighbour.
-_SHAPES = 10
-_PLACES = 4
+_SHAPES = 20
+_PLACES = 6
 _STRAY = 0.8
 _LIKE = 0.1
 _JITTER = 0.12
@@ -117,15 +117,23 @@ class Scatter:
         """Put an object of about `size` at about `point`, if there is room."""
         rank = np.searchsorted(areas, size)
         span = max(2, round(_LIKE * len(areas)))
+        sides = np.array(canvas.ids.shape)
+        is_inside = bool(np.all((point > -0.5) & (point < sides - 0.5)))
         for attempt in range(_SHAPES):
-            low = rank - span * (1 + attempt // 4)
+            far = gap * _STRAY * attempt / _SHAPES
+            places = point + rng.normal(0, 1, (_PLACES, len(point))) * far
+            at = np.rint(places).astype(int)
+            if is_inside:
+                # Beyond the border there is always room: no way out of a crowd.
+                at = np.clip(at, 0, sides - 1)
+            at = at[~canvas.is_blocked(at)]
+            if not len(at):
+                continue
+            low = rank - span * (1 + attempt // 10)
             pick = np.clip(rng.integers(low, rank + span + 1), 0, len(areas) - 1)
             drawn = self.library[pick].varied(self.free, rng)
-            strays = rng.normal(0, 1, (_PLACES, len(point)))
-            strays *= gap * _STRAY * attempt / _SHAPES
-            for stray in strays:
-                if canvas.put(drawn, np.rint(point + stray).astype(int)):
-                    return
+            if any(canvas.put(drawn, place) for place in at):
+                return
 
 
 class _Canvas:
@@ -141,6 +149,15 @@ class _Canvas:
         self.ids = np.zeros(shape, np.uint32)
         self._blocked = np.zeros(shape, bool)
         self._next_id = 0
+
+    def is_blocked(self, at: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+        """Tell at which pixels ``(n, ndim)`` an object lies; beyond the map none."""
+        sides = np.array(self.ids.shape)
+        inside = np.all((at >= 0) & (at < sides), axis=1)
+        blocked: npt.NDArray[np.bool_] = self._blocked[
+            tuple(np.clip(at, 0, sides - 1).T)
+        ]
+        return blocked & inside
 
     def put(self, drawn: Array, at: npt.NDArray[np.intp]) -> bool:
         """Put an object's marks ``(*C)`` around a pixel; False where it would touch."""
