@@ -9,8 +9,8 @@ from napari_segen.generation.shapes.fields import smooth_field
 from napari_segen.generation.shapes.subject import Subject
 from napari_segen.generation.shapes.tissue import Cell, Tissue
 
-_WALL = 0.06
-_THINNEST_WALL = 2.5
+_WALL = 0.045
+_THINNEST_WALL = 2.0
 _DIM_INSIDE = 0.15
 _YIELD_EVERY = 8
 

@@ -10,8 +10,11 @@ _KEPT = 0.479
 
 
 def smooth_field(canvas: Canvas, scale: float, rng: np.random.Generator) -> Floats:
-    """Draw a field ``(*S)``, mean 0, variance 1, that varies over `scale` pixels."""
-    steps = [max(scale / v, 1e-6) for v in canvas.voxel]
+    """Draw a field ``(*S)``, mean 0, variance 1, that varies over `scale` pixels.
+
+    It is no finer than the pixels are.
+    """
+    steps = [max(scale / v, 1.0) for v in canvas.voxel]
     sizes = [int(n / s) + 5 for n, s in zip(canvas.shape, steps, strict=True)]
     field = rng.standard_normal(sizes, np.float32)
     # The last axis first, while the others are short: it is the slow one to index.

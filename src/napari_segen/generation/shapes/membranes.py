@@ -12,8 +12,8 @@ from napari_segen.generation.shapes.subject import Subject
 from napari_segen.generation.shapes.tissue import Cell, Tissue
 
 MEMBRANE = 1
-_WIDTH = 0.055
-_THINNEST = 2.5
+_WIDTH = 0.045
+_THINNEST = 2.0
 _DARK = 0.12
 _PART_WITH_MITOCHONDRION = 0.3
 _YIELD_EVERY = 8

@@ -61,41 +61,61 @@ def stroke_pixels(canvas: Canvas, stroke: Stroke) -> Iterator[Covered]:
     n = len(stroke.start)
     if n == 0:
         return
-    voxel = np.array(canvas.voxel)
     length = np.linalg.norm(stroke.stop - stroke.start, axis=1)
     thick = np.maximum(stroke.start_radius, stroke.stop_radius)
-    half = np.ceil((thick.max() + length.max() / 2 + 1) / voxel).astype(int)
+    reach = thick.max() + length.max() / 2 + 1
+    half = np.ceil(reach / np.array(canvas.voxel)).astype(int)
+    half = np.minimum(half, np.array(canvas.shape) - 1)
+    n_around = int(np.prod(2 * half + 1))
+    if n_around > _BATCH:
+        for i in range(n):
+            yield _covered_in_window(canvas, stroke, i, reach)
+        return
     axes = [np.arange(-h, h + 1) for h in half]
     around = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
-    batch = max(1, _BATCH // len(around))
+    batch = max(1, _BATCH // n_around)
     for first in range(0, n, batch):
         parts = slice(first, min(first + batch, n))
         yield _covered(canvas, stroke, parts, around)
 
 
 def _covered(canvas: Canvas, stroke: Stroke, parts: slice, around: Array) -> Covered:
-    voxel = np.array(canvas.voxel)
-    start, way = stroke.start[parts], (stroke.stop - stroke.start)[parts]
-    base = np.floor((start + way / 2) / voxel).astype(np.intp)
+    """Look at the same neighbourhood of many small parts at once."""
+    voxel, shape = np.array(canvas.voxel), np.array(canvas.shape)
+    middle = (stroke.start[parts] + stroke.stop[parts]) / 2
+    base = np.clip(np.floor(middle / voxel).astype(np.intp), 0, shape - 1)
     pixel = base[:, np.newaxis] + around
-    inside = ((pixel >= 0) & (pixel < np.array(canvas.shape))).all(axis=2)
+    inside = ((pixel >= 0) & (pixel < shape)).all(axis=2)
     part, which = np.nonzero(inside)
     pixel = base[part] + around[which]
-    offset = (pixel + 0.5) * voxel - start[part]
-    along = way[part]
+    flat = np.ravel_multi_index(tuple(pixel.T), canvas.shape)
+    return _chosen(stroke, flat, (pixel + 0.5) * voxel, part + parts.start, parts.stop)
+
+
+def _covered_in_window(canvas: Canvas, stroke: Stroke, i: int, reach: float) -> Covered:
+    """Look at the surroundings of one large part, as far as they are in the image."""
+    window = canvas.window((stroke.start[i] + stroke.stop[i]) / 2, reach)
+    sides = window or (slice(0, 0),) * canvas.ndim
+    axes = [np.arange(w.start, w.stop) for w in sides]
+    pixel = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
+    flat = np.ravel_multi_index(tuple(pixel.T), canvas.shape)
+    part = np.full(len(pixel), i)
+    return _chosen(stroke, flat, (pixel + 0.5) * np.array(canvas.voxel), part, i + 1)
+
+
+def _chosen(
+    stroke: Stroke, flat: Array, place: Points, part: Array, done: int
+) -> Covered:
+    """Keep the places that are in or near their part of the stroke."""
+    way = stroke.stop - stroke.start
     square = np.maximum((way**2).sum(axis=1), 1e-12)[part]
+    offset, along = place - stroke.start[part], way[part]
     t = np.clip((offset * along).sum(axis=1) / square, 0, 1)
     distance = np.linalg.norm(offset - t[:, np.newaxis] * along, axis=1)
-    thin, wide = stroke.start_radius[parts][part], stroke.stop_radius[parts][part]
+    thin, wide = stroke.start_radius[part], stroke.stop_radius[part]
     depth = thin + t * (wide - thin) - distance
     near = depth > -0.5
-    flat = np.ravel_multi_index(tuple(pixel[near].T), canvas.shape)
-    return Covered(
-        flat.astype(np.intp),
-        depth[near].astype(np.float32),
-        part[near] + parts.start,
-        parts.stop,
-    )
+    return Covered(flat[near], depth[near].astype(np.float32), part[near], done)
 
 
 def deepest(pixel: Array, depth: Array) -> tuple[Array, Array]:

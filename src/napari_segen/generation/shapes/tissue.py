@@ -14,7 +14,6 @@ from napari_segen.generation.shapes.placing import Places, neighbours, place
 
 # Balls of this part of their radius are packed as closely as random placing can.
 _PACKED = 0.68
-_REACH = 1.75
 _ROUNDING = 0.05
 _FIRST_WALLS = 10
 # A cell ends at so many of its radii, where it has no neighbour.
@@ -31,11 +30,14 @@ class Tissue:
     canvas : Canvas
     bending : list of arrays of shape (*S)
         How far along each axis a pixel is seen away from where it is; none without.
+    stretch : float32 array of shape (*S), or None
+        By how much this makes depths grow at most.
     """
 
     places: Places
     canvas: Canvas
     bending: list[Floats]
+    stretch: Floats | None
 
     @classmethod
     def draw(
@@ -52,16 +54,16 @@ class Tissue:
         if irregularity > 0:
             for _ in range(canvas.ndim):
                 slow = smooth_field(canvas, size / 3, rng)
-                slow *= np.float32(0.16 * irregularity * size)
+                slow *= np.float32(0.14 * irregularity * size)
                 fast = smooth_field(canvas, size / 9, rng)
-                fast *= np.float32(0.03 * irregularity * size)
+                fast *= np.float32(0.02 * irregularity * size)
                 slow += fast
                 bending.append(slow)
-        return cls(places, canvas, bending)
+        return cls(places, canvas, bending, _stretch(canvas, bending))
 
     def cells(self) -> Iterator["Cell"]:
         """Draw one cell after the other, without those that cannot be seen."""
-        others = neighbours(self.places, _REACH)
+        others = neighbours(self.places, _LARGEST)
         bend = max((float(np.abs(b).max()) for b in self.bending), default=0.0)
         for i, near in enumerate(others):
             center, radius = self.places.centers[i], float(self.places.radii[i])
@@ -103,6 +105,8 @@ class Tissue:
         result[inside] = _rounded(
             walls, distances, places, reach, 2 * _ROUNDING * radius
         )
+        if self.stretch is not None:
+            result /= self.stretch[window]
         return result
 
     def _walls(self, i: int, near: Array) -> tuple[Floats, Floats]:
@@ -114,6 +118,19 @@ class Tissue:
         order = np.argsort(distance, kind="stable")
         directions = (way / length[:, np.newaxis])[order]
         return directions.astype(np.float32), distance[order].astype(np.float32)
+
+
+def _stretch(canvas: Canvas, bending: list[Floats]) -> Floats | None:
+    """One and the norm of the bending's slopes; dividing by it keeps walls thick."""
+    if not bending:
+        return None
+    square = np.zeros(canvas.shape, np.float32)
+    for field in bending:
+        for axis, size in enumerate(canvas.voxel):
+            if canvas.shape[axis] > 1:
+                square += np.gradient(field, size, axis=axis) ** 2
+    stretch: Floats = 1 + np.sqrt(square)
+    return stretch
 
 
 def _farthest(walls: Floats, distances: Floats) -> float:

@@ -14,6 +14,11 @@ from napari_segen.generation.shapes.subject import Subject
 VESSEL = 1
 _FIBRE_LENGTH = 45.0  # widths
 _THINNEST_VESSEL = 0.9
+# Where there is hardly room left: so many times the fibres expected, and so many
+# trees of vessels that add but a little.
+_MOST = 6
+_MISSES = 12
+_LITTLE = 0.005
 _FLATNESS = 0.35
 # Murray: the cubes of the daughters' radii add up to that of the parent.
 _MURRAY = 3.0
@@ -29,36 +34,51 @@ def fibres(
     picture = Picture.blank(canvas)
     length = _FIBRE_LENGTH * subject.size
     target = subject.density * canvas.volume
-    check_count(target / (length * _section(subject.size / 2, canvas.ndim)))
+    seen_length = min(length, float(canvas.extent.max()))
+    expected = target / (seen_length * _section(subject.size / 2, canvas.ndim))
+    check_count(expected)
     look_rng, beads_rng = rng.spawn(2)
     beads = smooth_field(canvas, max(2 * subject.size, 3.0), beads_rng)
-    labels, signal = picture.labels.reshape(-1), picture.signal.reshape(-1)
-    covered, number, misses = 0.0, 0, 0
-    while covered < target and misses < 1000:
+    covered, number = 0.0, 1
+    for _ in range(int(_MOST * expected) + 16):
+        if covered >= target:
+            break
         yield Step(int(100 * covered / target), 100, "Drawing fibres")
         radius = draw_radii(1, subject.size / 2, subject.spread, 1, rng)[0]
         points = _course(canvas, radius, length, subject.irregularity, rng)
-        bright = np.exp(0.5 * subject.texture * look_rng.standard_normal())
+        bright = float(np.exp(0.5 * subject.texture * look_rng.standard_normal()))
         stroke = Stroke.through(points, np.full(len(points), radius))
-        found = list(stroke_pixels(canvas, stroke))
-        pixel, depth = deepest(
-            np.concatenate([f.pixel for f in found]),
-            np.concatenate([f.depth for f in found]),
-        )
-        inside = pixel[depth > 0]
-        misses = 0 if inside.size else misses + 1
-        if not inside.size:
-            continue
-        covered += np.count_nonzero(labels[inside] == 0) * float(np.prod(canvas.voxel))
+        new = _lay(canvas, picture, stroke, number, bright, beads, subject.texture)
+        covered += new * float(np.prod(canvas.voxel))
         number += 1
-        labels[inside] = number
-        value = coverage(depth) * np.float32(bright)
-        value *= np.exp(np.float32(0.25 * subject.texture) * beads.reshape(-1)[pixel])
-        below = signal[pixel]
-        signal[pixel] = np.maximum(value, below) + np.float32(
-            subject.texture
-        ) * np.minimum(value, below)
     return picture
+
+
+def _lay(
+    canvas: Canvas,
+    picture: Picture,
+    stroke: Stroke,
+    number: int,
+    bright: float,
+    beads: Floats,
+    texture: float,
+) -> int:
+    """Lay a fibre over the others; return how many pixels it is the first to cover."""
+    found = list(stroke_pixels(canvas, stroke))
+    pixel, depth = deepest(
+        np.concatenate([f.pixel for f in found]),
+        np.concatenate([f.depth for f in found]),
+    )
+    labels, signal = picture.labels.reshape(-1), picture.signal.reshape(-1)
+    inside = pixel[depth > 0]
+    n_new = int(np.count_nonzero(labels[inside] == 0))
+    labels[inside] = number
+    value = coverage(depth) * np.float32(bright)
+    value *= np.exp(np.float32(0.25 * texture) * beads.reshape(-1)[pixel])
+    below = signal[pixel]
+    both = np.float32(texture) * np.minimum(value, below)
+    signal[pixel] = np.maximum(value, below) + both
+    return n_new
 
 
 def _section(radius: float, ndim: int) -> float:
@@ -136,7 +156,7 @@ def vessels(
     target = subject.density * canvas.volume
     check_count(target / (subject.size * _section(subject.size / 2, canvas.ndim)))
     covered, misses = 0.0, 0
-    while covered < target and misses < 100:
+    while covered < target and misses < _MISSES:
         yield Step(int(100 * covered / target), 100, "Growing vessels")
         before, tips = covered, [_root(canvas, subject, rng)]
         while tips and covered < target:
@@ -152,8 +172,8 @@ def vessels(
             is_free = n_free == len(points)
             if is_free and _is_near(canvas, points[-1], subject.size):
                 heading = points[-1] - points[-2]
-                tips += _daughters(points[-1], heading, radii[-1], subject, rng)
-        misses = misses + 1 if covered == before else 0
+                tips += _daughters(points[-1], heading, radii[-1], rng)
+        misses = misses + 1 if covered - before < _LITTLE * target else 0
     labels = (depth > 0).astype(np.int32) * VESSEL
     return Picture(labels, _dyed(canvas, depth, subject, rng))
 
@@ -194,7 +214,6 @@ def _daughters(
     place: Points,
     heading: Points,
     radius: float,
-    subject: Subject,
     rng: np.random.Generator,
 ) -> list[Tip]:
     """Fork: the thinner branch turns away farther."""
