@@ -265,9 +265,9 @@ def test_bleaching_wholly_leaves_the_first_plane():
     assert_array_equal(made, [[5] * 4, [0] * 4, [0] * 4])
 
 
-def test_contrast_stretches_about_the_middle():
-    assert_allclose(degrade.contrast(np.array([[0.0, 4, 8]]), 0.5), [[2, 4, 6]])
-    made = degrade.contrast(np.array([[0.0, 4, 8]]), 2.0, limits=(0.0, 2.0))
+def test_contrast_stretches_about_the_mean():
+    assert_allclose(degrade.contrast(np.array([[0.0, 1, 8]]), 0.5), [[1.5, 2, 5.5]])
+    made = degrade.contrast(np.array([[0.0, 4, 8]]), 2.0, mean=1.0)
     assert_allclose(made, [[-1, 7, 15]])
 
 

@@ -249,6 +249,35 @@ def test_light_only_leaves_labels_where_they_are():
     assert not np.array_equal(made, scene())
 
 
+def test_blurs_follow_the_pixel_size():
+    params = TransformParams(blur=6.0, defocus=6.0, motion=6.0)
+    lights = []
+    for sampling in [(1.0, 1.0, 1.0), (3.0, 2.0, 1.0)]:
+        spawned = np.random.default_rng(1).spawn(len(LIGHT_PARTS))
+        streams = dict(zip(LIGHT_PARTS, spawned, strict=True))
+        lights.append(draw_light(params, sampling, streams))
+    cubes, oblong = lights
+    assert_allclose(oblong.sigma, np.divide(cubes.sigma, (3, 2, 1)))
+    assert_allclose(oblong.disc, np.divide(cubes.disc, (2, 1)))
+    assert_allclose(oblong.smear, np.divide(cubes.smear, (2, 1)))
+
+
+@pytest.mark.filterwarnings("ignore:.*:napari_segen.core.errors.DataWarning")
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (3, 1, 5)])
+@pytest.mark.parametrize("empty", [False, True])
+def test_the_smallest_images_and_empty_ones_are_taken(shape, empty):
+    first = np.random.default_rng(0).random(shape).astype(np.float32)
+    second = np.full_like(first, np.nan) if empty else first + 1
+    generator = ImageGenerator("transform", params={**STRONG, "match": 1.0})
+    generator.fit([first, second], spec=ImageSpec("zyx"[-len(shape) :]))
+    made = generator.generate(6, shape, 0)
+    assert made.shape == (6, *shape)
+    whole = np.isnan(made).all(axis=tuple(range(1, made.ndim)))
+    assert np.isfinite(made[~whole]).all()
+    assert whole.any() == empty
+    assert not whole.all()
+
+
 def test_photons_are_counted_as_many_as_were_asked_for():
     image = np.full((100, 100), 200, np.uint16)
     image[0, :2] = 0, 400

@@ -170,16 +170,21 @@ def bleaching(
     return _lit(values, known, factor.reshape(sizes).astype(values.dtype), dark)
 
 
-def contrast(image: Array, factor: float, *, limits: Limits | None = None) -> Array:
-    """Stretch (`factor` above 1) or flatten (below 1) about the middle of the range."""
+def contrast(image: Array, factor: float, *, mean: float | None = None) -> Array:
+    """Stretch (`factor` above 1) or flatten (below 1) the grey values about the mean.
+
+    Parameters
+    ----------
+    mean : float, optional
+        The image's own by default; for a part of an image, that of the whole.
+    """
     _check("factor", factor, 0, np.inf)
     values, known = _prepared(image)
-    low, high = limits or _limits(values, known)
-    middle = (low + high) / 2
-    if factor == 1:
+    if factor == 1 or not known.any():
         return values
+    center = float(values[known].mean(dtype=np.float64)) if mean is None else mean
     with np.errstate(invalid="ignore"):  # infinity times 0
-        stretched = (values - middle) * float(factor) + middle
+        stretched = (values - center) * float(factor) + center
     return np.where(known, stretched, values)
 
 

@@ -37,28 +37,31 @@ class Look:
     ----------
     limits : list of (low, high)
         Of the finite pixels; (0, 0) without any.
+    means : list of float
     samples : list of 1D arrays
         Grey values of finite pixels, as often as they occur.
     """
 
     limits: list[degrade.Limits]
+    means: list[float]
     samples: list[Array]
 
 
 def look_of(image: Array) -> Look:
     """Describe the grey values of ``(C, *S)``."""
-    limits, samples = [], []
+    limits, means, samples = [], [], []
     for plane in image:
         finite = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
-        if finite.size == 0:
-            limits.append((0.0, 0.0))
-        else:
-            limits.append((float(finite.min()), float(finite.max())))
+        is_empty = finite.size == 0
+        limits.append(
+            (0.0, 0.0) if is_empty else (float(finite.min()), float(finite.max()))
+        )
+        means.append(0.0 if is_empty else float(finite.mean(dtype=np.float64)))
         if finite.size > _SAMPLED_PIXELS:
             rng = np.random.default_rng(0)  # the same pixels every time
             finite = finite.flat[rng.integers(finite.size, size=_SAMPLED_PIXELS)]
         samples.append(finite.astype(np.float64).ravel())
-    return Look(limits, samples)
+    return Look(limits, means, samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Light:
     Parameters
     ----------
     gain, offset : float
-        Contrast about the middle of the range, and what is added, in ranges.
+        Contrast about the mean, and what is added, in ranges.
     match : float
         How far to go towards the histogram of another image.
     fading : tuple of (float, int, bool)
@@ -170,7 +173,7 @@ def relit_steps(
         if other is not None and light.match > 0:
             values = _matched(values, before.samples[c], other.samples[c], light.match)
         low, high = before.limits[c]
-        values = degrade.contrast(values, light.gain, limits=(low, high))
+        values = degrade.contrast(values, light.gain, mean=before.means[c])
         values += light.offset * (high - low)
         result[c] = yield from _recorded(values, low, high, light, streams)
     return result

@@ -43,7 +43,7 @@ class Transform(GeneratorMethod):
 
     Params = TransformParams
     title = "Transform"
-    summary = "Mirrored, turned, bent and relit copies; no training."
+    summary = "Mirrored, turned, bent, relit, blurred, noisy copies; no training."
     needs_training = False
     makes_pairs = True
     can_vary = True

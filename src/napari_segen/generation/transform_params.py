@@ -41,7 +41,9 @@ class TransformParams:
     )
     gain: float = field(
         default=1.1,
-        metadata=span(1, 10, "Raise or lower the contrast by up to this factor."),
+        metadata=span(
+            1, 10, "Raise or lower the contrast about the mean by up to this factor."
+        ),
     )
     offset: float = field(
         default=0.02,
