@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
 from napari_segen.generation.labelmaps.collage import Collage
+from napari_segen.generation.labelmaps.crowd import Crowd
 from napari_segen.generation.labelmaps.pieces import cut_map, find_wall, looks_alike
 from napari_segen.generation.labelmaps.scatter import Scatter
 from napari_segen.generation.labelmaps.shapes import Found, Shape, find_shapes
@@ -19,11 +20,14 @@ _FULL = 0.4
 _LARGE = 0.12
 _COMPACT = 0.12
 _MOST = 0.7
+# Objects that leave less background than this are cut where copies meet.
+_BACKGROUND = 0.05
 
 Ids = npt.NDArray[np.int32]
+Kind = Scatter | Crowd | Collage
 
 
-def choose_kinds(maps: Sequence[Array], *, instances: bool) -> list[Scatter | Collage]:
+def choose_kinds(maps: Sequence[Array], *, instances: bool) -> list[Kind]:
     """Choose a kind of model for each map ``(*S)``, from the map alone.
 
     Maps of objects in the same background share their objects.
@@ -35,17 +39,29 @@ def choose_kinds(maps: Sequence[Array], *, instances: bool) -> list[Scatter | Co
             libraries.setdefault(entry[0], []).extend(entry[1].shapes)
     for shapes in libraries.values():
         shapes.sort(key=lambda s: s.area)
-    kinds: list[Scatter | Collage] = []
+    kinds: list[Kind] = []
     for marks, entry in zip(maps, found, strict=True):
         if entry is None:
             pieces = cut_map(marks, instances=instances)
-            kinds.append(Collage(marks, pieces, instances))
+            collage = Collage(marks, pieces, instances)
+            crowd = _crowd(collage) if instances else None
+            kinds.append(crowd or collage)
         else:
             ground, objects = entry
             free = looks_alike(marks != ground)
             library = libraries[ground]
             kinds.append(Scatter(objects, library, marks.shape, free, ground))
     return kinds
+
+
+def _crowd(collage: Collage) -> Crowd | None:
+    """Take the objects of a crowded map one by one; None where no background is."""
+    marks, ids = collage.marks, collage.pieces.ids
+    if (ids == 0).mean() < _BACKGROUND or not ids.any():
+        return None
+    found = find_shapes(marks, ids)
+    library = sorted(found.shapes, key=lambda s: s.area)
+    return Crowd(collage, Scatter(found, library, marks.shape, collage.pieces.free, 0))
 
 
 def _objects(marks: Array, instances: bool) -> tuple[int, Found] | None:

@@ -47,19 +47,20 @@ class Collage:
         self, shape: tuple[int, ...], rng: np.random.Generator
     ) -> Steps[Array]:
         """Draw a map: class indices, or ids of objects, not yet in a row."""
-        distance = self._distance(shape)
+        distance = self.distance(shape)
         regions = draw_regions(shape, distance, rng)
         canvas = _Canvas(shape, self.marks.dtype)
         margin = int(np.ceil(min(distance.max() / 3, self.pieces.size)))
         boxes = list(regions.windows(margin))
         for n, (number, window) in enumerate(boxes):
             yield Step(n, len(boxes) + 1, "drawing labels")
-            copy = self._copy(regions.centres[number], window, distance, rng)
-            canvas.add(number, window, regions, *copy)
+            centre = regions.centres[number]
+            marks, ids, _ = self.copy_of(centre, window, distance, rng)
+            canvas.add(number, window, regions, marks, ids)
         yield Step(len(boxes), len(boxes) + 1, "closing cells")
         return self._finished(canvas)
 
-    def _distance(self, shape: tuple[int, ...]) -> Floats:
+    def distance(self, shape: tuple[int, ...]) -> Floats:
         """Pixels between the copies: two large pieces, within what the map has."""
         sides = np.array(self.marks.shape, float)
         distance = np.clip(2 * self.pieces.size, 0.5 * sides, 0.7 * sides)
@@ -68,14 +69,19 @@ class Collage:
         between: Floats = np.maximum(distance, least)
         return between
 
-    def _copy(
+    def copy_of(
         self,
         centre: Floats,
         window: tuple[slice, ...],
         distance: Floats,
         rng: np.random.Generator,
-    ) -> tuple[Array, Ids]:
-        """Return the marks and pieces of a copy of the map in a window."""
+    ) -> tuple[Array, Ids, Ids]:
+        """Copy the map into a window: marks, pieces, and which of the map's they are.
+
+        Returns
+        -------
+        array of the window's shape, int32 array of the same, int32 array of shape (n,)
+        """
         sides = np.array(self.marks.shape)
         ndim = len(sides)
         # Near the map's border its mirror image begins.
@@ -83,7 +89,14 @@ class Collage:
         anchor = rng.uniform(inset - 0.5, sides - inset - 0.5)
         pose = Pose(draw_turn(ndim, self.pieces.free, rng), anchor, centre)
         at = pose.sources(window, self.marks.shape, self.pieces.grain, rng)
-        return self.marks.ravel()[at], self.pieces.ids.ravel()[at]
+        from skimage.measure import label
+
+        pieces = self.pieces.ids.ravel()[at]
+        # A piece and its mirror image are two.
+        ids = label(pieces, connectivity=1).astype(np.int32)
+        origin = np.zeros(int(ids.max()) + 1, np.int32)
+        origin[ids.ravel()] = pieces.ravel()
+        return self.marks.ravel()[at], ids, origin
 
     def _finished(self, canvas: "_Canvas") -> Array:
         """Merge slivers, close seams with membranes, tell cut objects apart."""
@@ -137,11 +150,11 @@ class _Canvas:
         """Take the pieces of which more than half lies in the region; fill the rest."""
         own = regions.owner[window] == number
         areas = np.bincount(ids.ravel())
+        rank = self._rank[window]
         inside = np.bincount(ids[own], minlength=len(areas))
         claims = 2 * inside > areas
-        claims[_cut_by(window, self.ids.shape, ids)] = False
+        claims[cut_by(window, self.ids.shape, ids)] = False
         claims[0] = False
-        rank = self._rank[window]
         claimed = claims[ids]
         taken = claimed & (rank < _CLAIMED)
         filled = own & ~claimed & (rank < _FILLED)
@@ -160,7 +173,7 @@ class _Canvas:
         return found
 
 
-def _cut_by(window: tuple[slice, ...], shape: tuple[int, ...], ids: Ids) -> Array:
+def cut_by(window: tuple[slice, ...], shape: tuple[int, ...], ids: Ids) -> Array:
     """Return the pieces that the sides of a window cut, but those at the map's own."""
     ends = []
     for axis, (side, n) in enumerate(zip(window, shape, strict=True)):

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Step, Steps
+from napari_segen.generation.labelmaps.floor import Floor
 from napari_segen.generation.labelmaps.placed import Floats, Pose, draw_turn
 from napari_segen.generation.labelmaps.regions import REACH, Regions, draw_regions
 from napari_segen.generation.labelmaps.shapes import Found, Shape
@@ -58,13 +59,13 @@ class Scatter:
         """Draw a map: marks of the objects (0 beside them), and their ids 1..n."""
         areas = np.array([s.area for s in self.library])
         reach = np.max([s.reach for s in self.library], axis=0) * 1.2 + 2
-        canvas = _Canvas(shape)
+        canvas = Floor(shape)
         points, sizes, gaps = self._points(shape, reach, rng)
         order = np.argsort(-sizes, kind="stable")
         for n, i in enumerate(order):
             if n % _OBJECTS_A_STEP == 0:
                 yield Step(n, len(order), "placing objects")
-            self._place(canvas, points[i], sizes[i], gaps[i], areas, rng)
+            self.place(canvas, points[i], sizes[i], gaps[i], areas, rng)
         return canvas.marks, canvas.ids
 
     def _points(
@@ -105,9 +106,9 @@ class Scatter:
         found: Floats = np.where(cut, areas[drawn], sizes)
         return found
 
-    def _place(
+    def place(
         self,
-        canvas: "_Canvas",
+        canvas: Floor,
         point: Floats,
         size: float,
         gap: float,
@@ -134,60 +135,6 @@ class Scatter:
             drawn = self.library[pick].varied(self.free, rng)
             if any(canvas.put(drawn, place) for place in at):
                 return
-
-
-class _Canvas:
-    """A map being filled with objects that do not overlap.
-
-    Attributes
-    ----------
-    marks, ids : int arrays of shape (*S)
-    """
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.marks = np.zeros(shape, np.uint32)
-        self.ids = np.zeros(shape, np.uint32)
-        self._blocked = np.zeros(shape, bool)
-        self._next_id = 0
-
-    def is_blocked(self, at: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
-        """Tell at which pixels ``(n, ndim)`` an object lies; beyond the map none."""
-        sides = np.array(self.ids.shape)
-        inside = np.all((at >= 0) & (at < sides), axis=1)
-        blocked: npt.NDArray[np.bool_] = self._blocked[
-            tuple(np.clip(at, 0, sides - 1).T)
-        ]
-        return blocked & inside
-
-    def put(self, drawn: Array, at: npt.NDArray[np.intp]) -> bool:
-        """Put an object's marks ``(*C)`` around a pixel; False where it would touch."""
-        from scipy import ndimage
-
-        starts = at - np.array(drawn.shape) // 2
-        stops = starts + drawn.shape
-        low, high = np.maximum(starts, 0), np.minimum(stops, self.marks.shape)
-        if np.any(high <= low):
-            return True
-        window = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        inner = tuple(
-            slice(a, b) for a, b in zip(low - starts, high - starts, strict=True)
-        )
-        mask = drawn[inner] > 0
-        if self._blocked[window][mask].any():
-            return False
-        self.marks[window][mask] = drawn[inner][mask]
-        self.ids[window][mask] = drawn[inner][mask] + self._next_id
-        self._next_id += int(drawn.max())
-        around = ndimage.binary_dilation(
-            np.pad(mask, 1), np.ones((3,) * mask.ndim, bool)
-        )
-        wide = tuple(
-            slice(max(a - 1, 0), b + 1) for a, b in zip(low, high, strict=True)
-        )
-        trim = tuple(slice(int(a == 0), None) for a in low)
-        room = self._blocked[wide]
-        room |= around[trim][tuple(slice(0, n) for n in room.shape)]
-        return True
 
 
 def _distance(sides: Floats, shape: tuple[int, ...]) -> Floats:

@@ -110,7 +110,7 @@ class Found:
 
 
 def find_shapes(marks: Array, groups: npt.NDArray[np.int32]) -> Found:
-    """Cut groups 1..n out of a map ``(*S)``."""
+    """Cut groups 1..n, of which some may be missing, out of a map ``(*S)``."""
     from scipy import ndimage
 
     boxes = ndimage.find_objects(groups)
@@ -118,6 +118,8 @@ def find_shapes(marks: Array, groups: npt.NDArray[np.int32]) -> Found:
     cut: list[Shape] = []
     positions, areas, is_cut = [], [], []
     for i, box in enumerate(boxes):
+        if box is None:
+            continue
         shape = _cut_out(marks, groups, i + 1, box)
         at = shape.middle + [s.start for s in box]
         sides = [

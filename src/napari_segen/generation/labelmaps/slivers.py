@@ -11,7 +11,7 @@ _REMAIN = 0.6
 # Pixels of mean width below which a remain is narrow, where there are no membranes;
 # with them, in thicknesses of the membrane.
 _NARROW_PX = 3.0
-_NARROW = 1.5
+_NARROW = 1.8
 
 Ids = npt.NDArray[np.int32]
 
