@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_array_equal
 
-from napari_segen.generation.conditions import Conditions, is_border
+from napari_segen.generation.conditions import UNKNOWN, Conditions, is_border
 
 LABELS = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=3, max_side=7))
 
@@ -16,6 +16,11 @@ def test_each_class_has_a_map_of_its_own(labels):
     maps = conditions.maps(conditions.kinds(labels))
     for i, value in enumerate(conditions.values):
         assert_array_equal(maps[..., i], labels == value)
+
+
+def test_what_is_not_known_has_no_map():
+    conditions = Conditions.of("classes", np.arange(32, dtype=np.uint64))
+    assert not conditions.maps(np.full((3, 4), UNKNOWN, np.uint8)).any()
 
 
 @given(LABELS, st.integers(0, 99))

@@ -158,6 +158,10 @@ def test_more_objects_than_classes_are_taken():
         generator().fit(ids / 9, ids, task="objects")
 
 
+def two_maps(kinds):
+    return np.stack([kinds == 0, kinds == 1], axis=-1).astype(np.float32)
+
+
 @pytest.mark.parametrize(
     ("network", "shape", "tile"),
     [
@@ -175,10 +179,11 @@ def test_tiled_equals_whole(network, shape, tile):
         0.3 * rng.standard_normal(s, np.float32) for s in network.weight_shapes()
     ]
     start = rng.standard_normal((*shape, 1), np.float32)
-    maps = rng.integers(2, size=(*shape, 2)).astype(np.float32)
+    kinds = rng.integers(2, size=shape).astype(np.uint8)
     found = []
     for size in (shape, tile):
-        velocity = FlowNetwork(network, weights, "float32", size).velocity_of(maps)
+        following = FlowNetwork(network, weights, "float32", size)
+        velocity = following.velocity_of(kinds, two_maps)
         found.append(run(euler_steps(velocity, start, 0.0, 2)))
     assert np.abs(found[0] - start).max() > 0.1
     assert_allclose(found[1], found[0], atol=1e-4)

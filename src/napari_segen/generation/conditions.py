@@ -1,6 +1,5 @@
 """What a network is told of labels: one map for each kind of pixel."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,8 @@ from napari_segen.core.imagespec import Array
 # Background, inside of an object, border of an object.
 N_OBJECT_KINDS = 3
 MAX_CLASSES = 32
+# The kind of a pixel whose label is not known: all its maps are 0.
+UNKNOWN = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,14 @@ class Conditions:
         """Say of which kind each pixel of ``(*S)`` is, from 0."""
         if self.task == "instances":
             inside = labels != 0
-            return inside.astype(np.uint8) + (inside & is_border(labels))
+            kinds: npt.NDArray[np.uint8] = inside.astype(np.uint8)
+            kinds[inside & is_border(labels)] = 2
+            return kinds
         found = np.searchsorted(self.values, labels.astype(np.uint64))
-        return np.minimum(found, self.n_kinds - 1).astype(np.uint8)
+        known: npt.NDArray[np.uint8] = np.minimum(found, self.n_kinds - 1).astype(
+            np.uint8
+        )
+        return known
 
     def maps(self, kinds: Array) -> npt.NDArray[np.float32]:
         """Return a map of 0 and 1 for each kind, ``(*S, n_kinds)``."""
@@ -67,10 +73,6 @@ class Conditions:
             self.n_kinds, dtype=np.uint8
         )
         return one_hot.astype(np.float32)
-
-    def unknown(self, shape: Sequence[int]) -> npt.NDArray[np.float32]:
-        """Return the maps of labels that are not known: all 0."""
-        return np.zeros((*shape, self.n_kinds), np.float32)
 
 
 def is_border(labels: Array) -> npt.NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from napari_segen.cnn.unet3d import UNet3D, UNet3DParams
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, choice, span
 from napari_segen.core.steps import Step, Steps
-from napari_segen.generation.conditions import MAX_CLASSES, Conditions
+from napari_segen.generation.conditions import MAX_CLASSES, UNKNOWN, Conditions
 from napari_segen.generation.flow_batches import Example, FlowSampler
 from napari_segen.generation.flow_path import N_TIME_MAPS, mixture
 from napari_segen.generation.flow_sampling import (
@@ -189,7 +189,7 @@ class Flow(GeneratorMethod):
         seen = np.asarray(np.isfinite(values).all(axis=-1))
         values[~seen] = 0
         kinds = None
-        if source.labels is not None:
+        if source.labels is not None and self.conditions.n_kinds:
             kinds = self.conditions.kinds(source.labels)
         return Example(values, seen[..., np.newaxis].astype(np.float32), kinds)
 
@@ -199,11 +199,11 @@ class Flow(GeneratorMethod):
         """Draw a label map, if there is a model of them, and make its image."""
         canvas, inner = canvas_of(self._plan(), shape)
         label_rng, noise_rng = rng.spawn(2)
-        labels, maps = None, self.conditions.unknown(canvas)
+        labels, kinds = None, np.full(canvas, UNKNOWN, np.uint8)
         if self.label_model is not None:
             labels = yield from self.label_model.sample_steps(canvas, label_rng)
-            maps = self.conditions.maps(self.conditions.kinds(labels))
-        image = yield from self._made(maps, inner, noise_rng)
+            kinds = self.conditions.kinds(labels)
+        image = yield from self._made(kinds, inner, noise_rng)
         if labels is None or not with_labels:
             return Source(image, None)
         return Source(image, labels[inner])
@@ -212,15 +212,15 @@ class Flow(GeneratorMethod):
         """Make an image for labels."""
         canvas, inner = canvas_of(self._plan(), labels.shape)
         kinds = continued(self.conditions.kinds(labels), canvas, inner)
-        return self._made(self.conditions.maps(kinds), inner, rng.spawn(2)[1])
+        return self._made(kinds, inner, rng.spawn(2)[1])
 
     def _made(
-        self, maps: Floats, inner: tuple[slice, ...], rng: np.random.Generator
+        self, kinds: Array, inner: tuple[slice, ...], rng: np.random.Generator
     ) -> Steps[Array]:
         """Follow the velocity from noise; return grey values ``(C, *S)``."""
-        shape = (*maps.shape[:-1], self.scaling.n_channels)
+        shape = (*kinds.shape, self.scaling.n_channels)
         noise = rng.standard_normal(shape, dtype=np.float32)
-        return (yield from self._followed(maps, noise, 0.0, inner))
+        return (yield from self._followed(kinds, noise, 0.0, inner))
 
     def vary_steps(
         self, source: Source, strength: float, rng: np.random.Generator
@@ -228,27 +228,26 @@ class Flow(GeneratorMethod):
         """Mix the image with noise, and follow the velocity from there."""
         example = self._example(source)
         canvas, inner = canvas_of(self._plan(), source.image.shape[1:])
-        maps = self.conditions.unknown(canvas)
-        if source.labels is not None and self.conditions.n_kinds:
-            kinds = self.conditions.kinds(source.labels)
-            maps = self.conditions.maps(continued(kinds, canvas, inner))
+        kinds = np.full(canvas, UNKNOWN, np.uint8)
+        if example.kinds is not None:
+            kinds = continued(example.kinds, canvas, inner)
         values = continued(example.values, canvas, inner)
         noise = rng.standard_normal(values.shape, dtype=np.float32)
         first = 1 - strength
         mixed = mixture(noise, values, np.float32(first))
-        image = yield from self._followed(maps, mixed, first, inner)
+        image = yield from self._followed(kinds, mixed, first, inner)
         image[:, example.seen[..., 0] == 0] = np.nan
         return Source(image, source.labels)
 
     def _followed(
-        self, maps: Floats, start: Floats, first: float, inner: tuple[slice, ...]
+        self, kinds: Array, start: Floats, first: float, inner: tuple[slice, ...]
     ) -> Steps[Array]:
         """Follow the velocity from time `first` to the image; cut and unscale it."""
         yield Step(0, 0, "Preparing the network")
         if self._network is None:
             self._network = FlowNetwork(self._plan(), self.weights)
         n = max(1, round(self.params.sampling_steps * (1 - first)))
-        velocity = self._network.velocity_of(maps)
+        velocity = self._network.velocity_of(kinds, self.conditions.maps)
         pixels = yield from euler_steps(velocity, start, first, n)
         return self.scaling.undo(np.moveaxis(pixels[inner], -1, 0))
 

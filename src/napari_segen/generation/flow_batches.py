@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
-from napari_segen.generation.conditions import Conditions
+from napari_segen.generation.conditions import UNKNOWN, Conditions
 from napari_segen.generation.flow_path import mixture, time_maps, velocity
 
 Floats = npt.NDArray[np.float32]
@@ -128,7 +128,7 @@ class FlowSampler:
         flips = rng.integers(2, size=ndim).astype(bool)
         is_turned = bool(rng.integers(2)) and self._turns
         is_withheld = rng.random() < WITHHELD_SHARE
-        axes = tuple(np.flatnonzero(flips)) if self._flips else ()
+        axes = tuple(map(int, np.flatnonzero(flips))) if self._flips else ()
 
         def placed(array: Array) -> Array:
             turned = (
@@ -136,8 +136,8 @@ class FlowSampler:
             )
             return np.flip(turned, axes)
 
-        if example.kinds is None or is_withheld:
-            maps = self._conditions.unknown(self._shape)
-        else:
-            maps = self._conditions.maps(placed(example.kinds))
+        kinds = np.full(self._shape, UNKNOWN, np.uint8)
+        if example.kinds is not None and not is_withheld:
+            kinds = placed(example.kinds)
+        maps = self._conditions.maps(kinds)
         return placed(example.values), placed(example.seen), maps

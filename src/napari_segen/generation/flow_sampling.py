@@ -84,8 +84,12 @@ class FlowNetwork:
         ).get_concrete_function()
         self._constant = tf.constant
 
-    def velocity_of(self, maps: Floats) -> Velocity:
-        """Return the velocity where the maps of the labels are ``(*S, n_kinds)``."""
+    def velocity_of(self, kinds: Array, maps_of: Callable[[Array], Floats]) -> Velocity:
+        """Return the velocity where the kinds of the labels are ``(*S)``.
+
+        `maps_of` makes maps ``(..., n_kinds)`` of them, tile by tile: many maps of a
+        whole image would take more memory than anything else.
+        """
 
         def velocity_steps(pixels: Floats, t: float) -> Steps[Floats]:
             velocity = np.empty_like(pixels)
@@ -93,7 +97,7 @@ class FlowNetwork:
             tiles = list(tile_grid(pixels.shape[:-1], self._tile, self._halo))
             for i, tile in enumerate(tiles):
                 yield Step(i, len(tiles), "Making an image")
-                part = [pixels[tile.padded], maps[tile.padded]]
+                part = [pixels[tile.padded], maps_of(kinds[tile.padded])]
                 found = self._answer(*map(self._constant, part), times).numpy()
                 velocity[tile.core] = found[tile.inner]
             return velocity
