@@ -82,6 +82,7 @@ def _vesicles(
     grain = smooth_field(canvas, max(subject.size / 40, 1.0), rng)
     grain *= np.float32(0.25 * subject.texture) * (fill + np.float32(0.4))
     signal += grain
+    yield Step(0, 1, "Strewing vesicles")
     crowd = smooth_field(canvas, subject.size / 2, rng)
     radius = max(subject.size / 22, 1.5)
     spots = place(canvas, 0.16, radius, 0.5, rng, margin=radius, slack=1.2)

@@ -54,7 +54,7 @@ class Tissue:
         if irregularity > 0:
             for _ in range(canvas.ndim):
                 slow = smooth_field(canvas, size / 3, rng)
-                slow *= np.float32(0.14 * irregularity * size)
+                slow *= np.float32(0.115 * irregularity * size)
                 fast = smooth_field(canvas, size / 9, rng)
                 fast *= np.float32(0.02 * irregularity * size)
                 slow += fast

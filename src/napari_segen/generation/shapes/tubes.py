@@ -19,6 +19,8 @@ _THINNEST_VESSEL = 0.9
 _MOST = 6
 _MISSES = 12
 _LITTLE = 0.005
+# Radius of a branch at its end, in radii of its beginning.
+_AT_FORK, _RUN_OUT = 0.94, 0.1
 _FLATNESS = 0.35
 # Murray: the cubes of the daughters' radii add up to that of the parent.
 _MURRAY = 3.0
@@ -159,23 +161,42 @@ def vessels(
     while covered < target and misses < _MISSES:
         yield Step(int(100 * covered / target), 100, "Growing vessels")
         before, tips = covered, [_root(canvas, subject, rng)]
-        while tips and covered < target:
-            tip = tips.pop(0)
-            points, radii = _branch(tip, subject, rng)
-            n_free = _free_points(canvas, flat, points, 2.5 * radii[0])
-            points, radii = points[: n_free + 1], radii[: n_free + 1]
-            for found in stroke_pixels(canvas, Stroke.through(points, radii)):
-                new = found.pixel[(found.depth > 0) & (flat[found.pixel] <= 0)]
-                covered += len(np.unique(new)) * float(np.prod(canvas.voxel))
-                np.maximum.at(flat, found.pixel, found.depth)
+        while tips:
             yield Step(int(100 * covered / target), 100, "Growing vessels")
-            is_free = n_free == len(points)
-            if is_free and _is_near(canvas, points[-1], subject.size):
-                heading = points[-1] - points[-2]
-                tips += _daughters(points[-1], heading, radii[-1], rng)
+            # Enough: what grows still runs out, and does not fork again.
+            end = _AT_FORK if covered < target else _RUN_OUT
+            new, more = _grow(canvas, flat, tips.pop(0), end, subject, rng)
+            covered += new
+            tips += more if end == _AT_FORK else []
         misses = misses + 1 if covered - before < _LITTLE * target else 0
     labels = (depth > 0).astype(np.int32) * VESSEL
     return Picture(labels, _dyed(canvas, depth, subject, rng))
+
+
+def _grow(
+    canvas: Canvas,
+    depth: Floats,
+    tip: Tip,
+    end: float,
+    subject: Subject,
+    rng: np.random.Generator,
+) -> tuple[float, list[Tip]]:
+    """Grow a branch up to its fork, or the next vessel; return what it newly covers.
+
+    With that, the tips that go on from there.
+    """
+    points, radii = _branch(tip, end, subject, rng)
+    n_free = _free_points(canvas, depth, points, 2.5 * radii[0])
+    points, radii = points[: n_free + 1], radii[: n_free + 1]
+    n_new = 0
+    for found in stroke_pixels(canvas, Stroke.through(points, radii)):
+        new = found.pixel[(found.depth > 0) & (depth[found.pixel] <= 0)]
+        n_new += len(np.unique(new))
+        np.maximum.at(depth, found.pixel, found.depth)
+    tips = []
+    if n_free == len(points) and _is_near(canvas, points[-1], subject.size):
+        tips = _daughters(points[-1], points[-1] - points[-2], radii[-1], rng)
+    return n_new * float(np.prod(canvas.voxel)), tips
 
 
 def _root(canvas: Canvas, subject: Subject, rng: np.random.Generator) -> Tip:
@@ -192,9 +213,9 @@ def _root(canvas: Canvas, subject: Subject, rng: np.random.Generator) -> Tip:
 
 
 def _branch(
-    tip: Tip, subject: Subject, rng: np.random.Generator
+    tip: Tip, end: float, subject: Subject, rng: np.random.Generator
 ) -> tuple[Points, Points]:
-    """Points from a tip to the next fork, and the radii there."""
+    """Points from a tip to the next fork, and radii down to `end` times the tip's."""
     step = max(1.5, tip.radius)
     n = max(3, int(rng.uniform(7, 20) * max(tip.radius, 2.5) / step))
     ndim = len(tip.place)
@@ -206,7 +227,7 @@ def _branch(
         heading = heading + bends[i]
         heading /= np.linalg.norm(heading)
         points[i + 1] = points[i] + step * heading
-    radii = tip.radius * np.linspace(1, 0.94, n + 1)
+    radii = tip.radius * np.linspace(1, end, n + 1)
     return points, radii
 
 
