@@ -67,7 +67,7 @@ def cut_map(marks: Array, *, instances: bool) -> Pieces:
         areas = np.bincount(ids.ravel())
         ground = areas > _GROUND_SHARE * marks.size
         if instances:
-            ground |= np.bincount(ids[marks == 0], minlength=len(areas)) > 0
+            ground = np.bincount(ids[marks == 0], minlength=len(areas)) > 0
         ids = np.where(ground, 0, np.arange(len(areas)))[ids].astype(np.int32)
     areas = np.bincount(ids.ravel())[1:]
     areas = areas[areas > 0]
@@ -145,4 +145,5 @@ def looks_alike(marks: Array) -> bool:
     coherence = math.hypot(along_y - along_x, 2 * crossed) / total
     # A few edges lie in some direction by chance.
     length = int(np.count_nonzero(marks[..., 1:] != marks[..., :-1]))
+    length += int(np.count_nonzero(marks[..., 1:, :] != marks[..., :-1, :]))
     return coherence < 0.3 + 4 / math.sqrt(max(length, 1))
