@@ -147,7 +147,8 @@ class Cloth:
         owners = ids.ravel()[places[first]]
         # The largest piece keeps the id: sort by it, then by size.
         order = np.lexsort((-sizes, owners))
-        is_other = np.r_[False, np.diff(owners[order]) == 0]
+        is_other = np.zeros(len(order), bool)
+        is_other[1:] = np.diff(owners[order]) == 0
         renamed = np.r_[0, owners]
         others = numbers[order][is_other]
         renamed[others] = int(ids.max()) + 1 + np.arange(len(others))

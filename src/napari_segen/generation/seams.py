@@ -41,6 +41,8 @@ def taken_pixels(
     taken = np.ones(error.shape, bool)
     for side in sides:
         depth = overlap[side in ("left", "right")]
+        if depth == 0:
+            continue
         path = least_path(_seen_from(error, side)[:, :depth])
         outside = np.arange(depth) < path[:, np.newaxis]
         _seen_from(taken, side)[:, :depth][outside] = False
