@@ -76,7 +76,7 @@ def test_a_docks_model_is_tested_and_the_curves_fall(panel, qtbot):
     assert panel.message == ""
     panel.run()
     finish(panel, qtbot)
-    assert panel.message.startswith("mean IoU 1.00. A tenth of it is lost: noise at")
+    assert panel.message.startswith("mean IoU 1.00. A tenth of it is lost by noise at")
     assert set(panel._plot.curves) == {
         "noise_iou",
         "blur_iou",

@@ -69,7 +69,13 @@ def test_contrast_about_the_middle_does_no_harm_to_a_threshold_there(scene):
     image, truth = scene
     found = stress_test(Threshold(), image, truth, kinds=["contrast"], levels=6)
     assert found.iou["contrast"] == [1.0] * 6
-    assert "contrast not up to 0.05" in found.sentence
+    assert found.sentence == "mean IoU 1.00. It withstands contrast."
+
+
+def test_who_finds_nothing_withstands_nothing(scene):
+    image, truth = scene
+    found = stress_test(Threshold(), image, 7 - truth, kinds=["blur"], levels=2)
+    assert found.sentence == "mean IoU 0: nothing is found even in the image as it is."
 
 
 def test_noise_lowers_the_score_step_by_step(scene):

@@ -33,11 +33,12 @@ from napari_segen.widgets.tasks import RunSteps, run_here
 from napari_segen.workflows.models import needs_tensorflow
 from napari_segen.workflows.stress import StressTest
 
+_PLOT_PX = 180
 NO_MODEL = "There is no segmenter: open a dock and run it, or press Load model…"
-NO_TRUTH = "There is no labels layer to compare with: choose the right labels."
+NO_TRUTH = "There is no labels layer to compare with: choose the true labels."
 _ABOUT = (
-    "Noise, blur, less contrast and bleaching, each from none to strong: how long does "
-    "a model still find what the labels say?"
+    "Noise, blur, less contrast, bleaching, step by step: how long does a model still "
+    "find what is there?"
 )
 
 
@@ -65,6 +66,7 @@ class StressPanel(QWidget):
         self._job.cancelled.connect(lambda: self._say("Cancelled."))
         self._job.warned.connect(lambda text: self._say(text, "warning"))
         self._plot = CurvePlot("curves appear while it is tested")
+        self._plot.setFixedHeight(_PLOT_PX)
         self._plot.setToolTip(
             "The overlap (IoU, 1 is perfect) of the model's labels with the right "
             "ones, from the image as it is (level 0) to the worst one."
@@ -86,7 +88,7 @@ class StressPanel(QWidget):
             tooltip="The image that is made worse step by step.",
         )
         self._truth = ComboBox(
-            label="right labels",
+            label="truth",
             choices=lambda _: layers_to_choose(self._viewer.layers, Labels),
             tooltip="What the model ought to find: its classes, or objects. Not "
             "labelled (0) does not count where 0 is no class of the model.",

@@ -17,7 +17,8 @@ class Degradation:
     Parameters
     ----------
     title, unit : str
-        What it is called, and what its amounts are in.
+        What it is called, and what its amounts are in: photons at the brightest
+        pixel; sigma, radius or length in pixels; or shares.
     amount : callable
         From the level, above 0 to 1, to the amount.
     apply : callable
@@ -37,43 +38,43 @@ _ANGLE_DEG = 30.0
 DEGRADATIONS = {
     "noise": Degradation(
         "noise",
-        "photons at the brightest pixel",
+        "photons",
         lambda f: _MANY_PHOTONS * (_FEW_PHOTONS / _MANY_PHOTONS) ** f,
         degrade.shot_noise,
     ),
     "blur": Degradation(
         "blur",
-        "px (sigma)",
+        "px",
         lambda f: 6 * f,
         lambda image, amount, rng: degrade.gaussian_blur(image, amount),
     ),
     "contrast": Degradation(
         "contrast",
-        "of the contrast left",
+        "of the contrast",
         lambda f: 1 - 0.95 * f,
         lambda image, amount, rng: degrade.contrast(image, amount),
     ),
     "bleaching": Degradation(
         "bleaching",
-        "of the light lost on the far side",
+        "of the light lost",
         lambda f: 0.95 * f,
         lambda image, amount, rng: degrade.bleaching(image, amount),
     ),
     "defocus": Degradation(
         "defocus",
-        "px (radius)",
+        "px",
         lambda f: 10 * f,
         lambda image, amount, rng: degrade.defocus_blur(image, amount),
     ),
     "motion": Degradation(
         "motion",
-        "px (length)",
+        "px",
         lambda f: 25 * f,
         lambda image, amount, rng: degrade.motion_blur(image, amount, _ANGLE_DEG),
     ),
     "shading": Degradation(
         "shading",
-        "more or less light than in the mean",
+        "more or less light",
         lambda f: 0.9 * f,
         degrade.shading,
     ),

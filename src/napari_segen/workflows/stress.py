@@ -68,15 +68,23 @@ class StressTest:
     def sentence(self) -> str:
         """The score of the image as it is, and where a tenth of it is lost."""
         first = next(iter(self.iou.values()))[0]
-        falls = [self._fall_of(kind, first) for kind in self.iou]
-        return f"{self.score} {first:.2f}. A tenth of it is lost: {'; '.join(falls)}."
+        if first == 0:
+            return f"{self.score} 0: nothing is found even in the image as it is."
+        falls = {kind: self._fall_of(kind, first) for kind in self.iou}
+        lost = [fall for fall in falls.values() if fall]
+        kept = [DEGRADATIONS[kind].title for kind, fall in falls.items() if not fall]
+        parts = [f"A tenth of it is lost by {', '.join(lost)}"] if lost else []
+        parts += [f"it withstands {', '.join(kept)}"] if kept else []
+        said = "; ".join(parts)
+        return f"{self.score} {first:.2f}. {said[:1].upper()}{said[1:]}."
 
     def _fall_of(self, kind: str, first: float) -> str:
+        """Say at which amount a tenth of the first score is lost; empty if at none."""
         way = DEGRADATIONS[kind]
         for amount, iou in zip(self.amounts[kind], self.iou[kind][1:], strict=True):
             if iou < _NOTICEABLE * first:
-                return f"{way.title} at {amount:.3g} {way.unit}"
-        return f"{way.title} not up to {self.amounts[kind][-1]:.3g} {way.unit}"
+                return f"{way.title} at {amount:.2g} {way.unit}"
+        return ""
 
 
 def stress_test(
