@@ -93,6 +93,18 @@ def test_axes_other_than_space_are_taken(name, axes):
 
 
 @EVERY
+def test_an_image_for_labels_repeats_and_has_their_shape(name):
+    if not GENERATORS.get(name).can_paint:
+        pytest.skip("it cannot make images for labels")
+    maker, labels = fitted_once(name), toy()[1][:31, :17].copy()
+    labels.setflags(write=False)
+    a, b, other = (maker.from_labels(labels, seed) for seed in (3, 3, 4))
+    assert a.shape == labels.shape
+    assert a.dtype == np.uint8
+    assert a.tobytes() == b.tobytes() != other.tobytes()
+
+
+@EVERY
 def test_strength_0_is_the_identity(name):
     image, labels = toy(np.float32)
     image[3, 4] = np.nan

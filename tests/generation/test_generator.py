@@ -5,11 +5,15 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_array_equal
 
 from napari_segen import ImageGenerator, ImageSpec, load
 from napari_segen.core.errors import DataWarning, ModelFileError, NotFitted
+from napari_segen.core.provenance import array_hash
 from napari_segen.core.steps import run
+from napari_segen.generation.making import numbered
 from napari_segen.generation.recipe import Recipe
 from napari_segen.generation.transform import Transform
 
@@ -83,6 +87,44 @@ def test_a_recipe_survives_json_and_makes_the_same_images(generator):
     assert twin.recipe(2, (8, 8), 3).model == recipe.model
     made = twin.generate(again.n, again.shape, again.seed)
     assert made.tobytes() == generator.generate(2, (8, 8), 3).tobytes()
+
+
+def test_a_recipe_of_an_older_version_is_read(generator):
+    data = generator.recipe(2, (8, 8), 3).as_json()
+    for key in ("source", "source_sha256", "labels_sha256", "strength"):
+        del data[key]
+    assert Recipe.from_json(data) == generator.recipe(2, (8, 8), 3)
+    with pytest.raises(ValueError, match="source must be one of"):
+        Recipe.from_json({**data, "source": "clay"})
+
+
+def test_a_recipe_says_what_images_were_made_from(generator, image):
+    labels = np.zeros((3, 24, 20), np.uint8)
+    painted = generator.recipe_from_labels(labels, 5)
+    assert (painted.source, painted.n, painted.shape) == ("labels", 3, (24, 20))
+    assert painted.source_sha256 == array_hash(labels)
+    varied = generator.recipe_vary(image, 0.3, 5, labels[0])
+    assert (varied.source, varied.strength, varied.pairs) == ("image", 0.3, True)
+    assert varied.source_sha256 == array_hash(image)
+    assert varied.labels_sha256 == array_hash(labels[0])
+    assert Recipe.from_json(json.loads(json.dumps(varied.as_json()))) == varied
+
+
+def test_an_older_file_without_a_task_is_of_classes(generator, tmp_path):
+    header, arrays = generator.to_archive()
+    older = {k: v for k, v in header.items() if k not in ("task", "has_labels")}
+    again = ImageGenerator.from_archive(older, arrays)
+    assert again.task_ == "classes"
+    assert again.makes_pairs
+
+
+@given(hnp.arrays(np.uint16, hnp.array_shapes(min_dims=2, max_side=6)))
+def test_numbered_objects_are_the_same_objects_from_1_on(labels):
+    found = numbered(labels)
+    assert_array_equal(found == 0, labels == 0)
+    assert_array_equal(np.unique(found[found > 0]), 1 + np.arange(found.max()))
+    pairs = np.unique(np.stack([labels.ravel(), found.ravel()]), axis=1)
+    assert len(np.unique(pairs[0])) == len(np.unique(pairs[1])) == pairs.shape[1]
 
 
 def test_a_file_makes_the_same_images_in_a_fresh_process(generator, tmp_path):
