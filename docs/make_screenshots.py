@@ -57,7 +57,7 @@ def cnn(viewer, seconds: float) -> None:
 def generator(viewer, seconds: float) -> None:
     dock = opened(viewer, "Image generator")
     dock._labels.value = None
-    set_nearest(dock._budget, seconds)
+    set_nearest(dock._form.budget, seconds)
     dock.fit()
     wait_for(dock)
     dock.generate()

@@ -23,9 +23,8 @@ def names(tour):
 def test_the_tour_segments_and_generates_by_itself(tour, qtbot):
     with qtbot.waitSignal(tour.ended, timeout=PATIENCE_MS):
         tour.start()
-    assert {"coins classes", "coins generated", "coins generated labels"} <= set(
-        names(tour)
-    )
+    made = {f"coins generated{x} (transform, seed 0)" for x in ("", " labels")}
+    assert {"coins classes", *made} <= set(names(tour))
     assert tour.probabilistic.model is not None
 
 
@@ -33,7 +32,8 @@ def test_generated_images_stand_beside_the_sample(tour, qtbot):
     with qtbot.waitSignal(tour.ended, timeout=PATIENCE_MS):
         tour.start()
     width = tour._viewer.layers["coins"].data.shape[1]
-    for name in ("coins generated", "coins generated labels"):
+    for what in ("generated", "generated labels"):
+        name = f"coins {what} (transform, seed 0)"
         assert tour._viewer.layers[name].translate[-1] > width
 
 

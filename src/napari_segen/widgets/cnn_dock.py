@@ -1,6 +1,6 @@
 """The dock in which a convolutional network learns from labels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -204,6 +204,21 @@ class CnnDock(LearningDock):
         """Put the chosen image and labels into the list."""
         if not self._why_no_pair():
             self._pairs.add(LayerPair(self._image.value, self._labels.value))
+
+    def learn_from(self, pairs: Sequence[LayerPair], *, finds_objects: bool) -> None:
+        """Put finished masks into the list in place of what is there.
+
+        Parameters
+        ----------
+        pairs : sequence of LayerPair
+        finds_objects : bool
+            Whether their labels are numbered objects.
+        """
+        for pair in self._pairs.pairs:
+            self._pairs.remove(pair)
+        self._form.expect_masks(finds_objects)
+        for pair in pairs:
+            self._pairs.add(pair)
 
     def train(self) -> None:
         """Learn from the labels, then segment the image."""

@@ -183,6 +183,11 @@ class CnnForm(QObject):
         """Take 0 in the labels for unlabelled."""
         self.zero.value = STROKES
 
+    def expect_masks(self, are_objects: bool) -> None:
+        """Take 0 in the labels for a class, or for the background of objects."""
+        self.task.value = OBJECTS if are_objects else CLASSES
+        self.zero.value = MASKS
+
     def _on_changed(self, *_: object) -> None:
         self._refresh()
         self.changed.emit()

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_segen.core.imagespec import FRAME
 from napari_segen.widgets.layers import axes_of, image_shape, mismatch, spec_of
 
 # Pixel sizes that differ by less are written differently, not measured differently.
@@ -59,7 +60,7 @@ def _why_apart(first: Image, other: Image) -> str:
     wanted, got = (spec_of(x, axes_of(x)) for x in (first, other))
     names = f"“{other.name}” has {{}}, but “{first.name}” has {{}}: "
     together = "images of one training must be alike. Remove one of them."
-    if wanted.axes != got.axes:
+    if common_axes((wanted.axes, got.axes)) is None:
         return names.format(f"axes {got.axes}", wanted.axes) + together
     counts = [s.n_channels(image_shape(x)) for s, x in ((got, other), (wanted, first))]
     if counts[0] != counts[1]:
@@ -70,6 +71,16 @@ def _why_apart(first: Image, other: Image) -> str:
     ):
         return names.format(f"pixels of {sizes[0]}", sizes[1]) + together
     return ""
+
+
+def common_axes(axes: Sequence[str]) -> str | None:
+    """Return the axes of all images of a training, None if they are too different.
+
+    A single image can stand beside a stack of images or times: as a stack of one.
+    """
+    longest = max(axes, key=len)
+    alike = (longest, longest[1:]) if longest[0] in FRAME else (longest,)
+    return longest if all(a in alike for a in axes) else None
 
 
 def _in_words(spec: Any) -> str:

@@ -1,7 +1,7 @@
 """The jobs of the CNN dock: training, comparing, looking at training patches."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from napari.layers import Image, Labels
 
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Step, Steps
-from napari_segen.widgets.cnn_pairs import LayerPair, with_layer_names
+from napari_segen.widgets.cnn_pairs import LayerPair, common_axes, with_layer_names
 from napari_segen.widgets.colors import prepare_colormaps
 from napari_segen.widgets.generate_tasks import beside
 from napari_segen.widgets.layers import Source, axes_of, level_zero
@@ -65,8 +65,9 @@ class Lesson:
 
     @property
     def spec(self) -> ImageSpec:
-        """Axes and pixel size of the images."""
-        return self.sources[0].spec
+        """Axes and pixel size of the images, each a stack of its own if any is."""
+        axes = common_axes([source.spec.axes for source in self.sources])
+        return replace(self.sources[0].spec, axes=axes or self.sources[0].spec.axes)
 
     def in_words(self, text: str) -> str:
         """Put layers' names for the numbers of images and labels in a message."""
@@ -77,8 +78,11 @@ class Lesson:
         """Load the images, and copy the labels."""
         images, labels = [], []
         for source, marks in zip(self.sources, self.labels, strict=True):
-            images.append((yield from reading(source.data, f"image “{source.name}”")))
-            labels.append((yield from copying(marks, "labels")))
+            image = yield from reading(source.data, f"image “{source.name}”")
+            masks = yield from copying(marks, "labels")
+            is_plain = len(source.spec.axes) < len(self.spec.axes)
+            images.append(image[np.newaxis] if is_plain else image)
+            labels.append(masks[np.newaxis] if is_plain else masks)
         return images, labels
 
 

@@ -116,8 +116,8 @@ class Tour(QObject):
         dock._image.value = self._image
         for layer in self._marked("classes"):
             dock._labels.value = layer
-        dock._method.choice.value = method
-        dock._budget.value = DECODER_SECONDS
+        dock._form.method.choice.value = method
+        dock._form.budget.value = DECODER_SECONDS
         dock.fit()
 
     def _train(self) -> None:

@@ -1,42 +1,29 @@
 """The dock that makes new images, with labels if it has learnt from some."""
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from magicgui.widgets import CheckBox, ComboBox, FloatSlider, LineEdit, SpinBox
-from napari.layers import Image, Labels
+from magicgui.widgets import CheckBox
+from napari.layers import Image
 
-from napari_segen.core.imagespec import Array, ImageSpec
-from napari_segen.generation.registry import GENERATORS
-from napari_segen.widgets.curves import CurvePlot
-from napari_segen.widgets.dock import Dock
-from napari_segen.widgets.generate_tasks import (
-    beside,
-    generating,
-    learning_to_generate,
-    varying,
+from napari_segen.widgets.cnn_pairs import LayerPair
+from napari_segen.widgets.generator_check import CheckPanel, checking
+from napari_segen.widgets.generator_handover import (
+    NO_LABELS,
+    NOTHING_MADE,
+    MadeLayers,
+    folder_to_save,
+    layers_to_hand_over,
+    open_cnn_dock,
+    saving_pairs,
 )
-from napari_segen.widgets.jobs import Showing
-from napari_segen.widgets.layers import Source, axes_of, level_zero
-from napari_segen.widgets.layers import mismatch as mismatch_of
-from napari_segen.widgets.method_form import MethodForm
-from napari_segen.widgets.panels import (
-    Fold,
-    form,
-    heading,
-    note,
-    side_by_side,
-)
-from napari_segen.widgets.results import Earlier, Ready
-from napari_segen.widgets.segment_dock import ASK_AXES, NO_IMAGE, StackChoice
-from napari_segen.widgets.steps_worker import Progress
-from napari_segen.widgets.tasks import RunSteps, run_here
-
-BUDGETS = (("15 s", 15.0), ("30 s", 30.0), ("1 min", 60.0), ("5 min", 300.0))
+from napari_segen.widgets.generator_making import MakingDock
+from napari_segen.widgets.layers import Source, level_zero
+from napari_segen.widgets.panels import Fold, form, heading, note, side_by_side, stacked
+from napari_segen.widgets.stress_panel import StressPanel
 
 
-class GeneratorDock(Dock):
+class GeneratorDock(MakingDock):
     """Learn what an image looks like, then make new ones.
 
     Parameters
@@ -44,283 +31,214 @@ class GeneratorDock(Dock):
     napari_viewer : napari.Viewer
     """
 
-    uses_keras = True
-    _how_to_get_one = "press Fit, or Load… a generator."
-    _model_class = "ImageGenerator"
-
     def __init__(self, napari_viewer) -> None:
         super().__init__(napari_viewer)
-        self._make_inputs()
-        self._make_outputs()
-        self._plot = CurvePlot()
         self._keras = note("")
         self._keras.setToolTip(
             "Networks run in a process of their own, so that napari stays smooth."
         )
-        fit = self._action(
-            "Fit",
-            "Learn what the image looks like; then press Generate.",
-            self._why_no_fit,
-            self.fit,
-        )
-        self._stop = self._action(
-            "Stop",
-            "End the training now and go on with what was learnt so far.",
-            self._why_no_stop,
-            self._job.finish,
-        )
-        self._generate = self._action(
-            "Generate",
-            "Make new images from nothing but the seed.",
-            self._why_no_model,
-            self.generate,
-        )
-        self._vary = self._action(
-            "Vary image",
-            "Make a variation of the chosen image, and of its labels.",
-            self._why_no_vary,
-            self.vary,
-        )
-        save = self._action(
+        self._make_file_actions()
+        self._make_handover()
+        self._make_check()
+        self._stress = StressPanel(self._viewer, self._child)
+        self._lay_out_all()
+        self._reset_layer_choices()
+        self._on_input()
+
+    # -- building -------------------------------------------------------------
+
+    def _make_file_actions(self) -> None:
+        self._save = self._action(
             "Save…",
             "Write the generator to a file.",
             self._why_no_model,
             self._ask_save,
         )
-        load = self._action(
+        self._load = self._action(
             "Load…", "Read a generator from a file.", self._why_busy, self._ask_load
         )
-        self._lay_out(
-            self._inputs.native,
-            form(self._method.choice, self._budget).native,
-            self._run_panel((fit, self._stop)),
-            heading("New images"),
-            form(self._count, self._size, self._seed, self._pairs).native,
-            self._generate.button,
-            form(self._strength).native,
-            self._vary.button,
-            side_by_side(save.button, load.button),
-            Fold("More", self._method.native, self._plot),
-            self._keras,
+
+    def _make_handover(self) -> None:
+        self._save_pairs = self._action(
+            "Save pairs…",
+            "Write the selected generated layers, or else those made last, into a "
+            "folder: images, masks, and the recipe that makes them again.",
+            self._why_no_pairs_to_save,
+            self._ask_save_pairs,
+        )
+        self._train = self._action(
+            "Train on these",
+            "Open the CNN dock with the generated pairs: press Train there.",
+            self._why_no_training_pairs,
+            self.train_on_generated,
+        )
+        self._add_real = CheckBox(
+            text="add the real pair, too",
+            value=True,
+            tooltip="Train on these: put the image and the labels chosen above into "
+            "the list, too.",
         )
 
-    def _make_inputs(self) -> None:
-        self._image = self._layer_choice(
-            Image, "image", "The image to learn from, and to vary."
+    def _make_check(self) -> None:
+        check = self._action(
+            "Check",
+            "Compare what was made with the image that was learnt from, and look for "
+            "copies.",
+            self._why_no_check,
+            self.check,
         )
-        self._stack = StackChoice(self._on_input)
-        self._labels = self._layer_choice(
-            Labels,
-            "labels",
-            "Optional: classes of the image. New images then come with labels.",
+        self._unseen = self._layer_choice(
+            Image,
+            "unseen",
+            "Optional: a real image that was not learnt from. Only beside one can it "
+            "be told whether what was made is copied.",
             nullable=True,
         )
-        self._inputs = form(self._image, self._stack.widget, self._labels)
-        self._method = MethodForm(GENERATORS, "decoder", "How new images are made.")
-        self._method.choice.changed.connect(self._on_input)
-        self._budget = ComboBox(
-            label="fit for",
-            choices=BUDGETS,
-            value=30.0,
-            tooltip="How long it trains at most; longer gives finer detail.",
-        )
+        self._checked = CheckPanel(check.button, self._unseen)
 
-    def _make_outputs(self) -> None:
-        self._count = SpinBox(
-            label="how many", value=4, min=1, max=1000, tooltip="Images in one stack."
+    def _lay_out_all(self) -> None:
+        face = self._form
+        self._training = stacked(
+            form(face.budget).native,
+            side_by_side(self._fit.button, self._stop.button),
+            self._plot,
         )
-        self._size = LineEdit(
-            label="size",
-            value="256, 256",
-            tooltip="Pixels along each spatial axis, such as “256, 256”.",
+        self._settings = Fold(
+            "Settings of the method",
+            face.method.native,
+            tooltip="How new images are made: the amounts and sizes.",
         )
-        self._seed = SpinBox(
-            label="seed",
-            value=0,
-            min=0,
-            max=2**31 - 1,
-            tooltip="Another seed, other images; the same seed, the same images.",
+        self._asked = form(
+            face.count, face.size, face.seed_row, face.strength, face.output
         )
-        self._pairs = CheckBox(
-            text="with labels",
-            value=True,
-            tooltip="Make labels along with the images, if the generator learnt them.",
+        pairs = form(face.pairs)
+        self._lay_out(
+            self._inputs.native,
+            form(face.method.choice).native,
+            self._settings,
+            self._training,
+            heading("New images"),
+            self._preview.native(),
+            self._asked.native,
+            pairs.native,
+            self._extent,
+            self._run_panel((self._generate,)),
+            side_by_side(self._save_pairs.button, self._train.button),
+            form(self._add_real).native,
+            side_by_side(self._save.button, self._load.button),
+            Fold(
+                "Check: like real ones, or copies?",
+                self._checked,
+                tooltip="Figures and pictures that say how far to trust new images.",
+            ),
+            Fold(
+                "Stress test of a segmenter",
+                self._stress,
+                tooltip="How a model's score falls while an image gets worse.",
+            ),
+            self._keras,
         )
-        self._strength = FloatSlider(
-            label="strength",
-            value=0.5,
-            min=0.0,
-            max=1.0,
-            step=0.05,
-            tooltip="How far a variation departs from the image: 0 is the image, 1 as "
-            "far as the method goes.",
-        )
+        self._kept = pairs
 
     # -- state ----------------------------------------------------------------
 
-    def _on_input(self, *args: Any) -> None:
-        if hasattr(self, "_budget"):
-            self._stack.show_layer(self._image.value)
-            self._budget.visible = self._method.method_class.needs_training
-        super()._on_input()
-
-    def _on_progress(self, progress: Progress) -> None:
-        super()._on_progress(progress)
-        self._plot.add(progress.figures)
+    def _reset_layer_choices(self) -> None:
+        super()._reset_layer_choices()
+        if hasattr(self, "_stress"):
+            self._checked.choices.reset_choices()
+            self._stress.reset_choices()
 
     def _show_keras(self, text: str) -> None:
         self._keras.setText(text)
 
-    def _why_no_image(self) -> str:
-        if self._image.value is None:
-            return NO_IMAGE
-        return "" if axes_of(self._image.value) else ASK_AXES
-
-    def _why_no_fit(self) -> str:
-        if reason := self._why_busy() or self._why_no_image():
-            return reason
-        image, labels = self._image.value, self._labels.value
-        return "" if labels is None else mismatch_of(image, axes_of(image), labels)
-
-    def _why_no_vary(self) -> str:
-        if reason := self._why_no_model() or self._why_no_fit():
-            return reason
-        if not GENERATORS.get(self._model.method).can_vary:
-            return "This method cannot vary images."
-        return ""
-
-    def _why_no_stop(self) -> str:
-        if self._job.is_running and self._job.can_finish:
-            return ""
-        return "No training is running."
-
-    # -- jobs -----------------------------------------------------------------
-
-    def _run_steps(self, method: str) -> RunSteps:
-        trained = GENERATORS.get(method).needs_training
-        return self._child.run_steps if trained else run_here
-
-    def _source(self) -> Source | None:
-        image = self._image.value
-        axes = None if image is None else axes_of(image)
-        return None if axes is None else Source.of(image, axes)
-
-    def fit(self) -> None:
-        """Learn what the chosen image looks like."""
-        if self._why_no_fit():
-            return
-        from napari_segen.generation.generator import ImageGenerator
-
-        try:
-            model = ImageGenerator(
-                self._method.choice.value,
-                params=self._method.values(),
-                time_limit_s=self._budget.value,
-                seed=self._seed.value,
-            )
-        except (ValueError, TypeError) as err:
-            self.say(str(err), "error")
-            return
-        source, labels = self._source(), self._labels.value
-        self._plot.clear()
-        self._start(
-            learning_to_generate,
-            self._run_steps(model.method),
-            model,
-            source,
-            None if labels is None else level_zero(labels),
-            done=lambda fitted: self._on_fitted(fitted, source),
-            can_finish=self._method.method_class.needs_training,
-        )
-
-    def _on_fitted(self, model: Any, source: Source) -> None:
-        self._model = model
-        if len(_numbers(self._size.value) or ()) != model.spec_.n_space:
-            shape = source.spec.frames(_shape_only(source.shape)).shape[2:]
-            self._size.value = ", ".join(str(min(n, 256)) for n in shape)
-        with_labels = "images and labels" if model.classes_ is not None else "images"
-        self.say(f"Fitted to “{source.name}”. Generate makes new {with_labels}.")
+    def _on_loaded(self, model: Any) -> None:
+        super()._on_loaded(model)
+        if self._model is model:
+            self._is_loaded = True
+            self._form.show_method(model.method)
 
     def _said_of_loaded(self, model: Any) -> str:
         return "Generator loaded: press Generate."
 
-    def generate(self) -> None:
-        """Make new images with the generator there is."""
-        if self._why_no_model():
-            return
-        shape = _numbers(self._size.value)
-        if shape is None:
-            self.say(
-                f"size: “{self._size.value}” is not a list of whole numbers such as "
-                "“256, 256”.",
-                "error",
-            )
-            return
-        source = self._source() or _nameless()
-        pairs = self._pairs.value and self._model.classes_ is not None
-        earlier = self._results.earlier(source)
-        self._start(
-            generating,
-            self._run_steps(self._model.method),
-            self._model,
-            (self._count.value, shape, self._seed.value),
-            pairs,
-            beside(source),
-            earlier,
-            done=lambda items: self._show(source, items, earlier),
+    # -- handing over ---------------------------------------------------------
+
+    def _handed_over(self) -> list[MadeLayers]:
+        return layers_to_hand_over(self._viewer, self._last)
+
+    def _why_no_pairs_to_save(self) -> str:
+        return self._why_busy() or ("" if self._handed_over() else NOTHING_MADE)
+
+    def _why_no_training_pairs(self) -> str:
+        if reason := self._why_no_pairs_to_save():
+            return reason
+        return (
+            "" if all(m.labels is not None for m in self._handed_over()) else NO_LABELS
         )
 
-    def vary(self) -> None:
-        """Make a variation of the chosen image."""
-        if self._why_no_vary():
+    def _ask_save_pairs(self) -> None:
+        if folder := folder_to_save(self.native):
+            self.save_pairs(folder)
+
+    def save_pairs(self, folder: str | Path) -> None:
+        """Write generated layers into a folder, on a thread."""
+        if self._why_no_pairs_to_save():
             return
-        source, labels = self._source(), self._labels.value
-        if self._model.classes_ is None:
-            labels = None
-        earlier = self._results.earlier(source)
         self._start(
-            varying,
-            self._run_steps(self._model.method),
-            self._model,
-            source,
-            None if labels is None else level_zero(labels),
-            (self._strength.value, self._seed.value),
-            bool(self._image.value.rgb),
-            earlier,
-            done=lambda items: self._show(source, items, earlier),
+            saving_pairs,
+            Path(folder),
+            self._handed_over(),
+            done=lambda n: self.say(f"{n} images saved to {folder}"),
         )
 
-    def _show(
-        self, source: Source, items: list[Ready], earlier: Mapping[str, Earlier]
-    ) -> Showing:
-        labels = self._labels.value
-        if labels is not None:
-            items = [i.with_look(Labels, colormap=labels.colormap) for i in items]
-        before = set(self._viewer.layers)
-        layers, said = yield from self._results.putting(source, items, earlier)
-        if not set(layers) <= before:
-            # New images lie beside their source, perhaps out of sight.
-            self._viewer.reset_view()
-        names = ", ".join(f"“{layer.name}”" for layer in layers)
-        self.say(f"Done: {names}.")
-        if said:
-            self.say(said, "warning")
+    def train_on_generated(self) -> None:
+        """Open the CNN dock with the generated pairs, and the real one if asked."""
+        if self._why_no_training_pairs():
+            return
+        pairs = [made.as_pair() for made in self._handed_over()]
+        image, labels = self._image.value, self._labels.value
+        is_real = self._add_real.value and labels is not None and image is not None
+        if is_real and not self._chosen.why_no_learning():
+            pairs.insert(0, LayerPair(image, labels))
+        finds_objects = getattr(self._model, "task_", "classes") == "instances"
+        open_cnn_dock(self._viewer, pairs, finds_objects=finds_objects)
+        self.say("The CNN dock has these pairs: press Train there.")
 
+    # -- checking -------------------------------------------------------------
 
-def _numbers(text: str) -> tuple[int, ...] | None:
-    try:
-        return tuple(int(part) for part in text.replace(",", " ").split())
-    except ValueError:
-        return None
+    def _real(self) -> Source | None:
+        return self._learnt_from if self._has_learnt_here else self._chosen.source()
 
+    @property
+    def _has_learnt_here(self) -> bool:
+        return self._learnt_from is not None and self._learnt_from.data is not None
 
-def _shape_only(shape: tuple[int, ...]) -> Array:
-    """Make an array of `shape` that takes no memory."""
-    return np.broadcast_to(np.uint8(0), shape)
+    def _why_no_check(self) -> str:
+        if reason := self._why_no_pairs_to_save():
+            return reason
+        if self._real() is None:
+            return "Choose the image that was learnt from, to compare with."
+        return ""
 
+    def check(self) -> None:
+        """Compare what was made with what was learnt from."""
+        if self._why_no_check():
+            return
+        unseen = self._unseen.value
+        self._checked.clear()
+        self._start(
+            checking,
+            self._handed_over(),
+            self._real(),
+            None if unseen is None else level_zero(unseen),
+            done=self._on_checked,
+        )
 
-def _nameless() -> Source:
-    """Stand for the image of a generator that was loaded from a file."""
-    return Source(
-        lambda: None, None, "yx", ImageSpec("yx"), (1, 1), {}, {}, "new images:"
-    )
+    def _on_checked(self, outcome: tuple[Any, bool]) -> None:
+        self._checked.show_found(*outcome)
+        self.say("Checked: see the figures under Check.")
+
+    def shut_down(self) -> None:
+        """End all that runs: the dock was closed, or the viewer."""
+        if not self._is_shut:
+            super().shut_down()
+            self._stress.shut_down()

@@ -1,5 +1,6 @@
 """The choice of a method of a registry, and the form of its parameters."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from magicgui.widgets import ComboBox
@@ -19,10 +20,19 @@ class MethodForm:
         Its classes have `Params`, `title` and `summary`.
     default : str
     tooltip : str
+    changed : callable, optional
+        Called when a parameter is changed.
     """
 
-    def __init__(self, registry: Registry[Any], default: str, tooltip: str) -> None:
+    def __init__(
+        self,
+        registry: Registry[Any],
+        default: str,
+        tooltip: str,
+        changed: Callable[..., object] | None = None,
+    ) -> None:
         self._registry = registry
+        self._changed = changed
         self._forms: dict[str, ParamsForm] = {}
         self.native: QWidget = stacked()
         titles = [(registry.get(name).title, name) for name in registry]
@@ -39,6 +49,10 @@ class MethodForm:
         self.choice.changed.connect(self._show)
         self._show(default)
 
+    def offer(self, names: Sequence[str]) -> None:
+        """List these methods only."""
+        self.choice.choices = [(self._registry.get(n).title, n) for n in names]
+
     @property
     def method_class(self) -> type:
         """The class of the chosen method."""
@@ -48,10 +62,18 @@ class MethodForm:
         """Return the parameters of the chosen method; ValueError if one is wrong."""
         return self._forms[self.choice.value].values()
 
-    def _show(self, name: str) -> None:
+    def show(self) -> None:
+        """Show the parameters of the chosen method."""
+        self._show(self.choice.value)
+
+    def _show(self, name: str | None) -> None:
+        if name is None:  # for a moment, while the list changes
+            return
         if name not in self._forms:
             made = ParamsForm(self._registry.get(name).Params)
             fit_narrow(made, WIDE_LABEL_PX)
+            if self._changed is not None:
+                made.changed.connect(self._changed)
             self._forms[name] = made
             self.native.layout().addWidget(made.native)
         for other, made in self._forms.items():

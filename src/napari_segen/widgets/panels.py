@@ -139,14 +139,20 @@ class Fold(QWidget):
     ----------
     title : str
     *content : QWidget
+    tooltip : str
     """
 
-    def __init__(self, title: str, *content: QWidget) -> None:
+    def __init__(
+        self,
+        title: str,
+        *content: QWidget,
+        tooltip: str = "Settings that are rarely needed.",
+    ) -> None:
         super().__init__()
         self._button = QToolButton()
         self._button.setText(title)
         self._button.setCheckable(True)
-        self._button.setToolTip("Settings that are rarely needed.")
+        self._button.setToolTip(tooltip)
         self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._button.setArrowType(Qt.ArrowType.RightArrow)
         self._button.setStyleSheet("QToolButton { border: none; }")

@@ -112,6 +112,8 @@ class Results:
         self._written: WeakKeyDictionary[Layer, dict[str, ref[Layer]]] = (
             WeakKeyDictionary()
         )
+        # Of what was made from no layer, or from one that has gone.
+        self._unowned: dict[str, ref[Layer]] = {}
 
     def earlier(self, source: Source) -> dict[str, Earlier]:
         """Find the layers that results for `source` may replace, by role."""
@@ -135,9 +137,14 @@ class Results:
         return image is not None and mark["source"] == image.name
 
     def _wrote(self, source: Source, role: str) -> Layer | None:
-        image = source.layer()
-        known = None if image is None else self._written.get(image, {}).get(role)
+        known = self._written_for(source).get(_role_of(source, role))
         return None if known is None else known()
+
+    def _written_for(self, source: Source) -> "dict[str, ref[Layer]]":
+        image = source.layer()
+        if image is None:
+            return self._unowned
+        return self._written.setdefault(image, {})
 
     def putting(
         self, source: Source, items: Sequence[Ready], earlier: Mapping[str, Earlier]
@@ -159,8 +166,8 @@ class Results:
                 target = self._add(source, item)
             else:
                 self._update(source, target, item)
-            if (image := source.layer()) is not None:
-                self._written.setdefault(image, {})[item.result.role] = ref(target)
+            role = _role_of(source, item.result.role)
+            self._written_for(source)[role] = ref(target)
             layers.append(target)
         return layers, _said_of(kept)
 
@@ -183,7 +190,7 @@ class Results:
         result = item.result
         layer = result.layer_class(
             result.data,
-            name=f"{source.name} {result.title or result.role}",
+            name=f"{source.name} {result.title or result.role}".strip(),
             metadata={MARK: _mark(source, item)},
             **result.placement,
             **result.attributes,
@@ -220,6 +227,10 @@ class Results:
         for name, value in result.placement.items():
             if not _same(getattr(layer, name), value):
                 setattr(layer, name, value)
+
+
+def _role_of(source: Source, role: str) -> str:
+    return role if source.layer() is not None else f"{source.name}: {role}"
 
 
 def _same(a: Any, b: Any) -> bool:
