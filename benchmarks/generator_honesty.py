@@ -6,9 +6,12 @@ Each method is fitted with labels, makes `--n` images of the training images' si
 is measured by `generation.honesty` at its defaults. Every distance stands beside its
 yardstick, real against real. "Copies" is the share of generated patches nearer to a
 training patch than 95 % of held-out real ones are: 5 % without copying. Held out are
-images of the same kind only: for one image of the mixed nuclei, its own lower half,
-and the generator gets the upper one. "Unseen real" is the held-out images in place of
-generated ones. `transform` and quilting copy on purpose.
+images of the same kind only: for one image of the mixed nuclei its own lower half, and
+the generator gets the upper one; for one EM section the later ones of its stack that
+share no cells with it (the test sections are sharper, so everything else is nearer).
+"Unseen real" is the held-out images in place of generated ones. Random phase cannot
+copy: its share is what the figure shows without any. `transform` and quilting copy on
+purpose.
 """
 
 import argparse
@@ -23,6 +26,8 @@ import napari_segen as ns
 from napari_segen.generation.honesty import Figure, honesty
 
 UNSEEN = "unseen real"
+# Sections from one to the first that shows other cells, about 50 nm each.
+NEIGHBOURS = 8
 METHODS = {
     "flow": ("flow", {}),
     "decoder": ("decoder", {}),
@@ -70,7 +75,7 @@ def tasks_of(data: Path, chosen: int) -> list[Task]:
             "classes",
             [sections[chosen]],
             [membranes[chosen]],
-            read(em, "test")[0],
+            sections[chosen + NEIGHBOURS :],
         ),
     ]
 

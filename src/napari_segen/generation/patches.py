@@ -41,12 +41,12 @@ class Basis:
         cls, planes: Sequence[Array], patch_px: int, rng: np.random.Generator
     ) -> "Basis":
         """Learn from planes ``(C, H, W)``."""
+        where = draw_corners(planes, patch_px, _SAMPLE, rng)
         flat = np.concatenate([p.reshape(len(p), -1) for p in planes], axis=1)
         known = flat[:, np.isfinite(flat).all(axis=0)].astype(np.float64)
         mean = known.mean(axis=1)[:, np.newaxis, np.newaxis].astype(np.float32)
         spread = known.std(axis=1)[:, np.newaxis, np.newaxis].astype(np.float32)
         spread[spread == 0] = 1
-        where = draw_corners(planes, patch_px, _SAMPLE, rng)
         found = (cut(planes, where, patch_px) - mean) / spread
         turns = rng.integers(N_TURNS, size=len(found))
         rows = np.stack([turn(p, int(t)) for p, t in zip(found, turns, strict=True)])
