@@ -17,8 +17,10 @@ from tests.widgets.test_docks import (
     run_once,
     two_halves,
 )
+from tifffile import imread
 
 from napari_segen import ImageGenerator
+from napari_segen.core.steps import run
 from napari_segen.generation.registry import GENERATORS
 from napari_segen.widgets.generator_making import MakingDock
 from napari_segen.widgets.generator_preview import middle
@@ -321,7 +323,7 @@ def test_an_image_is_made_for_labels(viewer, learnt, qtbot):
     choose(learnt, "flow", "labels")
     assert preview(learnt, qtbot).n_pictures == 6
     make(learnt, qtbot, size=None, n=1)
-    made = viewer.layers["cells generated (flow, seed 0)"]
+    made = viewer.layers["cells painted (flow, seed 0)"]
     assert made.data.shape == (48, 64)
     assert_array_equal(made.scale, viewer.layers["strokes"].scale)
 
@@ -569,3 +571,92 @@ def test_a_wrong_entry_in_the_form_is_a_message(viewer, dock, qtbot, monkeypatch
     make(dock, qtbot)
     assert "scale" in dock.message
     assert not dock._job.is_running
+
+
+# -- handing over -------------------------------------------------------------
+
+
+def test_pairs_are_saved_with_their_recipe(viewer, dock, qtbot, tmp_path):
+    assert not dock._save_pairs.button.isEnabled()
+    make(dock, qtbot, n=2)
+    dock.save_pairs(tmp_path / "pairs")
+    finish(dock, qtbot)
+    assert "2 images saved" in dock.message
+    for kind, what in (("images", ""), ("masks", " labels")):
+        files = sorted((tmp_path / "pairs" / kind).iterdir())
+        layer = viewer.layers[f"cells generated{what} (transform, seed 0)"]
+        assert_array_equal([imread(f) for f in files], layer.data)
+    recipe = json.loads((tmp_path / "pairs" / "recipe.json").read_text())
+    assert (recipe["method"], recipe["n"]) == ("transform", 2)
+
+
+def test_pairs_that_are_there_are_not_replaced(viewer, dock, qtbot, tmp_path):
+    make(dock, qtbot)
+    for _ in range(2):
+        dock.save_pairs(tmp_path)
+        finish(dock, qtbot)
+    assert "Choose another folder" in dock.message
+
+
+def test_selected_layers_are_saved_in_place_of_the_last(viewer, dock, qtbot, tmp_path):
+    make(dock, qtbot, n=3, seed=1)
+    make(dock, qtbot, n=2, seed=2)
+    wanted = viewer.layers["cells generated (transform, seed 1)"]
+    viewer.layers.selection = {wanted}
+    dock.save_pairs(tmp_path / "pairs")
+    finish(dock, qtbot)
+    assert "3 images saved" in dock.message
+    assert len(list((tmp_path / "pairs" / "masks").iterdir())) == 3
+
+
+def test_color_pairs_are_saved_in_color(viewer, qtbot, tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (40, 40, 3)).astype(np.uint8)
+    viewer.add_image(image, name="rgb", rgb=True)
+    dock = open_dock(viewer, GENERATOR)
+    choose(dock, "transform")
+    make(dock, qtbot)
+    dock.save_pairs(tmp_path / "pairs")
+    finish(dock, qtbot)
+    first = imread(tmp_path / "pairs" / "images" / "0000.tif")
+    assert_array_equal(np.sort(first.shape), np.sort((32, 40, 3)), err_msg=dock.message)
+    assert not (tmp_path / "pairs" / "masks").exists()
+
+
+@pytest.mark.parametrize("with_real", [True, False])
+def test_generated_pairs_reach_the_cnn_dock(viewer, dock, qtbot, with_real):
+    make(dock, qtbot, n=3)
+    dock._add_real.value = with_real
+    dock.train_on_generated()
+    cnn = open_dock(viewer, CNN)
+    images = [pair.image.name for pair in cnn._pairs.pairs]
+    real = ["cells"] if with_real else []
+    assert images == [*real, "cells generated (transform, seed 0)"]
+    assert cnn._form.unlabelled is None
+    assert cnn._train.button.isEnabled(), cnn._train.button.toolTip()
+    lesson, _ = cnn._lesson_now()
+    read = run(lesson.reading())
+    assert [x.shape for x in read[0]] == [(1, 48, 64)] * with_real + [(3, 32, 40)]
+    assert lesson.spec.axes == "nyx"
+    again = [pair.image.name for pair in cnn._pairs.pairs]
+    dock.train_on_generated()
+    assert [pair.image.name for pair in cnn._pairs.pairs] == again
+
+
+def test_images_without_labels_cannot_be_trained_on(dock, qtbot):
+    dock._labels.value = None
+    make(dock, qtbot)
+    assert "no labels" in dock._train.button.toolTip()
+
+
+def test_a_check_says_how_far_to_trust_the_images(viewer, dock, qtbot):
+    make(dock, qtbot, "48, 64", n=4)
+    dock._unseen.value = viewer.add_image(two_halves()[0][::-1], scale=(2, 3))
+    dock.check()
+    finish(dock, qtbot)
+    assert "Spectrum" in dock._checked.text, dock.message
+    assert dock._checked.grid.n_pictures >= 2
+
+
+def test_a_check_needs_images(dock):
+    dock.check()
+    assert dock._checked.text == ""

@@ -11,6 +11,7 @@ from napari_segen.core.imagespec import CHANNEL, FRAME, Array, ImageSpec
 from napari_segen.core.steps import Step, Steps
 from napari_segen.widgets.generator_requests import (
     EXAMPLE,
+    PAINTED,
     Made,
     making,
     recipe_json,
@@ -28,6 +29,7 @@ from napari_segen.widgets.tasks import (
 )
 
 Learn = Callable[[], Steps[Any]]
+_WORDS = {EXAMPLE: "varied", PAINTED: "painted"}
 # From one image to the next beside it, in widths.
 GAP = 1.05
 
@@ -163,7 +165,7 @@ def name_of(made: Made) -> str:
 
 def _results(made: Made, which: slice, name: str, place: Place) -> list[Result]:
     """Return the layers of the images `which`: of one image, or of a stack."""
-    word = "varied" if made.request.source == EXAMPLE else "generated"
+    word = _WORDS.get(made.request.source, "generated")
     images, spec = made.images[which], spec_of_one(made)
     if made.request.source == EXAMPLE:
         width = images.shape[spec.axes.index("x") + 1]
