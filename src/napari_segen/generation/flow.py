@@ -69,9 +69,12 @@ class FlowParams:
         ),
     )
     batch_size: int = field(
-        default=12,
+        default=4,
         metadata=span(
-            1, 128, "Patches in each training step, a quarter of them for volumes."
+            1,
+            128,
+            "Patches in each training step, a quarter of them for volumes; few make "
+            "more steps in the same time, which counts for more.",
         ),
     )
     learning_rate: float = field(
