@@ -22,6 +22,9 @@ _COMPACT = 0.12
 _MOST = 0.7
 # Objects that leave less background than this are cut where copies meet.
 _BACKGROUND = 0.05
+_CUT = 0.7
+# More are taken for a texture: cutting out each takes too long.
+_MOST_OBJECTS = 20_000
 
 Ids = npt.NDArray[np.int32]
 Kind = Scatter | Crowd | Collage
@@ -55,11 +58,17 @@ def choose_kinds(maps: Sequence[Array], *, instances: bool) -> list[Kind]:
 
 
 def _crowd(collage: Collage) -> Crowd | None:
-    """Take the objects of a crowded map one by one; None where no background is."""
+    """Take the objects of a crowded map one by one.
+
+    None where hardly any background is left, or the border cuts most objects, or they
+    are too many.
+    """
     marks, ids = collage.marks, collage.pieces.ids
-    if (ids == 0).mean() < _BACKGROUND or not ids.any():
+    if (ids == 0).mean() < _BACKGROUND or not 0 < ids.max() <= _MOST_OBJECTS:
         return None
     found = find_shapes(marks, ids)
+    if found.areas[found.is_cut].sum() > _CUT * found.areas.sum():
+        return None
     library = sorted(found.shapes, key=lambda s: s.area)
     return Crowd(collage, Scatter(found, library, marks.shape, collage.pieces.free, 0))
 
@@ -74,6 +83,8 @@ def _objects(marks: Array, instances: bool) -> tuple[int, Found] | None:
         return None
     groups = label(foreground, connectivity=marks.ndim).astype(np.int32)
     areas = np.bincount(groups.ravel())[1:]
+    if len(areas) > _MOST_OBJECTS:
+        return None
     if areas.max() > _LARGE * marks.size and _is_cut(groups):
         return None
     if not _compact(groups, areas):

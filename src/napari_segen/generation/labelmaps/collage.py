@@ -20,7 +20,10 @@ from napari_segen.generation.labelmaps.slivers import merge_slivers
 
 _FILLED, _CLAIMED = 1, 2
 _MOST_COPIES = 40
-_INSET = 0.25
+# How far a copy's middle keeps from its map's border, in distances between copies:
+# mirror images show less among membranes, and all parts should come as often.
+_INSET = 0.45
+_INSET_NET = 0.25
 
 Ids = npt.NDArray[np.int32]
 
@@ -85,7 +88,8 @@ class Collage:
         sides = np.array(self.marks.shape)
         ndim = len(sides)
         # Near the map's border its mirror image begins.
-        inset = np.minimum(distance, sides) * _INSET
+        share = _INSET if self.pieces.wall is None else _INSET_NET
+        inset = np.minimum(distance, sides) * share
         anchor = rng.uniform(inset - 0.5, sides - inset - 0.5)
         pose = Pose(draw_turn(ndim, self.pieces.free, rng), anchor, centre)
         at = pose.sources(window, self.marks.shape, self.pieces.grain, rng)

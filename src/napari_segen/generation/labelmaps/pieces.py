@@ -18,6 +18,8 @@ _THIN = 0.4
 _LEAST_CELLS = 8
 _LARGEST_CELL = 0.6
 _SPECK_PX = 9
+# Of more values none is a membrane: they are objects.
+_MOST_CLASSES = 32
 
 Ids = npt.NDArray[np.int32]
 
@@ -92,6 +94,8 @@ def find_wall(marks: Array) -> tuple[int, float, Ids] | None:
     from scipy import ndimage
     from skimage.measure import label
 
+    if marks.max() >= _MOST_CLASSES:
+        return None
     for wall in range(int(marks.max()), -1, -1):
         mask = marks == wall
         if not 0 < mask.mean() < _WALL_SHARE:
