@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
 from napari_segen.core.imagespec import Array
@@ -65,16 +63,17 @@ class Training:
 
     Parameters
     ----------
-    planes : list of arrays of shape (C, H, W)
     basis : Basis
     corners : Corners
     numbers : float32 array of shape (N, J)
+    padded : list of float32 arrays
+        The planes with a margin without data.
     """
 
-    planes: Sequence[Array]
     basis: Basis
     corners: Corners
     numbers: Floats
+    padded: list[Floats]
 
     @classmethod
     def of(
@@ -89,7 +88,11 @@ class Training:
             parts.append(
                 _numbers(basis.normalised(cut(planes, part, basis.patch_px)), basis)
             )
-        return cls(planes, basis, corners, np.concatenate(parts))
+        margin = ((0, 0), (_SHIFT, _SHIFT), (_SHIFT, _SHIFT))
+        padded = [
+            np.pad(p.astype(np.float32), margin, constant_values=np.nan) for p in planes
+        ]
+        return cls(basis, corners, np.concatenate(parts), padded)
 
     def neighbours_steps(
         self, planes: Sequence[Array], n: int, rng: np.random.Generator
@@ -104,9 +107,11 @@ class Training:
             yield Step(start, len(where), "Looking for copies")
             part = patches[start : start + _CHUNK]
             turns, index = self._candidates(part)
-            found += [self._refined(*c) for c in zip(part, turns, index, strict=True)]
-        plane, y, x, turns, distance = (np.array(v) for v in zip(*found, strict=True))
-        return Neighbours(where, Corners(plane, y, x), turns, distance)
+            found.append(self._refined(part, turns, index))
+        plane, y, x, turned, distance = (
+            np.concatenate(v) for v in zip(*found, strict=True)
+        )
+        return Neighbours(where, Corners(plane, y, x), turned, distance)
 
     def _candidates(self, patches: Floats) -> tuple[Array, Array]:
         """Choose the nearest training patches by J: turns and places, ``(N, K)``."""
@@ -126,24 +131,28 @@ class Training:
         return turns, index
 
     def _refined(
-        self, patch: Floats, turns: Array, index: Array
-    ) -> tuple[int, int, int, int, float]:
-        """Find the best place near them: plane, row, column, turn, distance."""
-        results = []
-        p, s = self.basis.patch_px, _SHIFT
-        for t, k in zip(turns, index, strict=True):
-            plane = int(self.corners.plane[k])
-            image = self.planes[plane]
-            top, left = max(self.corners.y[k] - s, 0), max(self.corners.x[k] - s, 0)
-            area = image[
-                :, top : self.corners.y[k] + s + p, left : self.corners.x[k] + s + p
-            ]
-            likeness = _correlation(area / self.basis.spread[0], turn(patch, int(t)))
-            y, x = np.unravel_index(likeness.argmax(), likeness.shape)
-            distance = float(np.sqrt(max(2 - 2 * likeness[y, x], 0)))
-            results.append((distance, plane, int(top + y), int(left + x), int(t)))
-        distance, plane, row, column, t = min(results)
-        return plane, row, column, t, distance
+        self, patches: Floats, turns: Array, index: Array
+    ) -> tuple[Array, ...]:
+        """Find the best place near each: plane, row, column, turn and distance."""
+        p, reach = self.basis.patch_px, 2 * _SHIFT + 1
+        best = np.full(len(patches), -np.inf, np.float32)
+        found = np.zeros((4, len(patches)), int)
+        for t, k in zip(turns.T, index.T, strict=True):
+            corners = self.corners[k]
+            areas = cut(self.padded, corners, p + 2 * _SHIFT)
+            areas = (areas - self.basis.mean) / self.basis.spread
+            wanted = np.stack(
+                [turn(q, int(w)) for q, w in zip(patches, t, strict=True)]
+            )
+            for dy, dx in np.ndindex(reach, reach):
+                part = areas[..., dy : dy + p, dx : dx + p]
+                likeness = _correlation(part, wanted)
+                better = likeness > best
+                best[better] = likeness[better]
+                y, x = corners.y + dy - _SHIFT, corners.x + dx - _SHIFT
+                place = np.stack([corners.plane, y, x, t])
+                found[:, better] = place[:, better]
+        return (*found, np.sqrt(np.maximum(2 - 2 * best, 0)))
 
 
 def spots(
@@ -181,17 +190,15 @@ def _numbers(patches: Floats, basis: Basis) -> Floats:
     return np.asarray(rows, np.float32)
 
 
-def _correlation(area: Array, patch: Floats) -> npt.NDArray[np.float64]:
-    """Correlation with `patch`, of mean 0 and length 1, at all places of ``(C, H, W)``.
+def _correlation(patches: Floats, wanted: Floats) -> Floats:
+    """Correlation of patches with others of mean 0 and length 1, both ``(N, C, P, P)``.
 
     -1 where there is no data, or no contrast.
     """
-    p = patch.shape[-1]
-    windows = sliding_window_view(area.astype(np.float32), (p, p), axis=(1, 2))
-    product = np.einsum("cyxij,cij->yx", windows, patch, optimize=True)
-    mean = windows.mean(axis=(3, 4))
-    power = np.einsum("cyxij,cyxij->cyx", windows, windows) - p * p * mean**2
-    power = power.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        result = np.where(power > 1e-6, product / np.sqrt(power), -1)
-    return np.nan_to_num(result, nan=-1)
+    n_pixels = wanted[0, 0].size
+    product = np.einsum("ncij,ncij->n", patches, wanted)
+    power = np.einsum("ncij,ncij->n", patches, patches)
+    power -= n_pixels * (patches.mean(axis=(2, 3)) ** 2).sum(axis=1)
+    has_contrast = power > 1e-6  # False for NaN
+    root = np.sqrt(np.where(has_contrast, power, 1))
+    return np.asarray(np.where(has_contrast, product / root, -1), np.float32)

@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float32]
 
 N_TURNS = 8
 _N_NUMBERS = 64
-_SAMPLE = 1000
+_SAMPLE = 600
 
 
 @dataclass(frozen=True, slots=True)
