@@ -115,10 +115,10 @@ class GeneratorDock(MakingDock):
         self._lay_out(
             self._inputs.native,
             form(face.method.choice).native,
-            self._settings,
             self._training,
             heading("New images"),
             self._preview.native(),
+            self._settings,
             self._asked.native,
             pairs.native,
             self._extent,

@@ -10,7 +10,8 @@ def in_bytes(size: float) -> str:
     """Write a number of bytes for a person."""
     for unit, factor in _SIZES:
         if size >= factor:
-            return f"{size / factor:.2g} {unit}" if size < 1e11 else f"{size:.1e} B"
+            number = size / factor
+            return f"{number:.2g} {unit}" if number < 99.5 else f"{number:.0f} {unit}"
     return f"{size:.0f} B"
 
 
