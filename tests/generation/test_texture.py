@@ -171,3 +171,15 @@ def test_closing_the_steps_ends_the_work():
     next(steps)
     steps.close()
     assert time.perf_counter() - began < 2
+
+
+def test_new_ids_of_a_variation_fit_into_the_labels_type():
+    ids = (np.arange(64 * 64).reshape(64, 64) // 64 // 2 * 8 + 1).astype(np.uint8)
+    ids[:, 32:] += 4
+    image = np.random.default_rng(0).integers(0, 200, ids.shape).astype(np.uint8)
+    maker = ImageGenerator("texture", params={"block_px": 8})
+    maker.fit(image, ids, task="instances")
+    _, marks = maker.vary(image, 1.0, 0, ids)
+    pieces = label(marks, background=0, connectivity=1)
+    assert pieces.max() == len(np.unique(marks)) > 255
+    assert np.iinfo(marks.dtype).max >= marks.max()

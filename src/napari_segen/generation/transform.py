@@ -7,6 +7,7 @@ import numpy as np
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Step, Steps
+from napari_segen.generation.kept import copied, restored_sources, sources_state
 from napari_segen.generation.light import (
     LIGHT_PARTS,
     Light,
@@ -63,10 +64,7 @@ class Transform(GeneratorMethod):
     ) -> Steps[None]:
         """Keep copies of the sources; there is nothing to learn."""
         self.task = task
-        self.sources = [
-            Source(s.image.copy(), None if s.labels is None else s.labels.copy())
-            for s in sources
-        ]
+        self.sources = copied(sources)
         yield Step(1, 1, "Keeping the source images")
 
     def make_steps(
@@ -138,32 +136,11 @@ class Transform(GeneratorMethod):
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the sources."""
-        arrays = {f"image_{i}": s.image for i, s in enumerate(self.sources)}
-        arrays |= {
-            f"labels_{i}": s.labels
-            for i, s in enumerate(self.sources)
-            if s.labels is not None
-        }
-        return {"n_sources": len(self.sources)}, arrays
+        return sources_state(self.sources)
 
     def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
         """Take over the sources."""
-        count = int(header["n_sources"])
-        if not 1 <= count <= len(arrays):
-            raise ValueError(f"the file claims {count} source images.")
-        self.sources = [
-            Source(arrays[f"image_{i}"], arrays.get(f"labels_{i}"))
-            for i in range(count)
-        ]
-        for s in self.sources:
-            if s.image.ndim != len(self.sampling) + 1 or s.image.size == 0:
-                raise ValueError(f"a source image has shape {s.image.shape}.")
-            if s.image.dtype.kind not in "buif":
-                raise ValueError(f"a source image has dtype {s.image.dtype}.")
-            if s.labels is None:
-                continue
-            if s.labels.shape != s.image.shape[1:] or s.labels.dtype.kind not in "ui":
-                raise ValueError("the labels of a source have another shape or type.")
+        self.sources = restored_sources(header, arrays, len(self.sampling))
 
 
 def _streams(rng: np.random.Generator) -> Streams:
