@@ -60,8 +60,7 @@ class Collage:
             centre = regions.centres[number]
             marks, ids, _ = self.copy_of(centre, window, distance, rng)
             canvas.add(number, window, regions, marks, ids)
-        yield Step(len(boxes), len(boxes) + 1, "closing cells")
-        return self._finished(canvas)
+        return (yield from self._finish_steps(canvas))
 
     def distance(self, shape: tuple[int, ...]) -> Floats:
         """Pixels between the copies: two large pieces, within what the map has."""
@@ -102,14 +101,18 @@ class Collage:
         origin[ids.ravel()] = pieces.ravel()
         return self.marks.ravel()[at], ids, origin
 
-    def _finished(self, canvas: "_Canvas") -> Array:
+    def _finish_steps(self, canvas: "_Canvas") -> Steps[Array]:
         """Merge slivers, close seams with membranes, tell cut objects apart."""
         from skimage.measure import label
 
+        last = Step(canvas.n_copies, canvas.n_copies + 1, "joining cells")
+        yield last
         parts = label(canvas.ids + 1, connectivity=1).astype(np.int32)
         if canvas.n_copies > 1:
             before = parts
+            yield last
             parts = merge_slivers(before, canvas.full_area(), self.pieces)
+            yield last
             if self.pieces.wall is None:
                 fill = fillings(canvas.marks, before, parts, None)
                 gone = before != parts
