@@ -58,6 +58,7 @@ class Dock(Container):
     """
 
     uses_keras: ClassVar[bool] = False
+    _said_of_cancel: ClassVar[str] = "End the running job; nothing of it is kept."
     # Also what remains to be seen once garbage collection has emptied the instance.
     _is_shut = True
 
@@ -122,7 +123,7 @@ class Dock(Container):
         """Make the main buttons; Cancel comes at the end of the last row."""
         cancel = self._action(
             "Cancel",
-            "End the running job; nothing of it is kept.",
+            self._said_of_cancel,
             self._why_no_cancel,
             self._job.cancel,
         )

@@ -42,6 +42,7 @@ class MakingDock(Dock):
     """
 
     uses_keras = True
+    _said_of_cancel = "End the running job; images that are ready are kept."
     _model_class = "ImageGenerator"
     _how_to_get_one = "press Fit, or Load… a generator."
 
@@ -178,6 +179,15 @@ class MakingDock(Dock):
         if self._job.is_running and self._job.can_finish:
             return ""
         return "No training is running."
+
+    def _why_stay(self) -> str:
+        if not self._job.is_running:
+            return ""
+        if self._making is not None:
+            return "Images are being made: those that are ready would be lost."
+        if self._job.can_finish:
+            return "A generator is learning: what it has learnt would be lost."
+        return ""
 
     def _wanted_preview(self) -> Wanted | str | None:
         return None if self._job.is_running else self._chosen.wanted_preview()
