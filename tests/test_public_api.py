@@ -25,7 +25,7 @@ CONSTRUCTORS = {
         "seed=0",
     ],
     "ImageGenerator": [
-        "method='decoder'",
+        "method='flow'",
         "*",
         "params=None",
         "epochs=None",
@@ -60,9 +60,10 @@ METHODS = {
         "predict": ["image", "*", "spec=None"],
     },
     "ImageGenerator": {
-        "fit": ["images", "labels=None", "*", "spec=None"],
+        "fit": ["images", "labels=None", "*", "spec=None", "task='classes'"],
         "generate": ["n", "shape", "seed"],
         "generate_pairs": ["n", "shape", "seed"],
+        "from_labels": ["labels", "seed"],
         "vary": ["image", "strength", "seed", "labels=None"],
     },
 }

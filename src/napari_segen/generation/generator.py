@@ -92,7 +92,7 @@ class ImageGenerator(Model):
         """Be ready with a method that needs no images."""
         self.values_ = method.output_range()
         self.n_channels_ = len(self.values_.low)
-        self.spec_ = _own_spec(2, self.n_channels_)
+        self.spec_ = making.own_spec(2, self.n_channels_)
         self.task_, self.classes_ = method.task, None
         self.has_labels_ = method.makes_pairs
         self.provenance_ = provenance([], [])
@@ -129,7 +129,7 @@ class ImageGenerator(Model):
         if GENERATORS.get(self.method).needs_images or len(shape) not in (2, 3):
             self.check_fitted()
             return self.spec_
-        return _own_spec(len(shape), self.n_channels_)
+        return making.own_spec(len(shape), self.n_channels_)
 
     @property
     def history_(self) -> dict[str, list[float]]:
@@ -200,13 +200,15 @@ class ImageGenerator(Model):
         self._fitted = method
         return self
 
-    def generate(self, n: int, shape: Sequence[int], seed: int) -> Array:
+    def generate(
+        self, n: int, shape: Sequence[int], seed: int, *, first: int = 0
+    ) -> Array:
         """Make images.
 
         Parameters
         ----------
-        n : int
-            How many.
+        n, first : int
+            How many, and the number of the first one.
         shape : sequence of int
             Spatial shape in pixels, any size.
         seed : int
@@ -217,19 +219,19 @@ class ImageGenerator(Model):
         array of shape (n, *shape) or (n, *shape, C)
             Of the training images' type and range.
         """
-        return run(self.generate_steps(n, shape, seed))
+        return run(self.generate_steps(n, shape, seed, first=first))
 
     def generate_steps(
         self, n: int, shape: Sequence[int], seed: int, *, first: int = 0
     ) -> Steps[Array]:
-        """`generate` as a generator of steps; images are numbered from `first`."""
+        """`generate` as a generator of steps."""
         images, _ = yield from making.make_steps(
             self, self._learnt, n, shape, seed, with_labels=False, first=first
         )
         return images
 
     def generate_pairs(
-        self, n: int, shape: Sequence[int], seed: int
+        self, n: int, shape: Sequence[int], seed: int, *, first: int = 0
     ) -> tuple[Array, Array]:
         """Make images with their labels, ``(n, *shape[, C])`` and ``(n, *shape)``.
 
@@ -237,12 +239,12 @@ class ImageGenerator(Model):
         unsigned type; objects have the ids 1, 2, ..., int32. The images are those
         of `generate`.
         """
-        return run(self.generate_pairs_steps(n, shape, seed))
+        return run(self.generate_pairs_steps(n, shape, seed, first=first))
 
     def generate_pairs_steps(
         self, n: int, shape: Sequence[int], seed: int, *, first: int = 0
     ) -> Steps[tuple[Array, Array]]:
-        """`generate_pairs` as a generator of steps, numbered from `first`."""
+        """`generate_pairs` as a generator of steps."""
         method = self._learnt
         check_ability(self.method, "makes_pairs", "make labels")
         if not self.makes_pairs:
@@ -256,7 +258,7 @@ class ImageGenerator(Model):
         assert labels is not None
         return images, labels
 
-    def from_labels(self, labels: Any, seed: int) -> Array:
+    def from_labels(self, labels: Any, seed: int, *, first: int = 0) -> Array:
         """Make an image for given labels.
 
         Parameters
@@ -265,20 +267,23 @@ class ImageGenerator(Model):
             Any size; values of the training labels (task ``"classes"``), or ids of
             objects and 0 for background (``"instances"``). Of n label maps each gets
             an image.
-        seed : int
+        seed, first : int
+            As for `generate`.
 
         Returns
         -------
         array of shape (*S) or (*S, C), with n in front for n label maps
             Of the training images' type and range.
         """
-        return run(self.from_labels_steps(labels, seed))
+        return run(self.from_labels_steps(labels, seed, first=first))
 
     def from_labels_steps(
         self, labels: Any, seed: int, *, first: int = 0
     ) -> Steps[Array]:
-        """`from_labels` as a generator of steps; images are numbered from `first`."""
-        return making.paint_steps(self, self._learnt, labels, seed, first=first)
+        """`from_labels` as a generator of steps."""
+        return (
+            yield from making.paint_steps(self, self._learnt, labels, seed, first=first)
+        )
 
     def vary(
         self, image: Any, strength: float, seed: int, labels: Any = None
@@ -305,7 +310,10 @@ class ImageGenerator(Model):
         self, image: Any, strength: float, seed: int, labels: Any = None
     ) -> Steps[Array | tuple[Array, Array]]:
         """`vary` as a generator of steps."""
-        return making.vary_steps(self, self._learnt, image, strength, seed, labels)
+        method = self._learnt
+        return (
+            yield from making.vary_steps(self, method, image, strength, seed, labels)
+        )
 
     def recipe(
         self, n: int, shape: Sequence[int], seed: int, *, pairs: bool = False
@@ -332,18 +340,7 @@ class ImageGenerator(Model):
         cls, header: Mapping[str, Any], arrays: Mapping[str, Array]
     ) -> Self:
         """Build the generator that `to_archive` described."""
-        model = cls(
-            header["method"],
-            params=header["params"],
-            epochs=header["epochs"],
-            max_steps=header["max_steps"],
-            time_limit_s=header["time_limit_s"],
-            seed=header["seed"],
-        )
+        names = ("method", "params", "epochs", "max_steps", "time_limit_s", "seed")
+        model = cls(**{name: header[name] for name in names})
         model._fitted = read_into(model, header, arrays)
         return model
-
-
-def _own_spec(n_space: int, n_channels: int) -> ImageSpec:
-    axes = {2: "yx", 3: "zyx"}[n_space]
-    return ImageSpec(axes if n_channels == 1 else f"{axes}c")

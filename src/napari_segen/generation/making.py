@@ -162,3 +162,9 @@ def _relay(steps: Steps[Any], i: int, n: int) -> Steps[Any]:
         except StopIteration as end:
             return end.value
         command = yield Step(i, n, f"Image {i + 1} of {n}: {step.text}", step.figures)
+
+
+def own_spec(n_space: int, n_channels: int) -> ImageSpec:
+    """Return the axes of images of a method that needs none to learn from."""
+    axes = {2: "yx", 3: "zyx"}[n_space]
+    return ImageSpec(axes if n_channels == 1 else f"{axes}c")
