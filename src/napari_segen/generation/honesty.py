@@ -6,20 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from napari_segen.core.checks import check_image, check_same_channels, check_spec
-from napari_segen.core.imagespec import Array, ImageSpec, infer_spec
+from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Step, Steps, run, stretch_steps
 from napari_segen.generation.copies import Neighbours, Training
 from napari_segen.generation.likeness import Blocks, Looks
 from napari_segen.generation.patches import Basis, turn
+from napari_segen.generation.planes import Planes, canonical, patch_side
 
 # A patch this near to a training patch is suspect: so are 5 % of real ones.
 _QUANTILE = 0.05
 _SPLITS = 32
 _PATCHES = 1500
 _SHOWN = 8
-_LEAST_PATCH = 4
-_PLANES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,32 +123,6 @@ class Honesty:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Planes:
-    """2D planes ``(C, H, W)`` of images, the image of each, and its place there."""
-
-    planes: list[Array]
-    owners: Array
-    z: list[tuple[int, ...]]
-
-    @classmethod
-    def of(cls, frames: Sequence[Array]) -> "_Planes":
-        planes, owners, places = [], [], []
-        for i, f in enumerate(frames):
-            depths: list[tuple[int, ...]] = [()]
-            if f.ndim == 4:
-                n = min(f.shape[1], _PLANES)
-                depths = [(int(k),) for k in np.linspace(0, f.shape[1] - 1, n).round()]
-            planes += [f[:, d[0]] if d else f for d in depths]
-            places += depths
-            owners += [i] * len(depths)
-        return cls(planes, np.array(owners), places)
-
-    @property
-    def least_side(self) -> int:
-        return int(min(min(p.shape[1:]) for p in self.planes))
-
-
 def honesty(
     generated: Array,
     real: Sequence[Array],
@@ -194,9 +166,9 @@ def honesty_steps(
     spec: ImageSpec | None = None,
 ) -> Steps[Honesty]:
     """`honesty` as a generator of steps."""
-    made, known, unseen = _canonical(generated, real, held_out or [], spec)
+    made, known, unseen = canonical(generated, real, held_out or [], spec)
     rng = np.random.default_rng(seed)
-    p = _patch_side(patch_px, made, known, unseen)
+    p = patch_side(patch_px, made, known, unseen)
     yield Step(0, 1, "Comparing spectra, grey values and patches")
     basis = Basis.fit(known.planes, p, rng)
     figures = _figures(made, known, basis, rng)
@@ -206,50 +178,8 @@ def honesty_steps(
     return Honesty(*figures, copies, nearest, p)
 
 
-def _canonical(
-    generated: Any,
-    real: Sequence[Any],
-    held_out: Sequence[Any],
-    spec: ImageSpec | None,
-) -> tuple[_Planes, _Planes, _Planes | None]:
-    check_spec(spec)
-    arrays = [check_image(r, "real") for r in real]
-    others = [check_image(r, "held_out") for r in held_out]
-    if not arrays:
-        raise ValueError("real is an empty list.")
-    axes = infer_spec(arrays[0].shape) if spec is None else spec
-    images = check_image(generated, "generated")
-    wanted = 1 + axes.n_space + (axes.channel_axis is not None)
-    if images.ndim != wanted:
-        raise ValueError(
-            f"generated must have {wanted} axes, one more than space and channels of "
-            f"{axes.axes!r}, got shape {images.shape}. Say the axes of the real images "
-            "with spec."
-        )
-    if axes.channel_axis is None:
-        images = images[..., np.newaxis]
-    made = list(np.moveaxis(images, -1, 1))
-    known, unseen = ([f for a in x for f in axes.frames(a)] for x in (arrays, others))
-    check_same_channels([len(f) for f in [*known, *unseen, *made]])
-    return _Planes.of(made), _Planes.of(known), _Planes.of(unseen) if unseen else None
-
-
-def _patch_side(
-    patch_px: int, made: _Planes, known: _Planes, unseen: _Planes | None
-) -> int:
-    sides = [made.least_side, known.least_side // 2]
-    side = min([patch_px, *sides] + ([unseen.least_side] if unseen else []))
-    if side < _LEAST_PATCH:
-        raise ValueError(
-            f"patches of {side} x {side} pixels tell nothing: patch_px must be at "
-            f"least {_LEAST_PATCH}, and the real images twice as large. If an axis is "
-            "not space, say so with spec."
-        )
-    return side
-
-
 def _figures(
-    made: _Planes, known: _Planes, basis: Basis, rng: np.random.Generator
+    made: Planes, known: Planes, basis: Basis, rng: np.random.Generator
 ) -> tuple[Figure, Figure, Figure]:
     p = basis.patch_px
     side = max(p, min(known.least_side // 4, made.least_side, 4 * p))
@@ -295,9 +225,9 @@ def _groups(
 
 
 def _copies_steps(
-    made: _Planes,
-    known: _Planes,
-    unseen: _Planes | None,
+    made: Planes,
+    known: Planes,
+    unseen: Planes | None,
     basis: Basis,
     rng: np.random.Generator,
 ) -> Steps[tuple[float | None, list[NearestPatch]]]:
@@ -315,7 +245,7 @@ def _copies_steps(
 
 
 def _nearest(
-    found: Neighbours, made: _Planes, known: _Planes, p: int
+    found: Neighbours, made: Planes, known: Planes, p: int
 ) -> list[NearestPatch]:
     order = np.argsort(found.distance, kind="stable")
     shown = order[np.linspace(0, len(order) - 1, min(_SHOWN, len(order))).astype(int)]
