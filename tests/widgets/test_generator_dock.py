@@ -332,7 +332,7 @@ def test_stop_keeps_what_was_learnt(dock, child, qtbot, monkeypatch):
     monkeypatch.setattr(dock._chosen, "fresh", generator_fakes.endless)
     choose(dock, "flow")
     dock.fit()
-    qtbot.waitUntil(lambda: dock._plot.curves.get("loss"), timeout=SLOW_MS)
+    qtbot.waitUntil(lambda: "loss" in dock._plot.curves, timeout=SLOW_MS)
     assert dock._stop.button.isEnabled()
     dock._job.finish()
     finish(dock, qtbot)

@@ -35,14 +35,15 @@ class MethodForm:
         self._changed = changed
         self._forms: dict[str, ParamsForm] = {}
         self.native: QWidget = stacked()
-        titles = [(registry.get(name).title, name) for name in registry]
+        self._offered = [(registry.get(name).title, name) for name in registry]
         about = "\n".join(
             f"{registry.get(name).title}: {registry.get(name).summary}"
             for name in registry
         )
         self.choice = ComboBox(
             label="method",
-            choices=titles,
+            # A function: whoever resets the dock's lists gets those offered now.
+            choices=lambda _: list(self._offered),
             value=default,
             tooltip=f"{tooltip}\n{about}",
         )
@@ -51,7 +52,8 @@ class MethodForm:
 
     def offer(self, names: Sequence[str]) -> None:
         """List these methods only."""
-        self.choice.choices = [(self._registry.get(n).title, n) for n in names]
+        self._offered = [(self._registry.get(n).title, n) for n in names]
+        self.choice.reset_choices()
 
     @property
     def method_class(self) -> type:
