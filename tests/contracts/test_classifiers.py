@@ -96,7 +96,8 @@ def test_arrays_that_do_not_fit_are_refused(name):
             method.from_arrays(
                 None, {k: v for k, v in arrays.items() if k != key}, 4, 3
             )
-        broken = arrays | {key: np.full_like(arrays[key], np.nan)}
+        wrong = np.nan if arrays[key].dtype.kind == "f" else -7
+        broken = arrays | {key: np.full_like(arrays[key], wrong)}
         with pytest.raises(ValueError, match=key):
             method.from_arrays(None, broken, 4, 3)
     with pytest.raises(ValueError, match="shape"):

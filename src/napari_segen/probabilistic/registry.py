@@ -7,6 +7,7 @@ CLASSIFIERS: Registry[Classifier] = Registry(
     "method",
     {
         "softmax": "napari_segen.probabilistic.softmax:SoftmaxClassifier",
+        "forest": "napari_segen.probabilistic.forest.method:ForestClassifier",
         "bayes": "napari_segen.probabilistic.bayes:BayesClassifier",
     },
 )

@@ -1,0 +1,1 @@
+"""A forest of decision trees: grown by scikit-learn, read and predicted without."""

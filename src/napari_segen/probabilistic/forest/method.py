@@ -1,0 +1,101 @@
+"""A forest of decision trees, each grown from few pixels of each stroke."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_segen.core.imagespec import Array
+from napari_segen.core.steps import Step, Steps
+from napari_segen.probabilistic.classifier import Classifier
+from napari_segen.probabilistic.forest.growing import (
+    ForestParams,
+    Ground,
+    joined,
+)
+from napari_segen.probabilistic.forest.trees import Questions, Trees
+from napari_segen.probabilistic.samples import TrainingSet
+
+SEED = 0
+
+
+class ForestClassifier(Classifier):
+    """Mean of the class shares in the leaves that a pixel reaches, one in each tree.
+
+    Attributes
+    ----------
+    trees_ : Trees
+        Nodes of all trees, and the class shares of their leaves.
+    importances_ : float32 array of shape (F,)
+        How much each feature helped to tell the classes apart; sums to 1, or to 0
+        where none did.
+    """
+
+    Params = ForestParams
+    title: ClassVar[str] = "Random forest"
+    summary: ClassVar[str] = (
+        "Many decision trees, each from a few pixels of each stroke, vote. Follows any "
+        "shape of the classes; strong with few strokes."
+    )
+
+    trees_: Trees
+    importances_: npt.NDArray[np.float32]
+
+    def fit_steps(self, samples: TrainingSet) -> Steps[Self]:
+        """Grow the trees."""
+        p: ForestParams = self.params
+        ground, trees, importances = Ground.of(samples), [], []
+        yield Step(0, p.trees, "Loading scikit-learn")
+        for i in range(p.trees):
+            tree, importance = ground.grown(p, np.random.default_rng((SEED, i)))
+            trees.append(tree)
+            importances.append(importance)
+            yield Step(i + 1, p.trees, "Growing trees")
+        self.importances_ = np.mean(importances, axis=0).astype(np.float32)
+        self.n_features_ = samples.features.shape[1]
+        self.n_classes_ = samples.n_classes
+        self._take(joined(trees))
+        # Here, where it may take long: the kernel's first call compiles it.
+        self.log_scores(np.zeros((self.n_features_, 1), np.float32))
+        return self
+
+    def _take(self, trees: Trees) -> None:
+        self.trees_ = trees
+        self._questions = Questions.of(trees, self.params.trees)
+
+    def log_scores(self, block: Array) -> npt.NDArray[np.float32]:
+        """Return the logarithm of the summed shares ``(K, n)``."""
+        shares = self._questions.summed_shares(block)
+        # No tree may vote for a class; log(0) would warn.
+        np.maximum(shares, np.finfo(np.float32).tiny, out=shares)
+        return np.log(shares, out=shares)
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the trees and the features' importances."""
+        return {
+            "importances": self.importances_,
+            "threshold": self.trees_.threshold,
+            "shares": self.trees_.shares,
+            "feature": self.trees_.feature,
+        }
+
+    @classmethod
+    def array_shapes(
+        cls, n_features: int, n_classes: int
+    ) -> dict[str, tuple[int | None, ...]]:
+        """Names and shapes of the float32 `arrays`; `restore` checks ``feature``."""
+        return {
+            "importances": (n_features,),
+            "threshold": (None,),
+            "shares": (None, n_classes),
+        }
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Take over what `arrays` returned, if it describes whole trees."""
+        if "feature" not in arrays:
+            raise ValueError("array 'feature' is missing.")
+        trees = Trees(arrays["feature"], arrays["threshold"], arrays["shares"])
+        trees.check(self.params.trees, self.n_features_, self.params.depth)
+        self.importances_ = arrays["importances"]
+        self._take(trees)

@@ -1,0 +1,296 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from tests.probabilistic.problems import blobs, two_regions
+from tests.reference import forest as reference
+
+import napari_segen as ns
+from napari_segen.core.parameters import as_json
+from napari_segen.probabilistic.forest.growing import (
+    ForestParams,
+    Ground,
+    flattened,
+    joined,
+)
+from napari_segen.probabilistic.forest.method import ForestClassifier
+from napari_segen.probabilistic.forest.trees import Questions, Trees
+from napari_segen.probabilistic.samples import TrainingSet
+
+N_FEATURES, N_CLASSES = 3, 2
+
+
+@st.composite
+def drawn_trees(draw):
+    """One to three trees of any form: a single leaf, a long chain, hundreds of leaves.
+
+    Thresholds are whole numbers, so that pixels of whole numbers lie on them.
+    """
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    lean = draw(st.sampled_from([0.02, 0.5, 0.98]))
+
+    def tree(n_leaves):
+        if n_leaves == 1:
+            return rng.dirichlet(np.ones(N_CLASSES))
+        left = 1 + rng.binomial(n_leaves - 2, lean)
+        feature, threshold = rng.integers(N_FEATURES), float(rng.integers(-3, 4))
+        return feature, threshold, tree(left), tree(n_leaves - left)
+
+    sizes = draw(st.lists(st.sampled_from([1, 2, 31, 32, 33, 64, 65, 200]), min_size=1))
+    return [tree(n) for n in sizes[:3]]
+
+
+def as_arrays(trees):
+    feature, threshold, shares = zip(
+        *(node for tree in trees for node in reference.nodes(tree)), strict=True
+    )
+    return Trees(
+        np.array(feature, np.int32),
+        np.array(threshold, np.float32),
+        np.array([s for s in shares if s is not None], np.float32),
+    )
+
+
+@given(trees=drawn_trees(), seed=st.integers(0, 999))
+@settings(max_examples=25, deadline=None)
+def test_prediction_is_the_definition(trees, seed):
+    arrays = as_arrays(trees)
+    arrays.check(len(trees), N_FEATURES, depth=200)
+    pixels = np.random.default_rng(seed).integers(-4, 5, (60, N_FEATURES))
+    pixels = pixels.astype(np.float32)
+    found = Questions.of(arrays, len(trees)).summed_shares(pixels.T) / len(trees)
+    expected = [reference.posterior(trees, pixel) for pixel in pixels]
+    assert_allclose(found.T, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{"max_depth": 1}, {"max_depth": 5}, {}])
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_prediction_is_scikit_learns(settings, n_classes):
+    from sklearn.ensemble import RandomForestClassifier
+
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 40, (3000, 6)).astype(np.float32) / 7
+    noisy = (x.sum(axis=1) + rng.normal(size=3000)).astype(int) % n_classes
+    theirs = RandomForestClassifier(7, random_state=0, **settings).fit(
+        x[:900], noisy[:900]
+    )
+    trees = joined([flattened(e.tree_) for e in theirs.estimators_])
+    trees.check(7, 6, depth=100)
+    assert_allclose(
+        Questions.of(trees, 7).summed_shares(x.T) / 7,
+        theirs.predict_proba(x).T,
+        atol=1e-6,
+    )
+
+
+def test_a_threshold_between_neighbouring_numbers_still_parts_them():
+    from sklearn.tree import DecisionTreeClassifier
+
+    low = np.float32(100)
+    for _ in range(4):
+        high = np.nextafter(low, np.float32(200))
+        x = np.array([[low], [high]])
+        theirs = DecisionTreeClassifier().fit(x, [0, 1])
+        trees = flattened(theirs.tree_)
+        assert_array_equal(Questions.of(trees, 1).summed_shares(x.T), np.eye(2))
+        low = high
+
+
+def test_the_order_of_the_samples_does_not_matter():
+    samples = blobs()
+    order = np.random.default_rng(1).permutation(len(samples.strokes))
+    mixed = TrainingSet(
+        samples.features[order], samples.class_index[order], samples.strokes[order], 3
+    )
+    a, b = (ForestClassifier().fit(s).arrays() for s in (samples, mixed))
+    for name, array in a.items():
+        assert_array_equal(b[name], array)
+
+
+@pytest.mark.parametrize("exponent", [-60, 60])
+def test_the_unit_of_the_features_does_not_matter(exponent):
+    samples = blobs()
+    scaled = np.ldexp(samples.features, exponent)
+    other = TrainingSet(scaled, samples.class_index, samples.strokes, 3)
+    assert_array_equal(
+        ForestClassifier().fit(other).posterior(scaled.T),
+        ForestClassifier().fit(samples).posterior(samples.features.T),
+    )
+
+
+MOVES = {"rows": lambda a: a[::-1], "both": lambda a: a[::-1, ::-1], "t": lambda a: a.T}
+
+
+@pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
+def test_flips_carry_over_where_all_pixels_mirror_one_another(move):
+    image, _, mask = two_regions()
+    p, moved = (
+        ns.ProbabilisticSegmenter("forest", smoothing=0.0).fit(i, m).predict_proba(i)
+        for i, m in ((image, mask), (move(image), move(mask)))
+    )
+    assert_allclose(moved, [move(plane) for plane in p], atol=1e-3)
+
+
+def strokes_of_lengths(*lengths):
+    """Strokes of equal features, classes 0, 1, 0, 1, ..., with pixels to count."""
+    stroke = np.repeat(np.arange(len(lengths)), lengths)
+    features = np.stack([stroke, np.arange(len(stroke))], axis=1).astype(np.float32)
+    return TrainingSet(features, stroke % 2, stroke, 2)
+
+
+def test_a_stroke_is_drawn_by_the_root_of_its_length():
+    ground = Ground.of(strokes_of_lengths(4, 5, 16, 5))
+    assert_allclose(ground.strokes[0].chance, [1 / 3, 2 / 3])
+    assert_allclose(ground.strokes[1].chance, [1 / 2, 1 / 2])
+
+
+def test_each_stroke_drawn_gives_as_many_pixels_of_its_own():
+    ground = Ground.of(strokes_of_lengths(4, 1, 300, 1, 30, 1))
+    drawn = ground.strokes[0].draw(5, 7, np.random.default_rng(0))
+    stroke = ground.features[drawn, 0].reshape(5, 7)
+    assert (stroke == stroke[:, :1]).all()
+    assert len(np.unique(stroke[:, 0])) > 1
+
+
+def test_classes_count_alike_whatever_was_painted():
+    lengths = (300, 2, 200, 1, 100, 1, 400)
+    samples = strokes_of_lengths(*lengths)
+    alike = TrainingSet(
+        np.zeros_like(samples.features), samples.class_index, samples.strokes, 2
+    )
+    posterior = ForestClassifier().fit(alike).posterior(np.zeros((2, 1), np.float32))
+    assert_allclose(posterior, 0.5, atol=1e-6)
+
+
+def test_fewer_pixels_per_stroke_give_softer_probabilities():
+    samples = blobs(n_features=8)
+    soft, sure = (
+        ForestClassifier({"pixels_per_stroke": n})
+        .fit(samples)
+        .posterior(samples.features.T)
+        for n in (1, 12)
+    )
+    assert soft.max(axis=0).mean() < sure.max(axis=0).mean()
+
+
+def test_depth_least_leaf_and_trees_bound_the_forest():
+    samples = blobs(n_classes=5)
+    full, shallow, coarse, few = (
+        ForestClassifier(p).fit(samples).trees_
+        for p in ({}, {"depth": 2}, {"least_leaf": 4}, {"trees": 3})
+    )
+    shallow.check(50, 4, depth=2)
+    assert len(shallow.shares) <= 50 * 4
+    assert len(coarse.shares) < len(full.shares)
+    few.check(3, 4, depth=10)
+
+
+def test_the_feature_that_tells_the_classes_apart_is_the_most_important():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(80, 4)).astype(np.float32)
+    classes = np.repeat([0, 1], 40)
+    features[:, 2] += 5 * classes
+    model = ForestClassifier().fit(
+        TrainingSet(features, classes, np.arange(80) // 10, 2)
+    )
+    assert model.importances_.argmax() == 2
+    assert_allclose(model.importances_.sum(), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("trees", 0), ("pixels_per_stroke", 0), ("depth", 21), ("least_leaf", 0)],
+)
+def test_wrong_parameters_are_refused(name, value):
+    with pytest.raises(ValueError, match=name):
+        ForestParams(**{name: value})
+
+
+def test_closing_stops_the_fit():
+    model = ForestClassifier()
+    steps = model.fit_steps(blobs())
+    for _ in range(3):
+        next(steps)
+    steps.close()
+    assert not hasattr(model, "trees_")
+
+
+def small_model():
+    return ForestClassifier({"trees": 3}).fit(blobs())
+
+
+def changed(array, at, value):
+    other = array.copy()
+    other[at] = value
+    return other
+
+
+HOSTILE = {
+    "a feature that does not exist": lambda a: {"feature": changed(a["feature"], 0, 4)},
+    "a negative feature": lambda a: {"feature": changed(a["feature"], 0, -2)},
+    "features of another type": lambda a: {"feature": a["feature"].astype(np.int64)},
+    "features of another shape": lambda a: {"feature": a["feature"][:, np.newaxis]},
+    "a tree without end": lambda a: {"feature": changed(a["feature"], -1, 0)},
+    "a leaf for a root": lambda a: {"feature": changed(a["feature"], 0, -1)},
+    "too few trees": lambda a: {
+        "feature": a["feature"][:1] * 0 - 1,
+        "threshold": a["threshold"][:1],
+        "shares": a["shares"][:1],
+    },
+    "no trees": lambda a: {name: a[name][:0] for name in a if name != "importances"},
+    "thresholds that are too few": lambda a: {"threshold": a["threshold"][1:]},
+    "an infinite threshold": lambda a: {
+        "threshold": changed(a["threshold"], 0, np.inf)
+    },
+    "a leaf without shares": lambda a: {"shares": a["shares"][1:]},
+    "shares beyond 1": lambda a: {"shares": 2 * a["shares"]},
+    "shares below 0": lambda a: {"shares": changed(a["shares"], 0, [2, -1, 0])},
+    "shares of another number of classes": lambda a: {"shares": a["shares"][:, :2]},
+}
+
+
+@pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE)
+def test_arrays_that_are_no_forest_are_refused(change):
+    model = small_model()
+    arrays = model.arrays()
+    with pytest.raises(ValueError, match="array"):
+        ForestClassifier.from_arrays(
+            as_json(model.params), arrays | change(arrays), 4, 3
+        )
+
+
+def test_the_number_of_trees_must_be_the_parameters():
+    with pytest.raises(ValueError, match="4 whole trees"):
+        ForestClassifier.from_arrays({"trees": 4}, small_model().arrays(), 4, 3)
+
+
+def test_trees_deeper_than_the_parameters_are_refused():
+    model = small_model()
+    with pytest.raises(ValueError, match="depth 1 at most"):
+        ForestClassifier.from_arrays({"trees": 3, "depth": 1}, model.arrays(), 4, 3)
+
+
+def test_a_saved_forest_needs_no_scikit_learn(tmp_path):
+    image, scribbles, _ = two_regions()
+    model = ns.ProbabilisticSegmenter("forest", sigmas=(1.0,)).fit(image, scribbles)
+    model.save(tmp_path / "m.segen")
+    np.save(tmp_path / "image.npy", image)
+    code = (
+        "import sys, numpy as np, napari_segen as ns\n"
+        "model, image, out = sys.argv[1:]\n"
+        "np.save(out, ns.load(model).predict_proba(np.load(image)))\n"
+        "assert 'sklearn' not in sys.modules\n"
+    )
+    names = [str(tmp_path / n) for n in ("m.segen", "image.npy", "out.npy")]
+    subprocess.run([sys.executable, "-c", code, *names], check=True)
+    assert_array_equal(np.load(names[2]), model.predict_proba(image))
+
+
+def test_extreme_features_give_no_overflow():
+    far = np.array([[1e38], [-1e38], [1e-38], [0]], np.float32)
+    posterior = ForestClassifier().fit(blobs()).posterior(far)
+    assert_allclose(posterior.sum(axis=0), 1, atol=1e-6)
