@@ -156,6 +156,12 @@ def test_each_stroke_drawn_gives_as_many_pixels_of_its_own():
     assert len(np.unique(stroke[:, 0])) > 1
 
 
+def test_a_tree_gets_as_many_pixels_of_each_class_as_the_strokes_of_one_give():
+    ground = Ground.of(strokes_of_lengths(9, 1, 9, 50, 9))
+    drawn = ground.drawn(4, np.random.default_rng(0))
+    assert_array_equal(np.bincount(ground.class_index[drawn]), [3 * 4, 3 * 4])
+
+
 def test_classes_count_alike_whatever_was_painted():
     lengths = (300, 2, 200, 1, 100, 1, 400)
     samples = strokes_of_lengths(*lengths)
@@ -231,11 +237,16 @@ def changed(array, at, value):
 
 HOSTILE = {
     "a feature that does not exist": lambda a: {"feature": changed(a["feature"], 0, 4)},
-    "a negative feature": lambda a: {"feature": changed(a["feature"], 0, -2)},
+    "a negative feature": lambda a: {"feature": changed(a["feature"], -1, -2)},
     "features of another type": lambda a: {"feature": a["feature"].astype(np.int64)},
     "features of another shape": lambda a: {"feature": a["feature"][:, np.newaxis]},
     "a tree without end": lambda a: {"feature": changed(a["feature"], -1, 0)},
     "a leaf for a root": lambda a: {"feature": changed(a["feature"], 0, -1)},
+    "a last tree without end": lambda a: {
+        "feature": np.array([-1, -1, -1, 0, -1], np.int32),
+        "threshold": a["threshold"][:5],
+        "shares": a["shares"][:4],
+    },
     "too few trees": lambda a: {
         "feature": a["feature"][:1] * 0 - 1,
         "threshold": a["threshold"][:1],
@@ -257,7 +268,7 @@ HOSTILE = {
 def test_arrays_that_are_no_forest_are_refused(change):
     model = small_model()
     arrays = model.arrays()
-    with pytest.raises(ValueError, match="array"):
+    with pytest.raises(ValueError, match=r"arrays? '"):
         ForestClassifier.from_arrays(
             as_json(model.params), arrays | change(arrays), 4, 3
         )

@@ -28,7 +28,7 @@ class ForestParams:
         metadata=span(1, 1000, "How many trees vote: more is smoother and slower."),
     )
     pixels_per_stroke: int = field(
-        default=4,
+        default=6,
         metadata=span(
             1,
             1000,
@@ -129,20 +129,22 @@ class Ground:
         ]
         return cls(features[order], class_index, strokes, exponent)
 
+    def drawn(self, per_stroke: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """Draw the pixels of one tree: as many of each class, so that all count alike.
+
+        A class gives as many strokes as the one that has most.
+        """
+        n = max(len(own.first) for own in self.strokes)
+        return np.concatenate([own.draw(n, per_stroke, rng) for own in self.strokes])
+
     def grown(
         self, params: ForestParams, rng: np.random.Generator
     ) -> tuple[Trees, npt.NDArray[np.float64]]:
         """Grow one tree; returns it and the importance ``(F,)`` of each feature."""
         from sklearn.tree import DecisionTreeClassifier
 
-        # As many pixels of each class, so that the classes count alike.
-        n_strokes = max(len(own.first) for own in self.strokes)
         row, times = np.unique(
-            [
-                own.draw(n_strokes, params.pixels_per_stroke, rng)
-                for own in self.strokes
-            ],
-            return_counts=True,
+            self.drawn(params.pixels_per_stroke, rng), return_counts=True
         )
         tree = DecisionTreeClassifier(
             max_features="sqrt",

@@ -33,13 +33,14 @@ class Trees:
     shares: npt.NDArray[np.float32]
 
     def check(self, n_trees: int, n_features: int, depth: int) -> None:
-        """Raise ValueError unless these are `n_trees` whole trees, `depth` at most."""
-        for name, kind in (("feature", "int32"), ("threshold", "float32")):
-            array = getattr(self, name)
-            if array.dtype != kind or array.shape != (len(self.feature),):
-                raise ValueError(f"array {name!r} must be {kind}, one entry per node.")
-        if not len(self.feature) or not np.isfinite(self.threshold).all():
-            raise ValueError("array 'threshold' must be finite, one entry per node.")
+        """Raise ValueError unless these are `n_trees` whole trees, `depth` at most.
+
+        That `threshold` and `shares` are finite float32 is taken as known.
+        """
+        if self.feature.dtype != np.int32 or self.feature.ndim != 1:
+            raise ValueError("array 'feature' must be int32 of one axis.")
+        if not 0 < len(self.feature) == len(self.threshold):
+            raise ValueError("arrays 'feature', 'threshold' must have equal lengths.")
         if self.feature.min() < -1 or self.feature.max() >= n_features:
             raise ValueError(f"array 'feature' must be from -1 to {n_features - 1}.")
         leaf = self.feature < 0
