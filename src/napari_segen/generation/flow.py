@@ -24,6 +24,7 @@ from napari_segen.generation.flow_sampling import (
     euler_steps,
 )
 from napari_segen.generation.flow_training import train_steps
+from napari_segen.generation.guide import Guide
 from napari_segen.generation.labelmaps import LabelModel
 from napari_segen.generation.method import (
     Budget,
@@ -88,6 +89,16 @@ class FlowParams:
             "left mean something.",
         ),
     )
+    renewal: float = field(
+        default=0.8,
+        metadata=span(
+            0.1,
+            1.0,
+            "Where cells fill the image, how much of those that a new label map is "
+            "put together from is made anew: 1 everything; less keeps more of what "
+            "is in them, such as organelles, and copies more.",
+        ),
+    )
     sampling_steps: int = field(
         default=12,
         metadata=span(
@@ -110,7 +121,8 @@ class Flow(GeneratorMethod):
 
     Labels are conditions: the network sees a map for each class, or for background,
     inside and border of objects, and now and then none. New label maps come from a
-    `LabelModel`, and an image is made for them. A variation begins on the way, at the
+    `LabelModel`, and an image is made for them: from noise, or where cells fill the
+    plane, from noise mixed with a `Guide` to what is in them. A variation begins on the way, at the
     image mixed with noise, and keeps the labels. Pixels without data take no part in
     the fit, and stay so in variations. Every image is made a little larger than asked
     for and cut, in tiles that equal the whole.
@@ -132,6 +144,7 @@ class Flow(GeneratorMethod):
     scaling: Scaling
     conditions: Conditions
     label_model: LabelModel | None
+    guide: Guide | None
     weights: Weights
 
     def __init__(self, params: FlowParams, sampling: tuple[float, ...]) -> None:
@@ -155,6 +168,10 @@ class Flow(GeneratorMethod):
         self.conditions = Conditions.of(task, label_values(sources))
         maps = [s.labels for s in sources if s.labels is not None]
         self.label_model = LabelModel.fit(maps, task) if maps else None
+        makes_collages = (
+            self.label_model is not None and self.label_model.makes_collages
+        )
+        self.guide = Guide.fit(sources) if makes_collages else None
         network = self._plan()
         in_plane = self.sampling[-2] == self.sampling[-1]
         flips = p.flips == "all"
@@ -202,14 +219,16 @@ class Flow(GeneratorMethod):
         """Draw a label map, if there is a model of them, and make its image."""
         canvas, inner = canvas_of(self._plan(), shape)
         label_rng, noise_rng = rng.spawn(2)
-        labels, kinds = None, np.full(canvas, UNKNOWN, np.uint8)
-        if self.label_model is not None:
-            labels = yield from self.label_model.sample_steps(canvas, label_rng)
-            kinds = self.conditions.kinds(labels)
-        image = yield from self._made(kinds, inner, noise_rng)
-        if labels is None or not with_labels:
-            return Source(image, None)
-        return Source(image, labels[inner])
+        if self.label_model is None:
+            kinds = np.full(canvas, UNKNOWN, np.uint8)
+            return Source((yield from self._made(kinds, inner, noise_rng)), None)
+        drawn = yield from self.label_model.draw_steps(canvas, label_rng)
+        kinds = self.conditions.kinds(drawn.labels)
+        picture = None
+        if self.guide is not None:
+            picture = self.guide.picture(drawn, self.scaling)
+        image = yield from self._made(kinds, inner, noise_rng, picture)
+        return Source(image, drawn.labels[inner] if with_labels else None)
 
     def paint_steps(self, labels: Array, rng: np.random.Generator) -> Steps[Array]:
         """Make an image for labels."""
@@ -218,12 +237,26 @@ class Flow(GeneratorMethod):
         return self._made(kinds, inner, rng.spawn(2)[1])
 
     def _made(
-        self, kinds: Array, inner: tuple[slice, ...], rng: np.random.Generator
+        self,
+        kinds: Array,
+        inner: tuple[slice, ...],
+        rng: np.random.Generator,
+        picture: Floats | None = None,
     ) -> Steps[Array]:
-        """Follow the velocity from noise; return grey values ``(C, *S)``."""
+        """Follow the velocity from noise, mixed with a picture if there is one.
+
+        Returns
+        -------
+        float array of shape (C, *S)
+            Grey values.
+        """
         shape = (*kinds.shape, self.scaling.n_channels)
         noise = rng.standard_normal(shape, dtype=np.float32)
-        return (yield from self._followed(kinds, noise, 0.0, inner))
+        if picture is None:
+            return (yield from self._followed(kinds, noise, 0.0, inner))
+        first = 1 - self.params.renewal
+        mixed = mixture(noise, picture, np.float32(first))
+        return (yield from self._followed(kinds, mixed, first, inner))
 
     def vary_steps(
         self, source: Source, strength: float, rng: np.random.Generator
@@ -262,6 +295,8 @@ class Flow(GeneratorMethod):
         if self.label_model is not None:
             header["maps"], more = self.label_model.state()
             arrays |= more
+        if self.guide is not None:
+            arrays |= self.guide.arrays()
         return header, arrays
 
     def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
@@ -270,9 +305,13 @@ class Flow(GeneratorMethod):
         self.conditions = Conditions.restored(
             self.task, arrays["values"], header["n_kinds"]
         )
-        self.label_model = None
+        self.label_model = self.guide = None
         if header["maps"] is not None:
             self.label_model = LabelModel.restore(header["maps"], arrays)
+            if self.label_model.makes_collages:
+                n = self.scaling.n_channels
+                shapes = [(n, *m.shape) for m in self.label_model.maps]
+                self.guide = Guide.from_arrays(arrays, shapes)
         if (self.label_model is None) != (self.conditions.n_kinds == 0):
             raise ValueError("the model of label maps does not fit the network.")
         self.weights = []

@@ -6,6 +6,7 @@ where there are membranes, and slivers go to a neighbour.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,26 @@ _INSET_NET = 0.25
 Ids = npt.NDArray[np.int32]
 
 
+class Copy(NamedTuple):
+    """A turned, bent copy of a map in a window.
+
+    Parameters
+    ----------
+    marks : array of the window's shape
+    ids : int32 array of the window's shape
+        Of pieces, from 1; 0 is ground.
+    origin : int32 array of shape (n + 1,)
+        Which of the map's pieces each is.
+    at : int array of the window's shape
+        Where in the raveled map each pixel comes from.
+    """
+
+    marks: Array
+    ids: Ids
+    origin: Ids
+    at: Array
+
+
 @dataclass(frozen=True, slots=True)
 class Collage:
     """Whole pieces of copies of one map.
@@ -48,8 +69,15 @@ class Collage:
 
     def draw_steps(
         self, shape: tuple[int, ...], rng: np.random.Generator
-    ) -> Steps[Array]:
-        """Draw a map: class indices, or ids of objects, not yet in a row."""
+    ) -> Steps[tuple[Array, Ids]]:
+        """Draw a map: class indices, or ids of objects, not yet in a row.
+
+        Returns
+        -------
+        array of shape (*S), int32 array of shape (*S)
+            The map, and where in the raveled training map each pixel comes from; -1
+            where it was made anew.
+        """
         distance = self.distance(shape)
         regions = draw_regions(shape, distance, rng)
         canvas = _Canvas(shape, self.marks.dtype)
@@ -58,8 +86,8 @@ class Collage:
         for n, (number, window) in enumerate(boxes):
             yield Step(n, len(boxes) + 1, "drawing labels")
             centre = regions.centres[number]
-            marks, ids, _ = self.copy_of(centre, window, distance, rng)
-            canvas.add(number, window, regions, marks, ids)
+            copy = self.copy_of(centre, window, distance, rng)
+            canvas.add(number, window, regions, copy)
         return (yield from self._finish_steps(canvas))
 
     def distance(self, shape: tuple[int, ...]) -> Floats:
@@ -77,13 +105,8 @@ class Collage:
         window: tuple[slice, ...],
         distance: Floats,
         rng: np.random.Generator,
-    ) -> tuple[Array, Ids, Ids]:
-        """Copy the map into a window: marks, pieces, and which of the map's they are.
-
-        Returns
-        -------
-        array of the window's shape, int32 array of the same, int32 array of shape (n,)
-        """
+    ) -> Copy:
+        """Copy the map into a window."""
         sides = np.array(self.marks.shape)
         ndim = len(sides)
         # Near the map's border its mirror image begins.
@@ -99,9 +122,9 @@ class Collage:
         ids = label(pieces, connectivity=1).astype(np.int32)
         origin = np.zeros(int(ids.max()) + 1, np.int32)
         origin[ids.ravel()] = pieces.ravel()
-        return self.marks.ravel()[at], ids, origin
+        return Copy(self.marks.ravel()[at], ids, origin, at)
 
-    def _finish_steps(self, canvas: "_Canvas") -> Steps[Array]:
+    def _finish_steps(self, canvas: "_Canvas") -> Steps[tuple[Array, Ids]]:
         """Merge slivers, close seams with membranes, tell cut objects apart."""
         from skimage.measure import label
 
@@ -119,10 +142,10 @@ class Collage:
                 canvas.marks[gone] = fill[parts[gone]]
             else:
                 remake_membranes(canvas.marks, before, parts, canvas.copy, self.pieces)
+        at = np.where(self.marks.ravel()[canvas.at] == canvas.marks, canvas.at, -1)
         if not self.instances:
-            return canvas.marks
-        objects: Array = np.where(canvas.marks > 0, parts, 0)
-        return objects
+            return canvas.marks, at
+        return np.where(canvas.marks > 0, parts, 0), at
 
 
 class _Canvas:
@@ -135,12 +158,15 @@ class _Canvas:
         Of pieces; each copy has its own. 0 where a copy has none.
     copy : int32 array of shape (*S)
         Which copy a pixel comes from.
+    at : int32 array of shape (*S)
+        Where in the raveled map of that copy.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         self.marks = np.zeros(shape, dtype)
         self.ids = np.zeros(shape, np.int32)
         self.copy = np.zeros(shape, np.int32)
+        self.at = np.zeros(shape, np.int32)
         self.n_copies = 0
         self._rank = np.zeros(shape, np.uint8)
         self._areas = [np.zeros(1, np.int64)]
@@ -151,11 +177,10 @@ class _Canvas:
         number: int,
         window: tuple[slice, ...],
         regions: Regions,
-        marks: Array,
-        ids: Ids,
+        copy: Copy,
     ) -> None:
         """Take the pieces of which more than half lies in the region; fill the rest."""
-        own = regions.owner[window] == number
+        own, ids = regions.owner[window] == number, copy.ids
         areas = np.bincount(ids.ravel())
         rank = self._rank[window]
         inside = np.bincount(ids[own], minlength=len(areas))
@@ -167,7 +192,8 @@ class _Canvas:
         filled = own & ~claimed & (rank < _FILLED)
         rank[taken], rank[filled] = _CLAIMED, _FILLED
         use = taken | filled
-        self.marks[window][use] = marks[use]
+        self.marks[window][use] = copy.marks[use]
+        self.at[window][use] = copy.at[use]
         self.ids[window][use] = np.where(ids > 0, ids + self._n_ids, 0)[use]
         self.copy[window][use] = number
         self._n_ids += len(areas) - 1

@@ -44,9 +44,10 @@ class Crowd:
         for n, (number, window) in enumerate(boxes):
             yield Step(n, 2 * len(boxes), "drawing labels")
             centre = regions.centres[number]
-            _, ids, origin = self.collage.copy_of(centre, window, distance, rng)
+            copy = self.collage.copy_of(centre, window, distance, rng)
             own = regions.owner[window] == number
-            left_out.append(self._lay(floor, window, ids, own, cut[origin]))
+            is_cut = cut[copy.origin]
+            left_out.append(self._lay(floor, window, copy.ids, own, is_cut))
         floor.block()
         points = np.concatenate(left_out)
         areas = np.array([s.area for s in self.scatter.library])

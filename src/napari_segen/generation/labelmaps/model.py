@@ -1,6 +1,8 @@
 """A model of label maps: fitted to the user's, it draws new ones of any size."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,31 @@ from napari_segen.core.imagespec import Array
 from napari_segen.core.labels import smallest_unsigned
 from napari_segen.core.steps import Steps
 from napari_segen.generation.labelmaps.choosing import choose_kinds
+from napari_segen.generation.labelmaps.collage import Collage
 from napari_segen.generation.labelmaps.scatter import Scatter
 
 TASKS = ("classes", "instances")
 _MAX_MAPS = 24
 _MAX_PIXELS = 2**22
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A new label map.
+
+    Parameters
+    ----------
+    labels : array of shape (*S)
+    number : int
+        Of the training map that it follows, among those kept; see `kept_parts`.
+    at : int32 array of shape (*S), or None
+        Where in that raveled map each pixel was cut from, -1 where nowhere; None where
+        the map is no collage.
+    """
+
+    labels: Array
+    number: int
+    at: Array | None
 
 
 class LabelModel:
@@ -33,6 +55,11 @@ class LabelModel:
         self.maps, self.values, self.task = maps, values, task
         self._kinds = choose_kinds(maps, instances=task == "instances")
 
+    @property
+    def makes_collages(self) -> bool:
+        """Whether some new maps are put together from pieces of the training maps."""
+        return any(isinstance(kind, Collage) for kind in self._kinds)
+
     @classmethod
     def fit(cls, maps: Sequence[Array], task: str) -> "LabelModel":
         """Learn from label maps ``(*S)``: class values, or object ids with 0."""
@@ -40,7 +67,7 @@ class LabelModel:
             raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}.")
         if not maps or any(m.size == 0 for m in maps):
             raise ValueError("labels has no pixels: there is nothing to learn.")
-        kept = [_middle(m) for m in _spread(maps)]
+        kept = [maps[i][box] for i, box in kept_parts(maps)]
         if task == "instances":
             return cls([_numbered(m) for m in kept], np.zeros(0, np.uint64), task)
         found = [np.unique(m).astype(np.uint64) for m in kept]
@@ -58,19 +85,26 @@ class LabelModel:
 
         Each follows one of the training maps, drawn at random.
         """
-        kind = self._kinds[rng.integers(len(self._kinds))]
+        return (yield from self.draw_steps(shape, rng)).labels
+
+    def draw_steps(
+        self, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> Steps[Drawn]:
+        """Draw a label map as `sample_steps`, and say where it was cut from."""
+        number = int(rng.integers(len(self._kinds)))
+        kind, at = self._kinds[number], None
         if isinstance(kind, Scatter):
             marks, ids = yield from kind.draw_steps(shape, rng)
-            if self.task == "instances":
-                return _numbered(ids)
             drawn = np.where(marks > 0, marks - 1, kind.ground)
+        elif isinstance(kind, Collage):
+            drawn, at = yield from kind.draw_steps(shape, rng)
+            ids = drawn
         else:
-            drawn = yield from kind.draw_steps(shape, rng)
-            if self.task == "instances":
-                return _numbered(drawn)
+            ids = yield from kind.draw_steps(shape, rng)
+        if self.task == "instances":
+            return Drawn(_numbered(ids), number, at)
         values = self.values.astype(smallest_unsigned(int(self.values.max())))
-        chosen: Array = values[drawn]
-        return chosen
+        return Drawn(values[drawn], number, at)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the model as JSON values and arrays, `restore` reads them back."""
@@ -111,25 +145,22 @@ def _check_values(task: str, values: Array, maps: list[Array]) -> None:
         raise ValueError("the model of label maps has odd object ids.")
 
 
-def _spread(maps: Sequence[Array]) -> list[Array]:
-    """Take at most `_MAX_MAPS` maps, evenly from the first to the last."""
-    if len(maps) <= _MAX_MAPS:
-        return list(maps)
-    picked = np.linspace(0, len(maps) - 1, _MAX_MAPS).round().astype(int)
-    return [maps[i] for i in picked]
+def kept_parts(maps: Sequence[Array]) -> list[tuple[int, tuple[slice, ...]]]:
+    """Say which maps a model keeps, and which part of each: at most the middle."""
+    picked = list(range(len(maps)))
+    if len(maps) > _MAX_MAPS:
+        spread = np.linspace(0, len(maps) - 1, _MAX_MAPS)
+        picked = spread.round().astype(int).tolist()
+    return [(i, _middle(maps[i].shape)) for i in picked]
 
 
-def _middle(labels: Array) -> Array:
-    """Cut the middle out of a map of more than `_MAX_PIXELS` pixels."""
-    excess = labels.size / _MAX_PIXELS
-    if excess <= 1:
-        return labels
-    cut = []
-    for n in labels.shape:
-        keep = max(1, int(n / excess ** (1 / labels.ndim)))
-        cut.append(slice((n - keep) // 2, (n - keep) // 2 + keep))
-    middle: Array = labels[tuple(cut)]
-    return middle
+def _middle(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return the middle of a map, of at most `_MAX_PIXELS` pixels."""
+    shrink = max(1.0, math.prod(shape) / _MAX_PIXELS) ** (1 / len(shape))
+    kept = [max(1, int(n / shrink)) for n in shape]
+    return tuple(
+        slice((n - m) // 2, (n - m) // 2 + m) for n, m in zip(shape, kept, strict=True)
+    )
 
 
 def _numbered(ids: Array) -> Array:
