@@ -449,14 +449,14 @@ def test_a_decoder_is_trained_and_makes_images(folder):
 @pytest.mark.keras
 def test_the_headless_demo_writes_all_three_results(folder, monkeypatch, capsys):
     monkeypatch.setattr("napari_segen.workflows.demo.CNN_SECONDS", 0.5)
-    monkeypatch.setattr("napari_segen.workflows.demo.DECODER_SECONDS", 0.5)
+    monkeypatch.setattr("napari_segen.workflows.demo.GENERATOR_SECONDS", 0.5)
     assert main(["demo", "--headless", "--out", "d"]) == 0
     said = capsys.readouterr().out
     assert str(folder / "d") in said
     found = set(os.listdir("d"))
-    models = {"probabilistic.segen", "cnn.segen", "transform.segen", "decoder.segen"}
+    models = {"probabilistic.segen", "cnn.segen", "transform.segen", "flow.segen"}
     assert models | {"labels.tif", "posterior.tif", "uncertainty.tif"} <= found
-    assert {"cnn_labels.tif", "transform_image.tif", "decoder_image.tif"} <= found
+    assert {"cnn_labels.tif", "transform_image.tif", "flow_image.tif"} <= found
     metrics = json.loads((folder / "d" / "metrics.json").read_text())
     assert metrics["probabilistic"]["check_accuracy"] > 0.95
     assert 0 <= metrics["cnn"]["check_mean_iou"] <= 1

@@ -70,7 +70,7 @@ def test_an_unfitted_model_is_not_saved(tmp_path):
 
 
 BROKEN = {
-    "method": "forest",
+    "method": "magic",
     "params": {"steps": 0},
     "features": ["intensity"],
     "sigmas": [1e9],

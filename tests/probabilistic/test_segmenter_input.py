@@ -226,7 +226,7 @@ def test_before_the_fit_there_is_no_result():
 @pytest.mark.parametrize(
     ("setting", "value", "error"),
     [
-        ("method", "forest", ValueError),
+        ("method", "magic", ValueError),
         ("params", {"speed": 1}, ValueError),
         ("features", "colour", ValueError),
         ("sigmas", (0.0,), ValueError),

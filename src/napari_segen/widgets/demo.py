@@ -13,7 +13,7 @@ from napari_segen.widgets.results import MARK
 
 PLUGIN = "napari-segen"
 CNN_SECONDS = 15.0
-DECODER_SECONDS = 15.0
+GENERATOR_SECONDS = 15.0
 PAUSE_MS = 700
 
 
@@ -56,7 +56,7 @@ class Tour(QObject):
             (self.generator, partial(self._learn, "transform")),
             (self.generator, self.generator.generate),
             (self.cnn, self._train),
-            (self.generator, partial(self._learn, "decoder")),
+            (self.generator, partial(self._learn, "flow")),
             (self.generator, self.generator.generate),
         ]
         self._at: Dock | None = None
@@ -117,7 +117,7 @@ class Tour(QObject):
         for layer in self._marked("classes"):
             dock._labels.value = layer
         dock._form.method.choice.value = method
-        dock._form.budget.value = DECODER_SECONDS
+        dock._form.budget.value = GENERATOR_SECONDS
         dock.fit()
 
     def _train(self) -> None:

@@ -28,11 +28,11 @@ from napari_segen.workflows.files import make_folder, write_json, write_tiff, wr
 from napari_segen.workflows.progress import run_with_progress, start_tensorflow
 
 CNN_SECONDS = 20.0
-DECODER_SECONDS = 25.0
+GENERATOR_SECONDS = 25.0
 MADE_SHAPE = (256, 320)
 COIN = 2
 TITLE = "napari-segen: three tasks on one image"
-TASKS = ("probabilistic", "cnn", "transform", "decoder")
+TASKS = ("probabilistic", "cnn", "transform", "flow")
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 
 
@@ -226,14 +226,14 @@ def _imagine(demo: Demo, labels: Array) -> None:
     """Make new images and labels from noise."""
     from napari_segen.generation.generator import ImageGenerator
 
-    model = ImageGenerator("decoder", time_limit_s=DECODER_SECONDS)
-    with demo.timed("decoder", "fit"):
+    model = ImageGenerator("flow", time_limit_s=GENERATOR_SECONDS)
+    with demo.timed("flow", "fit"):
         steps = model.fit_steps(demo.image, labels)
         run_with_progress(steps, "Generator, training")
-    with demo.timed("decoder", "generate"):
+    with demo.timed("flow", "generate"):
         make = model.generate_pairs_steps(1, MADE_SHAPE, seed=1)
         images, masks = run_with_progress(make, "Generator, from noise")
-    _keep_made(demo, model, images[0], masks[0], "Generated from noise by decoder")
+    _keep_made(demo, model, images[0], masks[0], "Generated from noise by flow")
 
 
 def _keep_made(demo: Demo, model: Any, image: Array, labels: Array, title: str) -> None:
