@@ -60,6 +60,7 @@ def test_a_mask_of_yes_and_no_is_labels():
         (IMAGE, MARKS[:5], None, r"scribbles must have shape \(6, 7\)"),
         (IMAGE, [MARKS, MARKS], None, "scribbles must be given for each image"),
         ([IMAGE, IMAGE], MARKS, None, "scribbles must be given for each image"),
+        ([IMAGE, IMAGE], [MARKS, None], None, "2 images, 1 scribbles"),
         (IMAGE, np.zeros((6, 7, 3), int), None, "spec"),
         (IMAGE, MARKS, ImageSpec("tyx"), "spec says 'tyx'"),
         (

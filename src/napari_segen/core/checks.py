@@ -132,13 +132,14 @@ def _matching_labels(
 ) -> list[Array | None]:
     if labels is None:
         return [None] * len(arrays)
-    painted: list[Array | None] = [check_labels(x, name) for x in as_list(labels)]
-    if len(painted) != len(arrays):
+    given = as_list(labels)
+    n_given = sum(x is not None for x in given)
+    if not len(arrays) == len(given) == n_given:
         raise ValueError(
             f"{name} must be given for each image: {len(arrays)} images, "
-            f"{len(painted)} {name}."
+            f"{n_given} {name}."
         )
-    return painted
+    return [check_labels(x, name) for x in given]
 
 
 def check_same_channels(counts: Sequence[int]) -> None:

@@ -122,10 +122,10 @@ class Flow(GeneratorMethod):
     Labels are conditions: the network sees a map for each class, or for background,
     inside and border of objects, and now and then none. New label maps come from a
     `LabelModel`, and an image is made for them: from noise, or where cells fill the
-    plane, from noise mixed with a `Guide` to what is in them. A variation begins on the way, at the
-    image mixed with noise, and keeps the labels. Pixels without data take no part in
-    the fit, and stay so in variations. Every image is made a little larger than asked
-    for and cut, in tiles that equal the whole.
+    plane, from noise mixed with a `Guide` to what is in them. A variation begins on
+    the way, at the image mixed with noise, and keeps the labels. Pixels without data
+    take no part in the fit, and stay so in variations. Every image is made a little
+    larger than asked for and cut, in tiles that equal the whole.
     """
 
     Params = FlowParams
