@@ -305,3 +305,17 @@ def test_extreme_features_give_no_overflow():
     far = np.array([[1e38], [-1e38], [1e-38], [0]], np.float32)
     posterior = ForestClassifier().fit(blobs()).posterior(far)
     assert_allclose(posterior.sum(axis=0), 1, atol=1e-6)
+
+
+def test_another_seed_grows_another_forest_the_same_one_the_same():
+    image = np.random.default_rng(0).random((24, 24))
+    marks = np.zeros((24, 24), int)
+    marks[2:6, 2:10], marks[12:16, 4:20] = 1, 2
+    image += marks
+
+    def posterior(seed):
+        model = ns.ProbabilisticSegmenter("forest", seed=seed).fit(image, marks)
+        return model.predict_proba(image).tobytes()
+
+    assert posterior(1) == posterior(1)
+    assert posterior(1) != posterior(2)

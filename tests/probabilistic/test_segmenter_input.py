@@ -231,6 +231,7 @@ def test_before_the_fit_there_is_no_result():
         ("features", "colour", ValueError),
         ("sigmas", (0.0,), ValueError),
         ("sigma_unit", "inch", ValueError),
+        ("seed", -1, ValueError),
         ("smoothing", -1.0, ValueError),
         ("smoothing", float("nan"), ValueError),
         ("smoothing", "strong", TypeError),

@@ -25,6 +25,8 @@ class Classifier(ABC):
     ----------
     params : Params or mapping, optional
         The parameters of the method; defaults where left out.
+    seed : int
+        Of methods that draw random numbers in the fit.
     """
 
     Params: ClassVar[type]
@@ -34,8 +36,9 @@ class Classifier(ABC):
     n_features_: int
     n_classes_: int
 
-    def __init__(self, params: Any = None) -> None:
+    def __init__(self, params: Any = None, seed: int = 0) -> None:
         self.params: Any = make_params(self.Params, params)
+        self.seed = seed
 
     @abstractmethod
     def fit_steps(self, samples: TrainingSet) -> Steps[Self]:

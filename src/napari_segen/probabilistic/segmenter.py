@@ -63,7 +63,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
     normalization : {"auto", "training", "image", "none"}
         How grey values are brought to a common scale, see `Normalization`.
     seed : int
-        Seed of methods that draw random numbers; the present ones draw none.
+        Seed of methods that draw random numbers: `forest`.
 
     Attributes
     ----------
@@ -127,6 +127,8 @@ class ProbabilisticSegmenter(ResultsOnePass):
             )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer):
             raise TypeError(f"seed must be an integer, got {self.seed!r}.")
+        if self.seed < 0:
+            raise ValueError(f"seed must be at least 0, got {self.seed}.")
         check_class_prior(self.class_prior)
         Normalization(self.normalization)
 
@@ -190,7 +192,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
             0,
             SHARE_OF_FEATURES,
         )
-        classifier = CLASSIFIERS.get(self.method)(self.params)
+        classifier = CLASSIFIERS.get(self.method)(self.params, self.seed)
         yield from stretch_steps(classifier.fit_steps(samples), SHARE_OF_FEATURES, 1)
         self.provenance_ = provenance(
             [np.asarray(i) for i in as_list(image)],

@@ -17,8 +17,6 @@ from napari_segen.probabilistic.forest.growing import (
 from napari_segen.probabilistic.forest.trees import Questions, Trees
 from napari_segen.probabilistic.samples import TrainingSet
 
-SEED = 0
-
 
 class ForestClassifier(Classifier):
     """Mean of the class shares in the leaves that a pixel reaches, one in each tree.
@@ -48,7 +46,7 @@ class ForestClassifier(Classifier):
         ground, trees, importances = Ground.of(samples), [], []
         yield Step(0, p.trees, "Loading scikit-learn")
         for i in range(p.trees):
-            tree, importance = ground.grown(p, np.random.default_rng((SEED, i)))
+            tree, importance = ground.grown(p, np.random.default_rng((self.seed, i)))
             trees.append(tree)
             importances.append(importance)
             yield Step(i + 1, p.trees, "Growing trees")
