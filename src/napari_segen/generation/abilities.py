@@ -1,7 +1,10 @@
 """Checks of what a method can do; the messages name the methods that can."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from napari_segen.core.checks import warn_if_flat
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.generation.method import TASKS
 from napari_segen.generation.registry import GENERATORS
@@ -35,6 +38,14 @@ def check_dimensions(method: str, spec: ImageSpec) -> None:
         f"For volumes use method={' or '.join(map(repr, able))}; if the first "
         "axis is time or separate images, say so with spec=ImageSpec(axes=...)."
     )
+
+
+def check_has_data(frames: Sequence[Array]) -> None:
+    """Raise ValueError if no pixel of images ``(N, C, *S)`` has data; warn if flat."""
+    for image in frames:
+        warn_if_flat(image)
+    if not any(np.isfinite(image).all(axis=1).any() for image in frames):
+        raise ValueError("image has no pixel with data: there is nothing to learn.")
 
 
 def check_label_values(method: str, values: Array) -> None:

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-import numpy as np
-
-from napari_segen.core.checks import check_pairs, warn_if_flat
+from napari_segen.core.checks import check_pairs
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.model import Model
 from napari_segen.core.parameters import make_params
@@ -15,6 +13,7 @@ from napari_segen.generation import making
 from napari_segen.generation.abilities import (
     check_ability,
     check_dimensions,
+    check_has_data,
     check_label_values,
     check_needs_images,
     check_task,
@@ -34,7 +33,6 @@ from napari_segen.generation.recipes import (
 )
 from napari_segen.generation.registry import GENERATORS
 from napari_segen.generation.requests import check_budget, check_seed
-from napari_segen.generation.values import ValueRange
 
 
 class ImageGenerator(Model):
@@ -148,6 +146,7 @@ class ImageGenerator(Model):
         *,
         spec: ImageSpec | None = None,
         task: str = "classes",
+        match_to: Any = None,
     ) -> Self:
         """Learn from images.
 
@@ -162,8 +161,11 @@ class ImageGenerator(Model):
             The axes of the images.
         task : {"classes", "instances"}
             What labels mean: values of classes, or ids of objects, 0 background.
+        match_to : array, optional
+            Grey values that new images take over (channels last), for ``"transform"``.
         """
-        return run(self.fit_steps(images, labels, spec=spec, task=task))
+        options: Any = {"spec": spec, "task": task, "match_to": match_to}
+        return run(self.fit_steps(images, labels, **options))
 
     def fit_steps(
         self,
@@ -172,6 +174,7 @@ class ImageGenerator(Model):
         *,
         spec: ImageSpec | None = None,
         task: str = "classes",
+        match_to: Any = None,
     ) -> Steps[Self]:
         """`fit` as a generator of steps; FINISH ends training early."""
         check_needs_images(self.method)
@@ -181,22 +184,21 @@ class ImageGenerator(Model):
         check_dimensions(self.method, spec)
         if task == "classes":
             check_label_values(self.method, label_values(sources))
-        for pair in pairs:
-            warn_if_flat(pair.frames)
-        if not any(np.isfinite(s.image).all(axis=0).any() for s in sources):
-            raise ValueError("image has no pixel with data: there is nothing to learn.")
+        frames = [pair.frames for pair in pairs]
+        check_has_data(frames)
         method = GENERATORS.get(self.method)(self.params, spec.sampling)
+        if match_to is not None:
+            check_ability(self.method, "can_match", "take over grey values")
+            method.take_over_values(match_to, spec, frames[0].shape[1])
         yield from method.fit_steps(sources, self.budget, self.seed, task)
         self.spec_ = spec
-        self.n_channels_ = pairs[0].frames.shape[1]
-        self.values_ = ValueRange.union([ValueRange.of(p.frames) for p in pairs])
+        self.n_channels_ = frames[0].shape[1]
+        self.values_ = method.range_of(frames)
         self.task_, self.has_labels_ = task, labels is not None
         is_classes = self.has_labels_ and task == "classes"
         self.classes_ = label_values(sources) if is_classes else None
-        self.provenance_ = provenance(
-            [p.frames for p in pairs],
-            [p.labels for p in pairs if p.labels is not None],
-        )
+        marks = [pair.labels for pair in pairs if pair.labels is not None]
+        self.provenance_ = provenance(frames, marks)
         self._fitted = method
         return self
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from napari_segen.core.checks import Pair
-from napari_segen.core.imagespec import Array
+from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Steps
 from napari_segen.generation.values import ValueRange
 
@@ -99,6 +99,8 @@ class GeneratorMethod(ABC):
         Numbers of spatial axes that it takes.
     max_label_values : int or None
         How many different values of classes it can learn.
+    can_match : bool
+        Whether its images can take over given grey values.
     task : str
         What its labels mean; one of `tasks`.
     """
@@ -114,6 +116,7 @@ class GeneratorMethod(ABC):
     tasks: ClassVar[tuple[str, ...]] = TASKS
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
     max_label_values: ClassVar[int | None] = None
+    can_match: ClassVar[bool] = False
 
     def __init__(self, params: Any, sampling: tuple[float, ...]) -> None:
         self.params = params
@@ -134,6 +137,14 @@ class GeneratorMethod(ABC):
         Every method with `needs_images` has one of its own.
         """
         raise NotImplementedError
+
+    def take_over_values(self, match_to: Any, spec: ImageSpec, n_channels: int) -> None:
+        """Give new images these grey values; before the fit, for methods that can."""
+        raise NotImplementedError
+
+    def range_of(self, frames: Sequence[Array]) -> ValueRange:
+        """Return the range that images made from ``(N, C, *S)`` each may fill."""
+        return ValueRange.union([ValueRange.of(f) for f in frames])
 
     def output_range(self) -> ValueRange:
         """Return type and range of the images; for methods without `needs_images`."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_segen.core.imagespec import Array
+from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Step, Steps
 from napari_segen.generation.kept import copied, restored_sources, sources_state
 from napari_segen.generation.light import (
@@ -24,6 +24,7 @@ from napari_segen.generation.moving import (
     flip_and_turn,
     moved_steps,
 )
+from napari_segen.generation.pattern import pattern_of, restored_pattern
 from napari_segen.generation.transform_params import TransformParams
 from napari_segen.generation.values import ValueRange
 
@@ -36,10 +37,9 @@ class Transform(GeneratorMethod):
     turns in the plane y, x only; amounts in pixels are along x and follow the pixel
     size along the other axes. `vary` leaves flips and quarter turns out.
 
-    With `match`, an image made from one of the fitted images takes over the histogram
-    of another one; a variation takes over that of any fitted image. So an image gets
-    the look of another layer, and keeps its labels, as a variation by a generator
-    that was fitted on that layer.
+    With `match`, images take over the histogram of the `pattern`, if there is one. Else
+    an image made from one of the fitted images takes over that of another one, and a
+    variation that of any fitted image.
     """
 
     Params = TransformParams
@@ -48,12 +48,14 @@ class Transform(GeneratorMethod):
     needs_training = False
     makes_pairs = True
     can_vary = True
+    can_match = True
 
     sources: list[Source]
 
     def __init__(self, params: Any, sampling: tuple[float, ...]) -> None:
         super().__init__(params, sampling)
         self._looks: dict[int, Look] = {}
+        self.pattern: Array | None = None
 
     def fit_steps(
         self,
@@ -84,7 +86,7 @@ class Transform(GeneratorMethod):
         moved = yield from moved_steps(source, warp, are_ids=self._are_ids)
         light = draw_light(self.params, self.sampling, streams)
         others = [j for j in range(len(self.sources)) if j != i]
-        looks = self._look(i), self._other_look(others, light, streams)
+        looks = self._look(i), self._wanted_look(others, light, streams)
         image = yield from relit_steps(moved.image, *looks, light, streams)
         return Source(image, moved.labels)
 
@@ -100,12 +102,14 @@ class Transform(GeneratorMethod):
         moved = yield from moved_steps(source, warp, are_ids=self._are_ids)
         light = draw_light(params, self.sampling, streams, strength=strength)
         others = list(range(len(self.sources)))
-        looks = look_of(source.image), self._other_look(others, light, streams)
+        looks = look_of(source.image), self._wanted_look(others, light, streams)
         image = yield from relit_steps(moved.image, *looks, light, streams)
         return Source(image, moved.labels)
 
     def varied_range(self, image: Array) -> ValueRange:
         """Let a variation have the range of the image whose histogram it takes."""
+        if self.pattern is not None:
+            return self.range_of([image[np.newaxis]])
         own = ValueRange.of(image[np.newaxis])
         if self.params.match == 0:
             return own
@@ -121,26 +125,47 @@ class Transform(GeneratorMethod):
     def _are_ids(self) -> bool:
         return self.task == "instances"
 
+    def take_over_values(self, match_to: Any, spec: ImageSpec, n_channels: int) -> None:
+        """Give the images the histogram of `match_to` in place of each other's."""
+        self.pattern = pattern_of(self.params.match, match_to, spec, n_channels)
+
+    def range_of(self, frames: Sequence[Array]) -> ValueRange:
+        """Let images have the grey values that they take over, too."""
+        own = super().range_of(frames)
+        if self.pattern is None:
+            return own
+        return ValueRange.union([own, ValueRange.of(self.pattern[np.newaxis])])
+
     def _look(self, i: int) -> Look:
         if i not in self._looks:
             self._looks[i] = look_of(self.sources[i].image)
         return self._looks[i]
 
-    def _other_look(
+    def _wanted_look(
         self, others: list[int], light: Light, streams: Streams
     ) -> Look | None:
-        """Choose the image whose histogram is taken over, if one is."""
-        if light.match == 0 or not others:
+        """Choose what the histogram is taken over from, if it is from anything."""
+        if light.match == 0:
+            return None
+        if self.pattern is not None:
+            return look_of(self.pattern)
+        if not others:
             return None
         return self._look(others[streams["match"].integers(len(others))])
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return the sources."""
-        return sources_state(self.sources)
+        """Return the sources, and the grey values to take over."""
+        header, arrays = sources_state(self.sources)
+        if self.pattern is not None:
+            arrays["pattern"] = self.pattern
+        return header, arrays
 
     def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Take over the sources."""
+        """Take over what `state` returned."""
         self.sources = restored_sources(header, arrays, len(self.sampling))
+        self.pattern = restored_pattern(
+            arrays.get("pattern"), len(self.sources[0].image)
+        )
 
 
 def _streams(rng: np.random.Generator) -> Streams:

@@ -54,8 +54,8 @@ class TransformParams:
         metadata=span(
             0,
             1,
-            "Give this share of the images the histogram of another fitted image, "
-            "so that they look as bright and as rich in contrast as that one.",
+            "Give this share of the images the grey values of the one to match, or "
+            "else of another fitted image: as bright and as rich in contrast.",
         ),
     )
     bleaching: float = field(
