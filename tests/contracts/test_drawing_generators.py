@@ -43,6 +43,14 @@ def test_any_shape_is_made(name, shape):
 
 
 @EVERY
+@pytest.mark.parametrize("shape", [64, None, "ab", np.array([9, 9])])
+def test_what_is_no_shape_is_named(name, shape):
+    for ask in (ImageGenerator(name).generate, ImageGenerator(name).recipe):
+        with pytest.raises(TypeError, match="shape must be a sequence"):
+            ask(1, shape, 0)
+
+
+@EVERY
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_saved_generator_makes_the_same_bytes(name, shape, tmp_path):
     maker = ImageGenerator(name)

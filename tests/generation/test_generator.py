@@ -110,6 +110,22 @@ def test_a_recipe_says_what_images_were_made_from(generator, image):
     assert Recipe.from_json(json.loads(json.dumps(varied.as_json()))) == varied
 
 
+def test_recipes_of_generators_that_make_other_images_differ(image):
+    labels = (image > 99).astype(int)
+    fits = [
+        {"task": "classes"},
+        {"task": "instances"},
+        {"task": "classes", "spec": ImageSpec("yx", (2.0, 1.0), "um")},
+    ]
+    fitted = [ImageGenerator("transform").fit(image, labels, **f) for f in fits]
+    assert len({f.recipe(1, (8, 8), 0).model for f in fitted}) == len(fits)
+
+
+def test_a_recipe_needs_a_shape_that_can_be(generator):
+    with pytest.raises(ValueError, match="shape must be at least 1"):
+        generator.recipe(1, (8, 0), 0)
+
+
 def test_an_older_file_without_a_task_is_of_classes(generator, tmp_path):
     header, arrays = generator.to_archive()
     older = {k: v for k, v in header.items() if k not in ("task", "has_labels")}
@@ -299,10 +315,18 @@ def test_the_decoder_refuses_volumes_and_object_ids():
         {"history": {"loss": [1.0, "low"]}},
     ],
 )
-def test_a_damaged_file_is_refused(generator, tmp_path, damage):
+def test_a_damaged_header_is_refused(generator, tmp_path, damage):
     header, arrays = generator.to_archive()
     forged = ({**header, **damage}, arrays)
     with mock.patch.object(ImageGenerator, "to_archive", return_value=forged):
         generator.save(tmp_path / "m.segen")
     with pytest.raises(ModelFileError):
         load(tmp_path / "m.segen")
+
+
+@pytest.mark.parametrize("low", [[250], [], [[0]], [0, 0]])
+def test_a_damaged_range_of_grey_values_is_refused(generator, low):
+    header, arrays = generator.to_archive()
+    forged = arrays | {"low": np.array(low, np.uint8)}
+    with pytest.raises(ValueError, match="range of the grey values"):
+        ImageGenerator.from_archive(header, forged)

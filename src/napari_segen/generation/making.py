@@ -17,6 +17,7 @@ from napari_segen.generation.requests import (
     check_painted,
     check_seed,
     check_shape,
+    check_sizes,
     check_strength,
 )
 
@@ -38,6 +39,7 @@ def make_steps(
 ) -> Steps[tuple[Array, Array | None]]:
     """Make `n` images ``(n, *S[, C])``, and their labels ``(n, *S)`` if asked for."""
     n, seed, first = check_count(n), check_seed(seed), check_first(first)
+    check_sizes(shape)
     spec, dtype = model.spec_for(shape), model.values_.low.dtype
     shape = check_shape(shape, spec, n, model.n_channels_, dtype.itemsize)
     images = np.empty((n, model.n_channels_, *shape), dtype)

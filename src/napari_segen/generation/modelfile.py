@@ -1,6 +1,7 @@
 """What an image generator writes into its model file, and reads from it."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
 
 def state_hash(method: GeneratorMethod) -> str:
-    """SHA-256 over the arrays that a method has learnt."""
-    digest = hashlib.sha256()
-    for name, array in sorted(method.state()[1].items()):
+    """SHA-256 over what a method has learnt, from labels and pixels of what kind."""
+    learnt, arrays = method.state()
+    told = [method.task, [float(s) for s in method.sampling], learnt]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array_hash(array)}".encode())
     return digest.hexdigest()
 
@@ -56,7 +59,7 @@ def read_into(
     """Set a generator's learnt values; returns its fitted method."""
     low, high = arrays["low"], arrays["high"]
     if not (low.ndim == 1 and low.size and low.dtype.kind in "buif") or (
-        low.shape != high.shape or low.dtype != high.dtype
+        low.shape != high.shape or low.dtype != high.dtype or not (low <= high).all()
     ):
         raise ValueError("the range of the grey values is damaged.")
     classes = arrays.get("classes")

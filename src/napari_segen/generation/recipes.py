@@ -15,6 +15,7 @@ from napari_segen.generation.requests import (
     check_count,
     check_painted,
     check_seed,
+    check_sizes,
     check_strength,
 )
 
@@ -37,7 +38,7 @@ def recipe_of(
         fit_seed=model.seed,
         n_steps=method.n_steps,
         n=check_count(n),
-        shape=tuple(int(s) for s in shape),
+        shape=check_sizes(shape),
         seed=check_seed(seed),
         model=state_hash(method),
         versions=package_versions(),

@@ -54,13 +54,18 @@ def check_strength(strength: Any) -> float:
     return number
 
 
+def check_sizes(shape: Any) -> tuple[int, ...]:
+    """Return a shape of any number of axes, each of at least one pixel."""
+    if isinstance(shape, str) or not isinstance(shape, Sequence):
+        raise TypeError(f"shape must be a sequence of integers, got {shape!r}.")
+    return tuple(_integer(s, "each entry of shape", 1) for s in shape)
+
+
 def check_shape(
     shape: Any, spec: ImageSpec, n: int, n_channels: int, itemsize: int
 ) -> tuple[int, ...]:
     """Return a spatial shape that has the right axes and fits into memory."""
-    if isinstance(shape, str) or not isinstance(shape, Sequence):
-        raise TypeError(f"shape must be a sequence of integers, got {shape!r}.")
-    sizes = tuple(_integer(s, "each entry of shape", 1) for s in shape)
+    sizes = check_sizes(shape)
     if len(sizes) != spec.n_space:
         raise ValueError(
             f"shape needs {spec.n_space} entries, one for each of the axes "
