@@ -24,8 +24,8 @@ class Learnt(ImageGenerator):
 
     waits = 0
 
-    def fit_steps(self, images, labels=None, *, spec=None, task="classes"):
-        yield from ImageGenerator.fit_steps(self, images, labels, spec=spec, task=task)
+    def fit_steps(self, images, labels=None, **options):
+        yield from ImageGenerator.fit_steps(self, images, labels, **options)
         i = 0
         while True:
             i += 1
@@ -66,6 +66,22 @@ class Learnt(ImageGenerator):
         plain = ImageGenerator("transform")
         plain.__dict__.update(self.__dict__, method="transform")
         return plain
+
+
+class Counted(ImageGenerator):
+    """Knows how often it was sent to another process, and used there."""
+
+    n_sent, n_used = 0, 0
+
+    def __getstate__(self):
+        self.n_sent += 1
+        return {**self.__dict__, "n_used": 0}
+
+
+def using(model):
+    yield Step(0, 1, "using")
+    model.n_used += 1
+    return model.n_used
 
 
 def _waiting(first):

@@ -46,6 +46,15 @@ def test_every_field_has_a_tooltip(params_class):
         assert parameter.help in form[parameter.name].tooltip
 
 
+@pytest.mark.parametrize("params_class", ALL_PARAMS, ids=lambda c: c.__name__)
+def test_an_empty_field_says_what_that_means(params_class):
+    form = ParamsForm(params_class)
+    for parameter in describe(params_class):
+        if parameter.default is None:
+            assert form[parameter.name].native.placeholderText() == parameter.empty
+            assert parameter.empty
+
+
 def test_numbers_as_text_are_read_exactly():
     form = ParamsForm(Odd)
     assert form.values() == Odd()

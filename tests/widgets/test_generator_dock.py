@@ -23,8 +23,8 @@ from napari_segen import ImageGenerator
 from napari_segen.core.steps import run
 from napari_segen.generation.registry import GENERATORS
 from napari_segen.widgets.generator_making import MakingDock
-from napari_segen.widgets.generator_preview import middle
 from napari_segen.widgets.keras_child import replaced_child
+from napari_segen.widgets.middles import middle
 from napari_segen.widgets.results import MARK
 
 pytestmark = pytest.mark.viewer
@@ -184,6 +184,64 @@ def test_scenes_can_be_volumes(viewer, qtbot):
     assert viewer.layers["generated (shapes, seed 0)"].data.shape == (6, 24, 24)
     make(dock, qtbot, "24", n=1)
     assert "two numbers" in dock.message
+
+
+# -- grey values of another layer -----------------------------------------------
+
+
+@pytest.fixture
+def bright(viewer, dock):
+    """The layer to match; only grey values change."""
+    rng = np.random.default_rng(1)
+    data = rng.normal(2000, 100, (30, 40)).astype(np.uint16)
+    layer = viewer.add_image(data, name="bright", scale=(2, 3))
+    for name in ("scale", "gain"):
+        dock._form.method.field(name).value = 1.0
+    for name in ("elastic", "offset"):
+        dock._form.method.field(name).value = 0.0
+    return layer
+
+
+@pytest.mark.parametrize("source", ["noise", "example"])
+def test_new_images_take_over_the_grey_values_of_a_layer(
+    viewer, dock, bright, qtbot, source
+):
+    choose(dock, "transform", source)
+    dock._form.strength.value = 1.0
+    dock._match.value = bright
+    assert dock._form.method.field("match").value == 1
+    assert preview(dock, qtbot).n_pictures == 6, dock._preview.grid.text
+    make(dock, qtbot, "48, 64" if source == "noise" else None)
+    word = "generated" if source == "noise" else "varied"
+    made = viewer.layers[f"cells {word} (transform, seed 0)"].data
+    shares = [0.1, 0.5, 0.9]
+    wanted = np.quantile(bright.data, shares)
+    np.testing.assert_allclose(np.quantile(made, shares), wanted, rtol=0.03)
+
+
+def test_without_a_layer_to_match_grey_values_stay(viewer, dock, bright, qtbot):
+    dock._match.value = bright
+    viewer.layers.remove(bright)
+    assert dock._match.value is None
+    assert dock._form.method.field("match").value == 0
+    make(dock, qtbot, "48, 64")
+    assert viewer.layers["cells generated (transform, seed 0)"].data.max() <= 255
+
+
+def test_a_layer_to_match_is_asked_for_where_it_can_be(dock):
+    assert dock._match.native.isVisibleTo(dock.native)
+    choose(dock, "texture")
+    assert not dock._match.native.isVisibleTo(dock.native)
+    choose(dock, "shapes", "shapes")
+    assert not dock._match.native.isVisibleTo(dock.native)
+
+
+def test_colors_cannot_take_over_grey_values(viewer, dock, bright, qtbot):
+    image = np.random.default_rng(0).integers(0, 255, (24, 30, 3)).astype(np.uint8)
+    dock._image.value = viewer.add_image(image, name="rgb", rgb=True)
+    dock._labels.value = None
+    dock._match.value = bright
+    assert "needs 3 channels" in preview(dock, qtbot).text
 
 
 # -- what applies -------------------------------------------------------------

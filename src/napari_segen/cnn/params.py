@@ -22,20 +22,29 @@ class TrainingParams:
     )
     epochs: int | None = field(
         default=None,
-        metadata=span(1, 100_000, "Passes over the labels at most; empty: any."),
+        metadata=span(
+            1, 100_000, "Passes over the labels at most; empty: any.", empty="any"
+        ),
     )
     max_steps: int | None = field(
         default=None,
-        metadata=span(1, 10_000_000, "Steps of the optimiser at most; empty: any."),
+        metadata=span(
+            1, 10_000_000, "Steps of the optimiser at most; empty: any.", empty="any"
+        ),
     )
     time_limit_s: float | None = field(
         default=60,
-        metadata=span(0.1, 1e7, "Seconds of training at most; empty: any."),
+        metadata=span(
+            0.1, 1e7, "Seconds of training at most; empty: any.", empty="any"
+        ),
     )
     batch_size: int | None = field(
         default=None,
         metadata=span(
-            1, 4096, "Patches per step; empty: 8 for the U-Net, 64 for the patch CNN."
+            1,
+            4096,
+            "Patches per step; empty: 8 for the U-Net, 64 for the patch CNN.",
+            empty="as usual",
         ),
     )
     patch_px: int | None = field(
@@ -45,6 +54,7 @@ class TrainingParams:
             1024,
             "Side of the training patches; empty: 128 for the U-Net. The patch CNN "
             "(32) labels the centre pixel of such a patch and sees nothing else.",
+            empty="as usual",
         ),
     )
     validation_split: float = field(
@@ -74,6 +84,7 @@ class TrainingParams:
             100_000,
             "Stop after so many looks at the held-out labels without a better one; "
             "empty: never for this reason.",
+            empty="never",
         ),
     )
     class_balance: float = field(

@@ -10,9 +10,18 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 P = TypeVar("P")
 
 
-def span(low: float, high: float, help: str) -> dict[str, Any]:  # noqa: A002
-    """Metadata of a number (or of each entry of a tuple) between `low` and `high`."""
-    return {"low": low, "high": high, "help": help}
+def span(
+    low: float,
+    high: float,
+    help: str,  # noqa: A002
+    *,
+    empty: str = "",
+) -> dict[str, Any]:
+    """Metadata of a number (or of each entry of a tuple) between `low` and `high`.
+
+    Of a number that may be None, `empty` says in a word or two what that means.
+    """
+    return {"low": low, "high": high, "help": help, "empty": empty}
 
 
 def choice(options: tuple[str, ...], help: str) -> dict[str, Any]:  # noqa: A002
@@ -36,6 +45,7 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     options: tuple[str, ...] | None = None
+    empty: str = ""
 
 
 def describe(params_class: type) -> list[Parameter]:
@@ -50,6 +60,7 @@ def describe(params_class: type) -> list[Parameter]:
             f.metadata.get("low"),
             f.metadata.get("high"),
             f.metadata.get("options"),
+            f.metadata.get("empty", ""),
         )
         for f in fields(params_class)
     ]

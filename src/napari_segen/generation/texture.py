@@ -41,6 +41,7 @@ class TextureParams:
             1024,
             "Quilting: side of a block in pixels. Large blocks keep whole objects and "
             "copy more. Empty: a sixth of the image.",
+            empty="a sixth",
         ),
     )
     tolerance: float = field(

@@ -67,7 +67,9 @@ def _widget(p: Parameter) -> ValueWidget:
             return FloatSpinBox(
                 value=p.default, min=p.low, max=p.high, step=step, **common
             )
-    return LineEdit(value=_as_text(p.default), **common)
+    line = LineEdit(value=_as_text(p.default), **common)
+    line.native.setPlaceholderText(p.empty)
+    return line
 
 
 def _fits_box(p: Parameter) -> bool:

@@ -9,6 +9,7 @@ from napari.layers import Image, Labels
 
 from napari_segen.core.imagespec import CHANNEL, FRAME, Array, ImageSpec
 from napari_segen.core.steps import Step, Steps
+from napari_segen.widgets.generator_match import GreyValues
 from napari_segen.widgets.generator_requests import (
     EXAMPLE,
     PAINTED,
@@ -110,14 +111,24 @@ def _led(place: Mapping[str, Any], letters: str) -> dict[str, Any]:
 
 
 def learning_to_generate(
-    run_steps: RunSteps, model: Any, source: Source, labels: Any, task: str = "classes"
+    run_steps: RunSteps,
+    model: Any,
+    source: Source,
+    labels: Any,
+    task: str = "classes",
+    grey: GreyValues | None = None,
 ) -> Steps[Any]:
-    """Fit a generator to an image, and to its labels if there are any."""
+    """Fit a generator to an image, and to its labels if there are any.
+
+    With `grey`, its images take over those values.
+    """
     image = yield from reading(source.data, "image")
     painted = None
     if labels is not None:
         painted = yield from copying(labels, "labels")
     options = {"spec": source.spec, "task": task}
+    if grey is not None:
+        options["match_to"] = yield from grey.reading(is_preview=False)
     return (yield from fitted_steps(run_steps, model, image, painted, **options))
 
 

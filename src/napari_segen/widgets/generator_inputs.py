@@ -20,6 +20,7 @@ from napari_segen.widgets.generate_tasks import (
     learning_to_generate,
 )
 from napari_segen.widgets.generator_form import GeneratorForm
+from napari_segen.widgets.generator_match import GreyValues
 from napari_segen.widgets.generator_preview import Wanted, learning_from_middle
 from napari_segen.widgets.generator_requests import (
     EXAMPLE,
@@ -53,7 +54,7 @@ class Inputs:
     Parameters
     ----------
     form : GeneratorForm
-    image, labels : ComboBox
+    image, labels, match : ComboBox
         Of layers.
     held : callable
         Returns the dock's fitted generator or None, and whether it came from a file.
@@ -66,11 +67,12 @@ class Inputs:
         form: GeneratorForm,
         image: ComboBox,
         labels: ComboBox,
+        match: ComboBox,
         held: Callable[[], tuple[Any, bool]],
         child: KerasChild,
     ) -> None:
         self._form = form
-        self._image, self._labels = image, labels
+        self._image, self._labels, self._match = image, labels, match
         self._model_and_whether_loaded = held
         self._child = child
 
@@ -106,6 +108,25 @@ class Inputs:
             return bool(held.makes_pairs)
         has_labels = not self.takes_images or self._labels.value is not None
         return bool(self._form.method_class.makes_pairs and has_labels)
+
+    @property
+    def can_match(self) -> bool:
+        """Whether the images can take over the grey values of a layer."""
+        return bool(self.takes_images and self._form.method_class.can_match)
+
+    def follow_match(self) -> None:
+        """Let all images take over grey values, or none: as a layer is chosen."""
+        if self.can_match:
+            share, is_chosen = self._form.method.field("match"), self._match.value
+            if (share.value == 0) is (is_chosen is not None):
+                share.value = 0.0 if is_chosen is None else 1.0
+
+    def _grey_values(self) -> GreyValues | None:
+        if not self.can_match or self._match.value is None:
+            return None
+        # With a share of 0 there is nothing to take over.
+        is_wanted = self._form.method.values().match > 0
+        return GreyValues.of(self._match.value) if is_wanted else None
 
     def source(self) -> Source | None:
         """Return the image layer to learn from, or None."""
@@ -196,7 +217,11 @@ class Inputs:
         if held is not None:
             return held.spec_for(shape), held.n_channels_, held.values_.low.dtype
         assert source is not None
-        return source.spec, source.spec.n_channels(source.shape), source.data.dtype
+        dtypes = [source.data.dtype]
+        if (grey := self._grey_values()) is not None:
+            dtypes.append(grey.data.dtype)
+        n_channels = source.spec.n_channels(source.shape)
+        return source.spec, n_channels, np.result_type(*dtypes)
 
     def size_of(
         self, request: Request, seconds_per_value: float | None
@@ -240,13 +265,13 @@ class Inputs:
         job = learning_from_middle if is_preview else learning_to_generate
         return partial(job, run_here, model, *self.lesson())
 
-    def lesson(self) -> tuple[Source, Any, str]:
-        """Return what is to be learnt: image, labels or None, what the labels are."""
+    def lesson(self) -> tuple[Source, Any, str, GreyValues | None]:
+        """Return what is to be learnt: image, labels, what they are, grey values."""
         labels = self._labels.value
         painted = None if labels is None else level_zero(labels)
         source = self.source()
         assert source is not None
-        return source, painted, self._form.task.value
+        return source, painted, self._form.task.value, self._grey_values()
 
     def given(self, request: Request) -> Given:
         """Return the example, or the label map, that images are made from."""

@@ -59,7 +59,8 @@ class MakingDock(Dock):
         self._training = QWidget()
         self._make_actions()
         self._labels.changed.connect(self._guess_task)
-        for choice in (self._image, self._labels):
+        self._match.changed.connect(lambda _: self._chosen.follow_match())
+        for choice in (self._image, self._labels, self._match):
             choice.changed.connect(self._release)
         self._form.settings_changed.connect(self._release)
         self._form.changed.connect(self._on_input)
@@ -81,17 +82,26 @@ class MakingDock(Dock):
             "an image for labels, choose these here.",
             nullable=True,
         )
+        self._match = self._layer_choice(
+            Image,
+            "match to",
+            "Optional: a layer whose grey values new images take over. The setting "
+            "“match” says how many of them do.",
+            nullable=True,
+        )
         self._inputs = form(
             self._form.source,
             self._image,
             self._stack.widget,
             self._labels,
             self._form.task,
+            self._match,
         )
         self._chosen = Inputs(
             self._form,
             self._image,
             self._labels,
+            self._match,
             lambda: (self._model, self._is_loaded),
             self._child,
         )
@@ -130,6 +140,7 @@ class MakingDock(Dock):
         self._image.visible = self._labels.visible = chosen.takes_images
         face.task.visible = chosen.takes_images and self._labels.value is not None
         face.pairs.visible = chosen.can_have_pairs
+        self._match.visible = chosen.can_match
         self._training.setVisible(not chosen.fits_by_itself)
         source = chosen.source()
         if source is not None and face.source.value == NOISE:

@@ -9,8 +9,9 @@ from magicgui.widgets import CheckBox
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_segen.core.imagespec import CHANNEL, FRAME, SPACE, Array
+from napari_segen.core.imagespec import CHANNEL, SPACE, Array
 from napari_segen.core.steps import Step, Steps
+from napari_segen.widgets.generator_match import GreyValues
 from napari_segen.widgets.generator_requests import (
     EXAMPLE,
     NOISE,
@@ -23,6 +24,7 @@ from napari_segen.widgets.generator_requests import (
 )
 from napari_segen.widgets.jobs import Job
 from napari_segen.widgets.layers import Source
+from napari_segen.widgets.middles import middle, middle_to_learn
 from napari_segen.widgets.panels import side_by_side, stacked
 from napari_segen.widgets.pictures import (
     PictureGrid,
@@ -37,8 +39,6 @@ from napari_segen.widgets.tasks import RunSteps, fitted_steps
 DEBOUNCE_MS = 250
 N_PICTURES = 6
 EDGE_PX, DEPTH_PX = 112, 8
-# What a method without training gets to see for a preview, along y and x, and z.
-FIT_PX, FIT_DEPTH_PX, FIT_FRAMES = 1024, 32, 4
 _COLUMNS = 3
 
 
@@ -69,26 +69,6 @@ class Wanted:
     labels: Any = None
     axes: str = "yx"
     is_rgb: bool = False
-
-
-def middle(array: Any, axes: str, edge: int, depth: int, n_frames: int) -> Array:
-    """Load the middle of an array that may be large and lazy."""
-    return np.asarray(array[middle_slices(array.shape, axes, edge, depth, n_frames)])
-
-
-def middle_slices(
-    shape: tuple[int, ...], axes: str, edge: int, depth: int, n_frames: int
-) -> tuple[slice, ...]:
-    """Return where the middle of an array is; of the frames the first."""
-    most = (
-        dict.fromkeys(SPACE[1:], edge) | {"z": depth} | dict.fromkeys(FRAME, n_frames)
-    )
-    slices = []
-    for letter, n in zip(axes, shape, strict=True):
-        kept = min(n, most.get(letter, n))
-        start = 0 if letter in FRAME else (n - kept) // 2
-        slices.append(slice(start, start + kept))
-    return tuple(slices)
 
 
 def previewing(wanted: Wanted, made: Made) -> Steps[None]:
@@ -123,15 +103,21 @@ def small_request(request: Request) -> Request:
 
 
 def learning_from_middle(
-    run_steps: RunSteps, model: Any, source: Source, labels: Any, task: str
+    run_steps: RunSteps,
+    model: Any,
+    source: Source,
+    labels: Any,
+    task: str,
+    grey: GreyValues | None = None,
 ) -> Steps[Any]:
     """Fit a method without training to the middle of an image: that is fast."""
     yield Step(0, 0, "Reading the image")
-    cut = (FIT_PX, FIT_DEPTH_PX, FIT_FRAMES)
-    image = middle(source.data, source.axes, *cut)
+    image = middle_to_learn(source.data, source.axes)
     if labels is not None:
-        labels = np.array(middle(labels, source.spec.label_axes, *cut))
+        labels = np.array(middle_to_learn(labels, source.spec.label_axes))
     options = {"spec": source.spec, "task": task}
+    if grey is not None:
+        options["match_to"] = yield from grey.reading(is_preview=True)
     return (yield from fitted_steps(run_steps, model, image, labels, **options))
 
 

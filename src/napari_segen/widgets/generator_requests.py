@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Order, Step, Steps
+from napari_segen.widgets.kept_model import run_with_model
 from napari_segen.workflows.cost import in_time, said_of_size
 from napari_segen.workflows.plans import (
     Plan,
@@ -188,7 +189,9 @@ def _as_part(steps: Steps[Any], i: int, n: int) -> Steps[Any]:
 
 def making(run_steps: Any, made: Made) -> Steps[None]:
     """Make what `made` asks for, where `run_steps` runs it."""
-    steps = run_steps(made_in_child, made.model, made.request, *made.given)
+    steps = run_with_model(
+        run_steps, made_in_child, made.model, made.request, *made.given
+    )
     order: Order | None = None
     while True:
         try:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from magicgui.widgets import ComboBox
+from magicgui.widgets.bases import ValueWidget
 from qtpy.QtWidgets import QWidget
 
 from napari_segen.core.registry import Registry
@@ -63,6 +64,10 @@ class MethodForm:
     def values(self) -> Any:
         """Return the parameters of the chosen method; ValueError if one is wrong."""
         return self._forms[self.choice.value].values()
+
+    def field(self, name: str) -> ValueWidget:
+        """Return the input field of a parameter of the chosen method."""
+        return self._forms[self.choice.value][name]
 
     def show(self) -> None:
         """Show the parameters of the chosen method."""

@@ -29,6 +29,7 @@ class ShapesParams:
             "Diameter of nuclei, cells, spots and what membranes enclose, width of "
             "fibres and of the widest vessels, thickness of layers, in pixels. Empty: "
             "as usual for the scene.",
+            empty="as usual",
         ),
     )
     density: float | None = field(
@@ -39,6 +40,7 @@ class ShapesParams:
             "Part of the image that objects cover (as far as there is room), or part "
             "of the tissue's places that hold a cell. Membranes and layers always "
             "fill the image. Empty: as usual for the scene.",
+            empty="as usual",
         ),
     )
     size_spread: float = field(
