@@ -204,6 +204,15 @@ def test_an_image_lies_inside_its_canvas(shape):
     assert_array_equal(wide[inner], image)
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_small_patches_of_volumes_have_gradients(depth):
+    image = blobs((24, 24))[0]
+    params = SMALL | {"depth": depth, "patch_px": 16}
+    fitted = ImageGenerator("flow", params=params, max_steps=6)
+    fitted.fit(np.stack([image] * 8), spec=ImageSpec("zyx"))
+    assert max(fitted.history_["loss"]) < 10
+
+
 def test_volumes_are_made_and_varied_and_painted():
     rng = np.random.default_rng(0)
     labels = np.zeros((12, 24, 28), np.uint8)

@@ -36,6 +36,9 @@ from napari_segen.generation.scaling import Scaling
 
 # A box of a volume is wider than high by this power of 2, as its planes are fewer.
 _FLAT = 2
+# Pixels of its sides at the coarsest level: where there are 2 x 2 x 2, oneDNN's
+# gradients of bfloat16 convolutions hold what was in the memory before.
+_LEAST_COARSE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,8 @@ class FlowParams:
         metadata=span(
             8,
             512,
-            "Side of a training patch in pixels, two thirds of it for volumes: things "
-            "that are larger are not learnt as a whole.",
+            "Side of a training patch in pixels, two thirds of it for volumes, but "
+            "at least 16 to 32: things that are larger are not learnt as a whole.",
         ),
     )
     batch_size: int = field(
@@ -201,7 +204,8 @@ class Flow(GeneratorMethod):
             filters=max(4, p.filters // 2), depth=depth, z_halvings=depth + 1 - _FLAT
         )
         multiple = 2 ** (depth + 1)
-        side = max(multiple, 2 * p.patch_px // (3 * multiple) * multiple)
+        least = _LEAST_COARSE * multiple
+        side = max(least, 2 * p.patch_px // (3 * multiple) * multiple)
         return UNet3D(volume, n_inputs, n_image, side)
 
     def _example(self, source: Source) -> Example:
