@@ -271,13 +271,20 @@ def test_a_large_request_says_what_it_takes_before(folder, capsys, monkeypatch):
         ("--model transform.segen --recipe image.tif", "not a recipe"),
         ("--recipe ok.json --n 3 --model transform.segen", "leave the options out"),
         ("--recipe ok.json --vary image.tif --model transform.segen", "go with --vary"),
+        ("--recipe ok.json --labels labels.tif", "go with --labels"),
+        ("--recipe varied.json --vary image.tif", "needs --labels"),
         ("--recipe ok.json --model painting.segen", "'transform'"),
         ("--recipe ok.json", "learns from images"),
     ],
 )
 def test_one_line_says_what_is_wrong(folder, capsys, line, words):
-    recipe = ns.load("transform.segen").recipe(1, (9, 9), 0)
-    (folder / "ok.json").write_text(json.dumps(recipe.as_json()))
+    generator = ns.load("transform.segen")
+    image, labels = (read_image(f"{n}.tif").array for n in ("image", "labels"))
+    for name, recipe in (
+        ("ok", generator.recipe(1, (9, 9), 0)),
+        ("varied", generator.recipe_vary(image, 0.5, 0, labels)),
+    ):
+        (folder / f"{name}.json").write_text(json.dumps(recipe.as_json()))
     assert fails(capsys, f"{line} --out out", words)
     assert not (folder / "out").exists()
 
@@ -302,6 +309,11 @@ def test_a_damaged_recipe_is_one_line(folder, capsys, change):
     (folder / "bad.json").write_text(json.dumps(recipe))
     line = "--model transform.segen --recipe bad.json --out out"
     assert fails(capsys, line, "bad.json", "not a recipe or is damaged")
+
+
+def test_a_recipe_that_lacks_something_says_what(folder, capsys):
+    (folder / "bad.json").write_text("{}")
+    assert fails(capsys, "--recipe bad.json --out out", "it has no 'shape'")
 
 
 def test_pairs_from_before_are_kept(folder, capsys):

@@ -30,7 +30,6 @@ def training_pairs_steps(
     real : sequence of (image, labels), optional
         Pairs of the axes that the generator was fitted on. Each time point and each
         separate image becomes a pair of its own.
-
     real_share : float, optional
         Repeat the real pairs until they take this share of all pixels, from 0 to under
         1: a network draws its patches by pixel, so that one real image among many

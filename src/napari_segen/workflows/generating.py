@@ -95,8 +95,9 @@ def generate(
         start_tensorflow()
     _say_size(plan)
     run_with_progress(_making(plan, folder), "Generating")
-    what = "images with labels" if plan.label_size else "images"
-    return [f"{plan.n} {what} and recipe.json: {request.out}"]
+    images = "image" if plan.n == 1 else "images"
+    with_labels = " with labels" if plan.label_size else ""
+    return [f"{plan.n} {images}{with_labels} and recipe.json: {request.out}"]
 
 
 def _generator(
@@ -173,6 +174,11 @@ def _stored(request: Request) -> StoredRecipe:
             )
         if source != name and path is not None:
             raise ValueError(f"{request.recipe} does not go with {option}.")
+    had_labels = stored.recipe.labels_sha256 is not None
+    if had_labels and request.example_labels is None:
+        raise ValueError(f"{request.recipe} needs --labels: those of the image.")
+    if request.example_labels is not None and not had_labels:
+        raise ValueError(f"{request.recipe} does not go with --labels.")
     return stored
 
 

@@ -57,7 +57,10 @@ def read_recipe(path: str | os.PathLike[str]) -> StoredRecipe:
         recipe = Recipe.from_json(values)
         _check(recipe)
         return StoredRecipe(path, recipe, _n_of(seeds, recipe.seed))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as err:
+    except KeyError as err:
+        what = f"{path} is not a recipe or is damaged (it has no {err})."
+        raise ValueError(what) from err
+    except (ValueError, TypeError, AttributeError, RecursionError) as err:
         raise ValueError(f"{path} is not a recipe or is damaged ({err}).") from err
 
 
