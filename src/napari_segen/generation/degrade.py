@@ -214,10 +214,14 @@ def match_histogram(
 
 
 def _cumulative(array: Array) -> tuple[Array, Array]:
-    """Finite values, ascending, and which share of the pixels is not above each."""
+    """Finite values, ascending, and which share of the pixels is below each.
+
+    Of equal pixels half count as below: else those of a saturated image would all
+    become the brightest there is, far from their neighbours.
+    """
     values, known = _prepared(np.asarray(array))
     found, counts = np.unique(values[known], return_counts=True)
-    return found, np.cumsum(counts) / max(counts.sum(), 1)
+    return found, (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1)
 
 
 def _check(name: str, value: Any, low: float, high: float) -> None:
