@@ -700,6 +700,15 @@ def test_generated_pairs_reach_the_cnn_dock(viewer, dock, qtbot, with_real):
     assert [pair.image.name for pair in cnn._pairs.pairs] == again
 
 
+def test_a_real_pair_is_offered_where_there_is_one(dock):
+    row = dock._add_real.native
+    assert row.isVisibleTo(dock.native)
+    dock._labels.value = None
+    assert not row.isVisibleTo(dock.native)
+    choose(dock, "shapes", "shapes")
+    assert not row.isVisibleTo(dock.native)
+
+
 def test_images_without_labels_cannot_be_trained_on(dock, qtbot):
     dock._labels.value = None
     make(dock, qtbot)

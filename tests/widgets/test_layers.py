@@ -100,5 +100,5 @@ def test_labels_of_another_shape_are_named_with_both_shapes():
     said = mismatch(image, "yx", labels)
     assert "8 x 9" in said
     assert "4 x 4" in said
-    assert "New strokes" in said
+    assert "Choose others" in said
     assert not mismatch(image, "yx", Labels(np.zeros((8, 9), int)))

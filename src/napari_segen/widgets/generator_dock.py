@@ -78,6 +78,7 @@ class GeneratorDock(MakingDock):
             tooltip="Train on these: put the image and the labels chosen above into "
             "the list, too.",
         )
+        self._real_row = form(self._add_real).native
 
     def _make_check(self) -> None:
         check = self._action(
@@ -124,7 +125,7 @@ class GeneratorDock(MakingDock):
             self._extent,
             self._run_panel((self._generate,)),
             side_by_side(self._save_pairs.button, self._train.button),
-            form(self._add_real).native,
+            self._real_row,
             side_by_side(self._save.button, self._load.button),
             Fold(
                 "Check: like real ones, or copies?",
@@ -148,6 +149,11 @@ class GeneratorDock(MakingDock):
             self._checked.choices.reset_choices()
             self._stress.reset_choices()
 
+    def _show_what_applies(self) -> None:
+        super()._show_what_applies()
+        if hasattr(self, "_real_row"):
+            self._real_row.setVisible(self._has_real_pair)
+
     def _show_keras(self, text: str) -> None:
         self._keras.setText(text)
 
@@ -161,6 +167,11 @@ class GeneratorDock(MakingDock):
         return "Generator loaded: press Generate."
 
     # -- handing over ---------------------------------------------------------
+
+    @property
+    def _has_real_pair(self) -> bool:
+        takes_labels = self._chosen.takes_images and self._labels.value is not None
+        return takes_labels and not self._chosen.why_no_learning()
 
     def _handed_over(self) -> list[MadeLayers]:
         return layers_to_hand_over(self._viewer, self._last)
@@ -195,10 +206,8 @@ class GeneratorDock(MakingDock):
         if self._why_no_training_pairs():
             return
         pairs = [made.as_pair() for made in self._handed_over()]
-        image, labels = self._image.value, self._labels.value
-        is_real = self._add_real.value and labels is not None and image is not None
-        if is_real and not self._chosen.why_no_learning():
-            pairs.insert(0, LayerPair(image, labels))
+        if self._add_real.value and self._has_real_pair:
+            pairs.insert(0, LayerPair(self._image.value, self._labels.value))
         finds_objects = getattr(self._model, "task_", "classes") == "instances"
         open_cnn_dock(self._viewer, pairs, finds_objects=finds_objects)
         self.say("The CNN dock has these pairs: press Train there.")

@@ -166,7 +166,7 @@ def mismatch(image: Image, axes: str, labels: Labels) -> str:
         return ""
     return (
         f"The labels “{labels.name}” have the shape {_by(got)}, but the image "
-        f"“{image.name}” needs {_by(wanted)}. Choose others or press New strokes."
+        f"“{image.name}” needs {_by(wanted)}. Choose others."
     )
 
 

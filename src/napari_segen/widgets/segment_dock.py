@@ -141,7 +141,8 @@ class SegmentDock(Dock):
             return reason
         if self._labels.value is None:
             return "There are no strokes: press New strokes and paint two classes."
-        return mismatch(self._image.value, self._stack.axes, self._labels.value)
+        reason = mismatch(self._image.value, self._stack.axes, self._labels.value)
+        return f"{reason} Or press New strokes." if reason else ""
 
     def _why_no_apply(self) -> str:
         return self._why_no_model() or self._why_no_image()

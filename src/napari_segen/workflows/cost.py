@@ -17,6 +17,8 @@ def in_bytes(size: float) -> str:
 
 def in_time(seconds: float) -> str:
     """Write a time for a person."""
+    if seconds < 1:
+        return "less than a second"
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:
