@@ -360,6 +360,8 @@ def hostile(arrays, header):
     yield {weight: arrays[weight].astype(object)}, {}
     yield {"learnt_std": -arrays["learnt_std"]}, {}
     yield {"learnt_values": arrays["learnt_values"][:1]}, {}
+    yield {"learnt_map_0": np.stack([arrays["learnt_map_0"]] * 2)}, {}
+    yield {"learnt_map_values": arrays["learnt_map_values"] + 1}, {}
     yield {}, {"learnt": {**learnt, "n_kinds": 10**9}}
     yield {}, {"learnt": {**learnt, "maps": None}}
     yield {}, {"learnt": {**learnt, "maps": {"task": "classes", "n_maps": 10**9}}}

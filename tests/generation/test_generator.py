@@ -330,3 +330,11 @@ def test_a_damaged_range_of_grey_values_is_refused(generator, low):
     forged = arrays | {"low": np.array(low, np.uint8)}
     with pytest.raises(ValueError, match="range of the grey values"):
         ImageGenerator.from_archive(header, forged)
+
+
+@pytest.mark.parametrize("shape", [(), (24, 20), (3, 24, 20), (1, 0, 20)])
+def test_damaged_source_images_are_refused(image, shape):
+    header, arrays = ImageGenerator("transform").fit([image, image]).to_archive()
+    forged = arrays | {"learnt_image_1": np.zeros(shape, np.uint8)}
+    with pytest.raises(ValueError, match="a source image has shape"):
+        ImageGenerator.from_archive(header, forged)

@@ -312,6 +312,7 @@ class Flow(GeneratorMethod):
         self.label_model = self.guide = None
         if header["maps"] is not None:
             self.label_model = LabelModel.restore(header["maps"], arrays)
+            self._check_labels(self.label_model)
             if self.label_model.makes_collages:
                 n = self.scaling.n_channels
                 shapes = [(n, *m.shape) for m in self.label_model.maps]
@@ -326,3 +327,10 @@ class Flow(GeneratorMethod):
             if not np.isfinite(w).all():
                 raise ValueError(f"weight {i} of the network is not finite.")
             self.weights.append(w)
+
+    def _check_labels(self, model: LabelModel) -> None:
+        """Refuse a model of label maps that this network was not told of."""
+        is_known = np.isin(model.values, self.conditions.values).all()
+        has_axes = all(m.ndim == len(self.sampling) for m in model.maps)
+        if model.task != self.task or not is_known or not has_axes:
+            raise ValueError("the model of label maps does not fit the network.")

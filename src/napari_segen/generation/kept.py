@@ -44,7 +44,8 @@ def restored_sources(
         Source(arrays[f"image_{i}"], arrays.get(f"labels_{i}")) for i in range(count)
     ]
     for s in sources:
-        if s.image.ndim != n_space + 1 or s.image.size == 0:
+        is_alike = s.image.shape[:1] == sources[0].image.shape[:1]
+        if s.image.ndim != n_space + 1 or s.image.size == 0 or not is_alike:
             raise ValueError(f"a source image has shape {s.image.shape}.")
         if s.image.dtype.kind not in "buif":
             raise ValueError(f"a source image has dtype {s.image.dtype}.")
