@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import entropy
 
@@ -11,6 +12,7 @@ from napari_segen.core.labels import (
     class_info_from_json,
     class_info_json,
     entropy_over_log_k,
+    numbered,
     smallest_unsigned,
 )
 
@@ -86,3 +88,19 @@ def test_an_odd_table_of_classes_is_refused(entry):
 def test_a_colour_that_could_not_be_read_back_is_refused_at_once():
     with pytest.raises(ValueError, match="color must be like"):
         ClassInfo("nucleus", "red")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "uint64"])
+@given(
+    ids=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_side=6)),
+    factor=st.sampled_from([1, 2**55]),
+)
+def test_numbered_objects_are_the_same_objects_from_1_on(dtype, ids, factor):
+    labels = ids.astype(dtype)
+    if labels.dtype.itemsize == 8:
+        labels *= factor
+    found = numbered(labels)
+    assert_array_equal(found == 0, labels == 0)
+    assert_array_equal(np.unique(found[found > 0]), 1 + np.arange(found.max()))
+    pairs = np.unique(np.stack([labels.ravel(), found.ravel()]), axis=1)
+    assert len(np.unique(pairs[0])) == len(np.unique(pairs[1])) == pairs.shape[1]

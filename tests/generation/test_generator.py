@@ -5,15 +5,12 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_array_equal
 
 from napari_segen import ImageGenerator, ImageSpec, load
 from napari_segen.core.errors import DataWarning, ModelFileError, NotFitted
 from napari_segen.core.provenance import array_hash
 from napari_segen.core.steps import run
-from napari_segen.generation.making import numbered
 from napari_segen.generation.recipe import Recipe
 from napari_segen.generation.transform import Transform
 
@@ -132,15 +129,6 @@ def test_an_older_file_without_a_task_is_of_classes(generator, tmp_path):
     again = ImageGenerator.from_archive(older, arrays)
     assert again.task_ == "classes"
     assert again.makes_pairs
-
-
-@given(hnp.arrays(np.uint16, hnp.array_shapes(min_dims=2, max_side=6)))
-def test_numbered_objects_are_the_same_objects_from_1_on(labels):
-    found = numbered(labels)
-    assert_array_equal(found == 0, labels == 0)
-    assert_array_equal(np.unique(found[found > 0]), 1 + np.arange(found.max()))
-    pairs = np.unique(np.stack([labels.ravel(), found.ravel()]), axis=1)
-    assert len(np.unique(pairs[0])) == len(np.unique(pairs[1])) == pairs.shape[1]
 
 
 def test_a_file_makes_the_same_images_in_a_fresh_process(generator, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 
 from napari_segen.core.checks import check_labels, check_new_image, check_pairs
 from napari_segen.core.imagespec import Array, ImageSpec
-from napari_segen.core.labels import smallest_unsigned
+from napari_segen.core.labels import numbered, smallest_unsigned
 from napari_segen.core.steps import Order, Step, Steps
 from napari_segen.generation.abilities import check_ability, check_value_range
 from napari_segen.generation.method import GeneratorMethod, Source, sources_of
@@ -59,14 +59,6 @@ def _label_type(model: "ImageGenerator") -> Any:
     if model.classes_ is None:
         return ID_TYPE
     return smallest_unsigned(int(model.classes_.max()))
-
-
-def numbered(labels: Array) -> Array:
-    """Give objects the ids 1, 2, ... in the order of theirs; 0 stays 0."""
-    ids, places = np.unique(labels, return_inverse=True)
-    first = 0 if ids.size and ids[0] == 0 else 1
-    renumbered: Array = (places + first).reshape(labels.shape).astype(ID_TYPE)
-    return renumbered
 
 
 def channels_last(images: Array, spec: ImageSpec) -> Array:

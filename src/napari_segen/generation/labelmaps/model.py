@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_segen.core.imagespec import Array
-from napari_segen.core.labels import smallest_unsigned
+from napari_segen.core.labels import numbered, smallest_unsigned
 from napari_segen.core.steps import Steps
 from napari_segen.generation.labelmaps.choosing import choose_kinds
 from napari_segen.generation.labelmaps.collage import Collage
@@ -69,7 +69,7 @@ class LabelModel:
             raise ValueError("labels has no pixels: there is nothing to learn.")
         kept = [maps[i][box] for i, box in kept_parts(maps)]
         if task == "instances":
-            return cls([_numbered(m) for m in kept], np.zeros(0, np.uint64), task)
+            return cls([numbered(m) for m in kept], np.zeros(0, np.uint64), task)
         found = [np.unique(m).astype(np.uint64) for m in kept]
         values = np.unique(np.concatenate(found))
         dtype = smallest_unsigned(len(values) - 1)
@@ -102,7 +102,7 @@ class LabelModel:
         else:
             ids = yield from kind.draw_steps(shape, rng)
         if self.task == "instances":
-            return Drawn(_numbered(ids), number, at)
+            return Drawn(numbered(ids), number, at)
         values = self.values.astype(smallest_unsigned(int(self.values.max())))
         return Drawn(values[drawn], number, at)
 
@@ -161,19 +161,3 @@ def _middle(shape: tuple[int, ...]) -> tuple[slice, ...]:
     return tuple(
         slice((n - m) // 2, (n - m) // 2 + m) for n, m in zip(shape, kept, strict=True)
     )
-
-
-def _numbered(ids: Array) -> Array:
-    """Renumber objects 1..n in the order of their ids; 0 stays 0."""
-    if ids.dtype.kind == "u" and int(ids.max()) <= 4 * ids.size:
-        # Much faster than sorting all pixels.
-        occurs = np.bincount(ids.ravel()) > 0
-        occurs[0] = False
-        dtype = smallest_unsigned(int(occurs.sum()))
-        table: Array = (np.cumsum(occurs) * occurs).astype(dtype)
-        return table[ids]
-    found, inverse = np.unique(ids, return_inverse=True)
-    is_object = found != 0
-    dtype = smallest_unsigned(int(is_object.sum()))
-    numbers: Array = (np.cumsum(is_object) * is_object).astype(dtype)
-    return numbers[inverse.reshape(ids.shape)]
