@@ -37,6 +37,8 @@ class Cloth:
         varied.
     fixed : bool array of shape (H, W)
         Pixels that blocks leave as they are.
+    last_id : int
+        No object has had a greater id.
     """
 
     swatch: Swatch
@@ -45,6 +47,7 @@ class Cloth:
     ids: Array | None
     before: Array | None
     fixed: Array
+    last_id: int = 0
 
     @classmethod
     def empty(
@@ -68,7 +71,9 @@ class Cloth:
             ids = swatch.labels.astype(np.int64).reshape(shape)
         missing = np.logical_not(np.isfinite(swatch.image).all(axis=0))
         before = None if ids is None else ids.copy()
-        return cls(swatch, look, origin, ids, before, missing.reshape(shape))
+        last_id = 0 if ids is None else int(ids.max())
+        fixed = missing.reshape(shape)
+        return cls(swatch, look, origin, ids, before, fixed, last_id)
 
     def lay(
         self,
@@ -98,9 +103,9 @@ class Cloth:
 
     def _named(self, new: Array, old: Array, mask: Array) -> Array:
         """Give the objects of a block ids of their own, or those that they continue."""
-        assert self.ids is not None
         kinds, index = np.unique(new, return_inverse=True)
-        ids = int(self.ids.max()) + 1 + np.arange(len(kinds))
+        ids = self.last_id + 1 + np.arange(len(kinds))
+        self.last_id += len(kinds)
         index = index.reshape(new.shape)
         for k, kind in enumerate(kinds):
             here = mask & (index == k)
