@@ -375,6 +375,7 @@ def test_a_trained_method_is_previewed_after_the_fit(learnt, qtbot):
     assert "Fitted to “cells”" in learnt.message
     assert preview(learnt, qtbot).n_pictures == 6
     assert learnt._plot.curves["loss"]
+    assert learnt._plot.isVisibleTo(learnt.native)
 
 
 def test_an_image_is_made_for_labels(viewer, learnt, qtbot):
@@ -602,6 +603,19 @@ def test_a_generator_is_saved_and_loaded(viewer, dock, qtbot, tmp_path):
     assert_array_equal(viewer.layers["generated (transform, seed 0)"].data, expected)
 
 
+def test_labels_are_offered_with_a_loaded_generator_that_makes_them(
+    viewer, dock, qtbot, tmp_path
+):
+    make(dock, qtbot)
+    dock.save_model(tmp_path / "made")
+    finish(dock, qtbot)
+    dock._labels.value = None
+    assert not dock._form.pairs.native.isVisibleTo(dock.native)
+    dock.load_model(tmp_path / "made.segen")
+    finish(dock, qtbot)
+    assert dock._form.pairs.native.isVisibleTo(dock.native)
+
+
 def test_models_of_other_docks_are_refused(viewer, dock, qtbot, tmp_path):
     make(dock, qtbot)
     dock.save_model(tmp_path / "made")
@@ -665,6 +679,34 @@ def test_selected_layers_are_saved_in_place_of_the_last(viewer, dock, qtbot, tmp
     finish(dock, qtbot)
     assert "3 images saved" in dock.message
     assert len(list((tmp_path / "pairs" / "masks").iterdir())) == 3
+
+
+def test_labels_of_an_earlier_run_are_not_saved_with_new_images(
+    viewer, dock, qtbot, tmp_path
+):
+    make(dock, qtbot)
+    dock._labels.value = None
+    dock._form.method.field("gain").value = 3.0
+    make(dock, qtbot)
+    assert "cells generated labels (transform, seed 0)" in viewer.layers
+    image = viewer.layers["cells generated (transform, seed 0)"]
+    viewer.layers.selection = {image}
+    assert "no labels" in dock._train.button.toolTip()
+    dock.save_pairs(tmp_path / "pairs")
+    finish(dock, qtbot)
+    assert not (tmp_path / "pairs" / "masks").exists()
+
+
+def test_a_dock_that_was_opened_anew_saves_what_is_selected(viewer, dock, qtbot):
+    make(dock, qtbot)
+    viewer.window.remove_dock_widget(dock.native)
+    viewer.layers.selection.clear()
+    again = open_dock(viewer, GENERATOR)
+    assert not again._save_pairs.button.isEnabled()
+    image = viewer.layers["cells generated (transform, seed 0)"]
+    viewer.layers.selection = {image}
+    assert again._save_pairs.button.isEnabled()
+    assert again._train.button.isEnabled()
 
 
 def test_color_pairs_are_saved_in_color(viewer, qtbot, tmp_path):

@@ -1,5 +1,6 @@
 """The dock that makes new images, with labels if it has learnt from some."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ class GeneratorDock(MakingDock):
         self._lay_out_all()
         self._reset_layer_choices()
         self._on_input()
+        # Selected layers can be saved and trained on.
+        self._viewer.layers.selection.events.changed.connect(self._on_selected)
 
     # -- building -------------------------------------------------------------
 
@@ -162,9 +165,13 @@ class GeneratorDock(MakingDock):
         if self._model is model:
             self._is_loaded = True
             self._form.show_method(model.method)
+            self._show_what_applies()
 
     def _said_of_loaded(self, model: Any) -> str:
         return "Generator loaded: press Generate."
+
+    def _on_selected(self, event: Any) -> None:
+        self.refresh()
 
     # -- handing over ---------------------------------------------------------
 
@@ -251,3 +258,7 @@ class GeneratorDock(MakingDock):
         if not self._is_shut:
             super().shut_down()
             self._stress.shut_down()
+            # As in `Dock`: the viewer may have gone first.
+            with suppress(RuntimeError, ValueError, AttributeError):
+                changed = self._viewer.layers.selection.events.changed
+                changed.disconnect(self._on_selected)

@@ -65,14 +65,18 @@ def layers_to_hand_over(viewer: Any, last: Sequence[MadeLayers]) -> list[MadeLay
 
 
 def _partner(viewer: Any, image: Image) -> Labels | None:
-    """Return the labels that were made along with `image`."""
-    mark = image.metadata[MARK]
+    """Return the labels that were made along with `image`.
+
+    Those of an earlier run may have its name: the image alone was made anew since.
+    """
+    mark, recipe = image.metadata[MARK], _origin(image)["recipe"]
     wanted = mark["role"].replace(" (", " labels (", 1)
     for layer in viewer.layers:
         other = layer.metadata.get(MARK)
         if isinstance(layer, Labels) and isinstance(other, dict):
             same = other.get("role") == wanted
-            if same and other.get("source") == mark["source"]:
+            same = same and other.get("source") == mark["source"]
+            if same and _origin(layer).get("recipe") == recipe:
                 return layer
     return None
 

@@ -55,6 +55,7 @@ class MakingDock(Dock):
         self._make_inputs()
         self._preview = Previewer(self._wanted_preview)
         self._plot = CurvePlot()
+        self._plot.hide()
         self._extent = note("")
         self._training = QWidget()
         self._make_actions()
@@ -216,6 +217,7 @@ class MakingDock(Dock):
             return
         lesson = self._chosen.lesson()
         self._plot.clear()
+        self._plot.setVisible(self._form.method_class.needs_training)
         self._making = None
         self._start(
             learning_to_generate,
