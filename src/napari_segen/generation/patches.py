@@ -120,9 +120,3 @@ def turn(patch: Array, which: int) -> Array:
     if which >= 4:
         patch = np.flip(patch, axis=-1)
     return np.rot90(patch, which, axes=(-2, -1))
-
-
-def turned_back(patch: Array, which: int) -> Array:
-    """Undo `turn`."""
-    patch = np.rot90(patch, -which, axes=(-2, -1))
-    return np.flip(patch, axis=-1) if which >= 4 else patch

@@ -147,11 +147,6 @@ def nearest_index(positions: Floats) -> tuple[Array, ...]:
     return tuple(np.floor(p + 0.5).astype(np.intp) for p in positions)
 
 
-def nearest_pixels(positions: Floats, shape: tuple[int, ...]) -> tuple[Array, ...]:
-    """Find the source pixels nearest to `positions`, mirrored into `shape`."""
-    return mirrored(nearest_index(positions), shape)
-
-
 def mirrored(index: Sequence[Array], shape: tuple[int, ...]) -> tuple[Array, ...]:
     """Fold indices along each axis: ``... 1 0 | 0 1 ... n-1 | n-1 ...``."""
     return tuple(_folded(i % (2 * n), n) for i, n in zip(index, shape, strict=True))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.generation.shapes.drawing import drawn, touches
 
 from napari_segen.generation.shapes.blobs import Outline
-from napari_segen.generation.shapes.canvas import Canvas, consecutive, coverage
+from napari_segen.generation.shapes.canvas import Canvas, coverage
 
 
 def inner_objects(labels):
@@ -125,8 +125,3 @@ def test_irregularity_makes_outlines_longer_than_those_of_circles():
         return np.mean([p.eccentricity for p in inner_objects(labels)])
 
     assert roundness(0.0) < 0.25 < roundness(0.4) < roundness(1.0)
-
-
-def test_objects_that_are_hidden_lose_their_number():
-    labels = np.array([[0, 5, 5], [2, 0, 9]], np.int32)
-    np.testing.assert_array_equal(consecutive(labels), [[0, 2, 2], [1, 0, 3]])

@@ -96,11 +96,3 @@ class Picture:
 def coverage(depth: Array) -> Array:
     """Return the part of a pixel that an object covers, from its centre's depth."""
     return np.clip(depth + 0.5, 0, 1)
-
-
-def consecutive(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Give the objects that can be seen the ids 1..n, in the order they had."""
-    seen = np.bincount(labels.ravel()) > 0
-    seen[0] = False
-    numbers = np.where(seen, np.cumsum(seen), 0).astype(np.int32)
-    return numbers[labels]

@@ -11,7 +11,7 @@ from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.generation.method import GeneratorMethod, Source
 from napari_segen.generation.shapes.blobs import nuclei, spots
 from napari_segen.generation.shapes.camera import output_range, photograph_steps
-from napari_segen.generation.shapes.canvas import Canvas, Picture, consecutive
+from napari_segen.generation.shapes.canvas import Canvas, Picture
 from napari_segen.generation.shapes.cells import cells
 from napari_segen.generation.shapes.layers import layers
 from napari_segen.generation.shapes.membranes import membranes
@@ -97,11 +97,7 @@ class Shapes(GeneratorMethod):
             _SHARE_OF_SCENE,
             1,
         )
-        labels = None
-        if with_labels:
-            is_ids = scene.task == "instances"
-            labels = consecutive(picture.labels) if is_ids else picture.labels
-        return Source(image[np.newaxis], labels)
+        return Source(image[np.newaxis], picture.labels if with_labels else None)
 
     def _voxel(self, ndim: int) -> tuple[float, ...]:
         sampling = self.sampling if len(self.sampling) == ndim else (1.0,) * ndim
