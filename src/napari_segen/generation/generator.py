@@ -295,7 +295,8 @@ class ImageGenerator(Model):
         Parameters
         ----------
         image : array with the axes of the training images
-            Keeps its type and range. Each frame varies on its own.
+            Keeps its type and range, unless it takes over another's grey values.
+            Each frame varies on its own.
         strength : float
             0 returns a copy of the image, 1 departs from it as far as the method
             can.
