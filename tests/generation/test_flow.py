@@ -243,7 +243,7 @@ def test_a_training_pauses_goes_on_and_finishes_with_what_it_has():
 
 def test_a_time_budget_can_be_repeated_as_steps():
     image = blobs()[0]
-    timed = ImageGenerator("flow", params=SMALL, time_limit_s=0.5).fit(image)
+    timed = ImageGenerator("flow", params=SMALL, time_limit_s=2).fit(image)
     counted = generator(timed.n_steps_).fit(image)
     made = [g.generate(1, (20, 20), 0).tobytes() for g in (timed, counted)]
     assert made[0] == made[1]

@@ -25,6 +25,8 @@ from napari_segen.generation.method import Budget
 
 # The first steps are small: Adam has yet to see how large the gradients are.
 WARM_UP = 20
+# A machine that gets slower may take so many times the budget for what was planned.
+_MOST_OVERTIME = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,17 @@ class _Course:
             for key, value in figures.items():
                 self._history[key].append(value)
             yield from self._report(orders, figures)
-            is_over = step >= self._pace.limit or self._pace.is_late(seconds)
+            is_over = step >= self._pace.limit or self._is_late(seconds)
             is_over |= orders.is_finish
         return Trained(learner.average(), step, self._history)
+
+    def _is_late(self, seconds: float) -> bool:
+        """Whether to end now: the steps that were planned are done, if late.
+
+        A cosine that is cut short could not be repeated by the number of its steps.
+        """
+        patience = 1 if self._pace.decay_steps is None else _MOST_OVERTIME
+        return self._pace.is_late(seconds / patience)
 
     def _report(self, orders: Orders, figures: dict[str, float]) -> Steps[None]:
         done, total = self._pace.progress(int(figures["step"]), figures["seconds"])

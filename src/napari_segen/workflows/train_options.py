@@ -14,6 +14,7 @@ FIT_OPTIONS = (
     "teacher_weight",
     "checkpoint",
     "log_dir",
+    "match_to",
 )
 _OWN_OPTIONS = ("command", "run", "kind", "image", "labels", "model", "axes", "list")
 
@@ -162,6 +163,12 @@ def _add_generator_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task", help="what labels mean: classes, or instances (ids of objects)"
     )
+    parser.add_argument(
+        "--match-to",
+        type=Path,
+        metavar="FILE",
+        help="an image whose grey values new images may take over (params: match)",
+    )
     _add_budget(parser)
 
 
@@ -220,5 +227,6 @@ def api_options(
     if len(options.get("features", ())) == 1:
         options["features"] = options["features"][0]
     # A network is made for its task; a generator learns one in its fit.
-    of_fit = (*FIT_OPTIONS, "task") if arguments.kind == "generator" else FIT_OPTIONS
+    is_generator = arguments.kind == "generator"
+    of_fit = (*FIT_OPTIONS, "task") if is_generator else FIT_OPTIONS
     return options, {k: options.pop(k) for k in of_fit if k in options}

@@ -69,8 +69,11 @@ def train(
     if kind == "cnn":
         _check_pixel_sizes(files)
         return _train_cnn(model, arrays, marks, spec, model_path, dict(fit_options))
+    given = dict(fit_options)
+    if "match_to" in given:
+        given["match_to"] = read_image(given["match_to"]).array
     steps = model.fit_steps(  # type: ignore[attr-defined]
-        arrays, marks or None, spec=spec, **fit_options
+        arrays, marks or None, spec=spec, **given
     )
     run_with_progress(steps, "Training")
     return [_saved(model, model_path)]
