@@ -21,7 +21,7 @@ pytestmark = pytest.mark.viewer
 
 NAMES = ("Probabilistic segmentation", "CNN segmentation", "Image generator")
 PROBABILISTIC, CNN, GENERATOR = NAMES
-SLOW_MS = 60_000
+SLOW_MS = 180_000
 
 
 def job_threads():

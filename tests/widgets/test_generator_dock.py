@@ -29,7 +29,7 @@ from napari_segen.widgets.results import MARK
 
 pytestmark = pytest.mark.viewer
 
-SLOW_MS = 60_000
+SLOW_MS = 180_000
 
 
 def preview(dock, qtbot):
