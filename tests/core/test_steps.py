@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from napari_segen.core.steps import FINISH, Step, run, stretch_steps
+from napari_segen.core.steps import FINISH, Step, retold_steps, run, stretch_steps
 
 
 def counting(n, log):
@@ -61,3 +63,22 @@ def test_a_stretch_lies_within_its_bounds_and_returns_the_result():
     assert end.value.value == 5
     assert [s.done / s.total for s in seen] == [0.25, 0.75]
     assert seen[1].figures == {"loss": 1.0}
+
+
+def test_retold_steps_pass_orders_back_and_the_result_on():
+    def work():
+        order = yield Step(0, 2, "first")
+        yield Step(1, 2, f"heard {order}")
+        return "result"
+
+    def told():
+        return (
+            yield from retold_steps(work(), lambda s: replace(s, text=s.text + "!"))
+        )
+
+    steps = told()
+    assert next(steps).text == "first!"
+    assert steps.send(FINISH).text == f"heard {FINISH}!"
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value == "result"

@@ -6,7 +6,7 @@ early and return the best it has. Other commands pause the work, or ask for a lo
 what it would answer now. Only work that can do so listens to them.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
@@ -87,6 +87,18 @@ def run(steps: Steps[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
+
+
+def retold_steps(steps: Steps[T], retell: Callable[[Step], Step]) -> Steps[T]:
+    """Pass `steps` on, each as `retell` makes it, and orders back to them."""
+    order: Order | None = None
+    while True:
+        try:
+            step = steps.send(order)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        order = yield retell(step)
 
 
 def stretch_steps(steps: Steps[T], start: float, stop: float) -> Steps[T]:

@@ -8,7 +8,7 @@ import numpy as np
 from napari_segen.core.checks import check_labels, check_new_image, check_pairs
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import numbered, smallest_unsigned
-from napari_segen.core.steps import Order, Step, Steps
+from napari_segen.core.steps import Step, Steps, retold_steps
 from napari_segen.generation.abilities import check_ability, check_value_range
 from napari_segen.generation.method import GeneratorMethod, Source, sources_of
 from napari_segen.generation.requests import (
@@ -24,7 +24,7 @@ from napari_segen.generation.requests import (
 if TYPE_CHECKING:
     from napari_segen.generation.generator import ImageGenerator
 
-ID_TYPE = np.int32
+_ID_TYPE = np.int32
 
 
 def make_steps(
@@ -43,7 +43,7 @@ def make_steps(
     spec, dtype = model.spec_for(shape), model.values_.low.dtype
     shape = check_shape(shape, spec, n, model.n_channels_, dtype.itemsize)
     images = np.empty((n, model.n_channels_, *shape), dtype)
-    labels = np.empty((n, *shape), _label_type(model)) if with_labels else None
+    labels = np.empty((n, *shape), label_type(model)) if with_labels else None
     for i in range(n):
         rng = np.random.default_rng([seed, first + i])
         steps = method.make_steps(shape, rng, with_labels=with_labels)
@@ -55,10 +55,11 @@ def make_steps(
     return channels_last(images, spec), labels
 
 
-def _label_type(model: "ImageGenerator") -> Any:
+def label_type(model: "ImageGenerator") -> np.dtype[Any]:
+    """Return the type of generated labels: of objects, or the smallest for classes."""
     if model.classes_ is None:
-        return ID_TYPE
-    return smallest_unsigned(int(model.classes_.max()))
+        return np.dtype(_ID_TYPE)
+    return np.dtype(smallest_unsigned(int(model.classes_.max())))
 
 
 def channels_last(images: Array, spec: ImageSpec) -> Array:
@@ -112,7 +113,7 @@ def vary_steps(
     if marks is not None and method.max_label_values is not None:
         check_known_labels(model, marks)
         if model.classes_ is not None:
-            marks = marks.astype(np.promote_types(marks.dtype, _label_type(model)))
+            marks = marks.astype(np.promote_types(marks.dtype, label_type(model)))
     _, pairs = check_pairs(array, marks, model.spec_, labels_name="labels")
     if strength == 0:
         copy = array.copy()
@@ -149,13 +150,11 @@ def check_known_labels(model: "ImageGenerator", labels: Array) -> None:
 
 def _relay(steps: Steps[Any], i: int, n: int) -> Steps[Any]:
     """Pass the steps of one of n images on, as steps of the whole."""
-    command: Order | None = None
-    while True:
-        try:
-            step = steps.send(command)
-        except StopIteration as end:
-            return end.value
-        command = yield Step(i, n, f"Image {i + 1} of {n}: {step.text}", step.figures)
+
+    def retold(step: Step) -> Step:
+        return Step(i, n, f"Image {i + 1} of {n}: {step.text}", step.figures)
+
+    return retold_steps(steps, retold)
 
 
 def own_spec(n_space: int, n_channels: int) -> ImageSpec:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_segen.core.imagespec import Array, ImageSpec
-from napari_segen.core.steps import Order, Step, Steps
+from napari_segen.core.steps import Step, Steps, retold_steps
 from napari_segen.widgets.kept_model import run_with_model
 from napari_segen.workflows.cost import in_time, said_of_size
 from napari_segen.workflows.plans import (
@@ -177,14 +177,12 @@ def plan_of(
 
 def _as_part(steps: Steps[Any], i: int, n: int) -> Steps[Any]:
     """Pass the steps of one image on as part of all."""
-    order: Order | None = None
-    while True:
-        try:
-            step = steps.send(order)
-        except StopIteration as end:
-            return end.value
+
+    def retold(step: Step) -> Step:
         text = step.text.removeprefix("Image 1 of 1: ")
-        order = yield Step(i, n, f"Image {i + 1} of {n}: {text}", step.figures)
+        return Step(i, n, f"Image {i + 1} of {n}: {text}", step.figures)
+
+    return retold_steps(steps, retold)
 
 
 def making(run_steps: Any, made: Made) -> Steps[None]:
@@ -192,16 +190,13 @@ def making(run_steps: Any, made: Made) -> Steps[None]:
     steps = run_with_model(
         run_steps, made_in_child, made.model, made.request, *made.given
     )
-    order: Order | None = None
-    while True:
-        try:
-            step = steps.send(order)
-        except StopIteration:
-            return
+
+    def retold(step: Step) -> Step:
         if step.picture is not None:
             made.take(step.picture)
-            step = replace(step, picture=None)
-        order = yield replace(step, text=step.text + made.remaining_text())
+        return replace(step, text=step.text + made.remaining_text(), picture=None)
+
+    return retold_steps(steps, retold)
 
 
 def spec_of_one(made: Made) -> ImageSpec:

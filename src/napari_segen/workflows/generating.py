@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_segen.core.imagespec import Array
-from napari_segen.core.steps import PARTS, Step, Steps, run
+from napari_segen.core.steps import PARTS, Step, Steps, retold_steps, run
 from napari_segen.generation.registry import GENERATORS
 from napari_segen.workflows.cost import n_bytes, said_of_size
 from napari_segen.workflows.files import read_image
@@ -248,11 +248,10 @@ def _making(plan: Plan, folder: ImageFolder) -> Steps[None]:
 
 def _as_part(steps: Steps[Any], i: int, n: int) -> Steps[Any]:
     """Pass the steps of one image on as part of all."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            return end.value
+
+    def retold(step: Step) -> Step:
         share = step.done / step.total if step.total else 0.0
         text = step.text.removeprefix("Image 1 of 1: ")
-        yield Step(round(PARTS * (i + share)), PARTS * n, f"{i + 1} of {n}: {text}")
+        return Step(round(PARTS * (i + share)), PARTS * n, f"{i + 1} of {n}: {text}")
+
+    return retold_steps(steps, retold)

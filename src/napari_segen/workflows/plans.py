@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from napari_segen.core.imagespec import Array, ImageSpec
-from napari_segen.core.labels import smallest_unsigned
 from napari_segen.core.steps import Steps
 from napari_segen.generation.abilities import check_ability
+from napari_segen.generation.making import label_type
 from napari_segen.generation.requests import (
     check_count,
     check_shape,
@@ -18,7 +18,6 @@ from napari_segen.generation.requests import (
 from napari_segen.workflows.generated import pairs_spec
 
 Made = tuple[Array, Array | None]
-_ID_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +74,11 @@ def new_images(
         shape,
         pairs_spec(generator, shape),
         item * generator.n_channels_,
-        _label_bytes(generator) if pairs else 0,
+        label_type(generator).itemsize if pairs else 0,
         make,
         lambda extent: generator.generate_steps(1, _at_most(shape, extent), seed),
         lambda made: {**recipe.as_json(), "n": made},
     )
-
-
-def _label_bytes(generator: Any) -> int:
-    if generator.classes_ is None:
-        return _ID_BYTES
-    return np.dtype(smallest_unsigned(int(generator.classes_.max()))).itemsize
 
 
 def painted_images(generator: Any, labels: Array, n: int, seed: int) -> Plan:

@@ -10,7 +10,7 @@ import numpy as np
 from napari_segen.core.checks import check_pairs
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.metrics import class_iou, mean_iou
-from napari_segen.core.steps import PARTS, Step, Steps, run
+from napari_segen.core.steps import PARTS, Step, Steps, retold_steps, run
 from napari_segen.generation.requests import check_seed
 from napari_segen.workflows.degradations import DEGRADATIONS, degraded
 
@@ -286,15 +286,14 @@ def _segmented(
     model: Any, image: Array, spec: ImageSpec, text: str, done: int, total: int
 ) -> Steps[Array]:
     """Segment as one part of the whole; returns the labels."""
-    steps = model.segment_steps(image, spec=spec)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            labels: Array = end.value.labels
-            return labels
+
+    def retold(step: Step) -> Step:
         fraction = step.done / step.total if step.total else 0.0
-        yield Step(round(PARTS * (done + fraction)), PARTS * total, text)
+        return Step(round(PARTS * (done + fraction)), PARTS * total, text)
+
+    steps = model.segment_steps(image, spec=spec)
+    labels: Array = (yield from retold_steps(steps, retold)).labels
+    return labels
 
 
 def _told(done: int, total: int, level: int, iou: dict[str, float]) -> Step:
