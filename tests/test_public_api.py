@@ -12,7 +12,7 @@ import napari_segen as ns
 CONSTRUCTORS = {
     "ImageSpec": ["axes", "pixel_size=None", "unit='pixel'"],
     "ProbabilisticSegmenter": [
-        "method='softmax'",
+        "method='auto'",
         "*",
         "params=None",
         "features='default'",

@@ -11,7 +11,9 @@ from tests.reference import forest as reference
 
 import napari_segen as ns
 from napari_segen.core.parameters import as_json
+from napari_segen.core.steps import run
 from napari_segen.probabilistic.forest.growing import (
+    LEFT_OUT,
     ForestParams,
     Ground,
     flattened,
@@ -19,7 +21,10 @@ from napari_segen.probabilistic.forest.growing import (
 )
 from napari_segen.probabilistic.forest.method import ForestClassifier
 from napari_segen.probabilistic.forest.trees import Questions, Trees
-from napari_segen.probabilistic.samples import TrainingSet
+from napari_segen.probabilistic.samples import (
+    MOST_PIXELS_OF_A_STROKE,
+    TrainingSet,
+)
 
 N_FEATURES, N_CLASSES = 3, 2
 
@@ -142,34 +147,57 @@ def strokes_of_lengths(*lengths):
     return TrainingSet(features, stroke % 2, stroke, 2)
 
 
-def test_a_stroke_is_drawn_by_the_root_of_its_length():
-    ground = Ground.of(strokes_of_lengths(4, 5, 16, 5))
-    assert_allclose(ground.strokes[0].chance, [1 / 3, 2 / 3])
-    assert_allclose(ground.strokes[1].chance, [1 / 2, 1 / 2])
+def strokes_of(ground, drawn):
+    """Number of the stroke of each drawn pixel."""
+    return np.searchsorted(ground.first, drawn.rows, side="right") - 1
 
 
-def test_each_stroke_drawn_gives_as_many_pixels_of_its_own():
-    ground = Ground.of(strokes_of_lengths(4, 1, 300, 1, 30, 1))
-    drawn = ground.strokes[0].draw(5, 7, np.random.default_rng(0))
-    stroke = ground.features[drawn, 0].reshape(5, 7)
-    assert (stroke == stroke[:, :1]).all()
-    assert len(np.unique(stroke[:, 0])) > 1
+def test_a_stroke_is_drawn_as_often_as_it_weighs():
+    # Alone in its class no stroke is left out; a filled region counts as a long stroke.
+    ground = Ground.of(strokes_of_lengths(40, 1000))
+    drawn = ground.drawn(500, np.random.default_rng(0))
+    counts = np.bincount(strokes_of(ground, drawn))
+    weights = np.minimum(ground.pixels, MOST_PIXELS_OF_A_STROKE)
+    assert_allclose(counts, 1000 * weights / weights.sum(), atol=1)
 
 
-def test_a_tree_gets_as_many_pixels_of_each_class_as_the_strokes_of_one_give():
-    ground = Ground.of(strokes_of_lengths(9, 1, 9, 50, 9))
-    drawn = ground.drawn(4, np.random.default_rng(0))
-    assert_array_equal(np.bincount(ground.class_index[drawn]), [3 * 4, 3 * 4])
+def test_a_tree_gets_five_pixels_for_each_stroke_that_it_sees():
+    ground = Ground.of(strokes_of_lengths(9, 11, 9, 50, 9, 30))
+    drawn = ground.drawn(5, np.random.default_rng(0))
+    assert len(drawn.rows) == 5 * np.count_nonzero(~drawn.left_out)
+    assert not drawn.left_out[strokes_of(ground, drawn)].any()
 
 
-def test_classes_count_alike_whatever_was_painted():
-    lengths = (300, 2, 200, 1, 100, 1, 400)
-    samples = strokes_of_lengths(*lengths)
-    alike = TrainingSet(
-        np.zeros_like(samples.features), samples.class_index, samples.strokes, 2
+def test_every_class_keeps_a_stroke_and_gives_a_pixel():
+    ground = Ground.of(strokes_of_lengths(1, 256, 1, 256))
+    for i in range(50):
+        drawn = ground.drawn(1, np.random.default_rng(i))
+        kept = ground.stroke_class[~drawn.left_out]
+        assert set(kept) == {0, 1}
+        assert set(ground.class_index[drawn.rows]) == {0, 1}
+
+
+def test_strokes_are_left_out_at_the_rate_that_is_said():
+    ground = Ground.of(blobs(strokes=10))
+    out = np.mean(
+        [ground.drawn(1, np.random.default_rng(i)).left_out for i in range(300)]
     )
-    posterior = ForestClassifier().fit(alike).posterior(np.zeros((2, 1), np.float32))
-    assert_allclose(posterior, 0.5, atol=1e-6)
+    assert_allclose(out, LEFT_OUT, atol=0.02)
+
+
+def test_what_is_held_out_was_said_by_trees_that_did_not_see_it():
+    rng = np.random.default_rng(0)
+    # Each stroke has a class of its own by chance: to know it, one must have seen it.
+    strokes = np.repeat(np.arange(20), 8)
+    features = np.repeat(rng.normal(size=(20, 3)), 8, axis=0).astype(np.float32)
+    samples = TrainingSet(features, rng.permutation(20)[strokes] % 2, strokes, 2)
+    model = ForestClassifier()
+    held_out = run(model.fit(samples).held_out_steps(samples))
+    seen = model.posterior(features.T).argmax(axis=0) == samples.class_index
+    unseen = held_out.posterior.argmax(axis=0) == samples.class_index
+    assert held_out.known.all()
+    assert seen.mean() > 0.95
+    assert unseen.mean() < 0.8
 
 
 def test_fewer_pixels_per_stroke_give_softer_probabilities():

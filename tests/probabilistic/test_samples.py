@@ -9,6 +9,7 @@ from napari_segen.probabilistic.samples import (
     TrainingSet,
     choose_samples,
     symmetric_key,
+    thinned,
 )
 
 
@@ -84,12 +85,27 @@ def test_keys_of_mirrored_positions_agree_and_others_differ():
     assert len(np.unique(everything)) == 15
 
 
-def test_weights_follow_the_square_root_of_a_strokes_pixels():
-    classes = np.array([0] * 5 + [1])
-    strokes = np.array([0, 0, 0, 0, 1, 2])
-    weights = TrainingSet(np.zeros((6, 1), np.float32), classes, strokes, 2).weights()
-    assert_allclose(weights[:4].sum(), 2 * weights[4])
-    assert_allclose([weights[classes == k].sum() for k in (0, 1)], 0.5)
+def test_pixels_count_alike_but_a_filled_region_counts_as_a_long_stroke():
+    strokes = np.repeat([0, 1, 2], [4, 1000, 20])
+    classes = np.repeat([0, 1, 0], [4, 1000, 20])
+    chosen = TrainingSet(np.zeros((1024, 1), np.float32), classes, strokes, 2)
+    weights = chosen.weights()
+    assert_allclose(weights.sum(), 1)
+    assert_allclose(weights[strokes == 0], weights[strokes == 2][0])
+    most = samples.MOST_PIXELS_OF_A_STROKE
+    assert_allclose(weights[strokes == 1].sum(), most / 4 * weights[strokes == 0].sum())
+    assert_allclose(chosen.class_shares(), [24 / (24 + most), most / (24 + most)])
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=6), st.integers(1, 64))
+def test_thinned_strokes_keep_some_of_their_pixels_and_not_too_many(lengths, most):
+    strokes = np.repeat(np.arange(len(lengths)), lengths)
+    order = np.random.default_rng(0).permutation(len(strokes))
+    features = np.arange(len(strokes), dtype=np.float32)[:, np.newaxis]
+    whole = TrainingSet(features[order], 0 * strokes, strokes[order], 1)
+    kept = np.bincount(thinned(whole, most).strokes, minlength=len(lengths))
+    assert (kept <= most).all()
+    assert (kept >= np.minimum(np.array(lengths), most) / 2).all()
 
 
 def test_strokes_are_counted_per_class():

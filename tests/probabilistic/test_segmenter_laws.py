@@ -73,7 +73,8 @@ def test_training_by_tiles_equals_training_at_once(monkeypatch):
 def test_with_a_cache_the_result_is_the_same(max_bytes):
     image, scribbles, _ = two_regions()
     cache = ns.FeatureCache(max_bytes)
-    segmenter = ns.ProbabilisticSegmenter().fit(image, scribbles, cache=cache)
+    segmenter = ns.ProbabilisticSegmenter("softmax")
+    segmenter.fit(image, scribbles, cache=cache)
     with_cache = segmenter.predict_proba(image, cache=cache)
     assert_array_equal(with_cache, fitted(image, scribbles).predict_proba(image))
     assert cache.n_bytes <= max_bytes
@@ -185,7 +186,9 @@ def test_smoothing_and_prior_may_be_changed_after_the_fit():
     segmenter = fitted(image, scribbles, smoothing=0.0)
     plain = segmenter.predict_proba(image)
     segmenter.class_prior = {3: 0.01, 7: 0.99}
-    odds = (plain[1] * 0.99) / (plain[1] * 0.99 + plain[0] * 0.01)
+    painted = [np.count_nonzero(scribbles == v) for v in (3, 7)]
+    likelihood = [p / n for p, n in zip(plain, painted, strict=True)]
+    odds = (likelihood[1] * 0.99) / (likelihood[1] * 0.99 + likelihood[0] * 0.01)
     assert_allclose(segmenter.predict_proba(image)[1], odds, atol=1e-5)
     segmenter.class_prior, segmenter.smoothing = None, 3.0
     assert not np.array_equal(segmenter.predict_proba(image), plain)

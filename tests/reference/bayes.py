@@ -4,7 +4,7 @@ import numpy as np
 
 
 def fit(z, class_index, strokes, weights, shrinkage):
-    """z (M, F) -> a list of (mean, covariance), one entry per class."""
+    """z (M, F) -> a list of (mean, covariance, frequency), one entry per class."""
     means, own, trust = [], [], []
     for k in range(class_index.max() + 1):
         inside = class_index == k
@@ -18,15 +18,18 @@ def fit(z, class_index, strokes, weights, shrinkage):
         (n * c + shrinkage * common) / (n + shrinkage)
         for n, c in zip(trust, own, strict=True)
     ]
-    return list(zip(means, shrunk, strict=True))
+    shares = [weights[class_index == k].sum() for k in range(len(means))]
+    return list(zip(means, shrunk, shares, strict=True))
 
 
 def posterior(models, z):
-    """Equal class frequencies; z (F,) -> (K,)."""
+    """z (F,) -> (K,)."""
     log_density = np.array(
         [
-            -0.5 * (z - m) @ np.linalg.solve(c, z - m) - 0.5 * np.log(np.linalg.det(c))
-            for m, c in models
+            np.log(share)
+            - 0.5 * (z - m) @ np.linalg.solve(c, z - m)
+            - 0.5 * np.log(np.linalg.det(c))
+            for m, c, share in models
         ]
     )
     density = np.exp(log_density - log_density.max())

@@ -31,4 +31,5 @@ def smooth(posterior, smoothing, no_data=None, passes=3, coupling=4.0):
             )
             new[(slice(None), *pixel)] = odds / odds.sum()
         belief = new
-    return belief
+    powers = belief ** (1 / (1 + smoothing))
+    return np.where(silent, belief, powers / powers.sum(axis=0))

@@ -4,17 +4,15 @@ import numpy as np
 
 
 def scale(features, weights):
-    """(M, F) -> spread, mean, deviation of sign(x) log(1 + |x| / spread)."""
-    spread = np.sqrt((weights[:, None] * features**2).sum(axis=0))
-    z = np.sign(features) * np.log(1 + np.abs(features) / spread)
+    """(M, F) -> spread, mean, deviation of x / (|x| + spread)."""
+    spread = 2 * np.sqrt((weights[:, None] * features**2).sum(axis=0))
+    z = features / (np.abs(features) + spread)
     mean = (weights[:, None] * z).sum(axis=0)
     return spread, mean, np.sqrt((weights[:, None] * (z - mean) ** 2).sum(axis=0))
 
 
 def scaled(features, spread, mean, deviation):
-    return (
-        np.sign(features) * np.log(1 + np.abs(features) / spread) - mean
-    ) / deviation
+    return (features / (np.abs(features) + spread) - mean) / deviation
 
 
 def probabilities(theta, z):

@@ -14,7 +14,7 @@ from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Step, Steps
 from napari_segen.core.tiles import tile_grid
 from napari_segen.features.compiling import compile_steps
-from napari_segen.features.families import FAMILIES, SETS, UNSCALED, Window
+from napari_segen.features.families import FAMILIES, PLAIN, SETS, UNSCALED, Window
 from napari_segen.features.gaussian import Sigma, Span
 from napari_segen.features.scratch import Scratch
 
@@ -28,6 +28,7 @@ TILE_3D = (24, 48, 256)
 PATIENCE_S = 0.1  # between two Steps, so that Cancel is heard
 
 Features = npt.NDArray[np.float32]
+Plan = list[tuple[Sigma, tuple[str, ...]]]  # families by sigma
 
 
 @dataclass(frozen=True, init=False)
@@ -51,6 +52,9 @@ class FilterBank:
         unit of `sampling`, so that anisotropic stacks are filtered isotropically.
     sampling : tuple of float
         Pixel size along each spatial axis; two entries for 2D, three for 3D.
+    plain_channels : int
+        Of that many last channels only the families in `PLAIN` are computed: colours
+        beside a grey channel, which has all edges and textures already.
 
     Attributes
     ----------
@@ -62,6 +66,7 @@ class FilterBank:
     sigmas: tuple[float, ...]
     sigma_unit: str
     sampling: tuple[float, ...]
+    plain_channels: int
 
     def __init__(
         self,
@@ -69,6 +74,7 @@ class FilterBank:
         sigmas: tuple[float, ...] | None = None,
         sigma_unit: str = "pixel",
         sampling: tuple[float, ...] = (1.0, 1.0),
+        plain_channels: int = 0,
     ) -> None:
         families, usual = _families(features)
         chosen = usual if sigmas is None else _positive("sigmas", sigmas)
@@ -86,6 +92,7 @@ class FilterBank:
         object.__setattr__(self, "sigmas", chosen)
         object.__setattr__(self, "sigma_unit", sigma_unit)
         object.__setattr__(self, "sampling", size)
+        object.__setattr__(self, "plain_channels", plain_channels)
         self._check_widths()
 
     def _check_widths(self) -> None:
@@ -127,15 +134,19 @@ class FilterBank:
         return [
             " ".join(filter(None, (f"channel {channel}", family, part, scale)))
             for channel in range(n_channels)
-            for scale, (_, families) in zip(scales, self._plan(), strict=True)
+            for scale, (_, families) in zip(
+                scales, self._plan(channel, n_channels), strict=True
+            )
             for family in families
             for part in FAMILIES[family].parts(len(self.sampling))
         ]
 
-    def _plan(self) -> list[tuple[Sigma, tuple[str, ...]]]:
+    def _plan(self, channel: int, n_channels: int) -> Plan:
         """List sigmas in pixels, each with its families, in the features' order."""
-        scaled = tuple(f for f in self.features if f != UNSCALED)
-        plan = [(s, scaled) for s in self.sigmas_px if scaled]
+        plain = channel >= n_channels - self.plain_channels
+        wanted = [f for f in self.features if f in PLAIN or not plain]
+        scaled = tuple(f for f in wanted if f != UNSCALED)
+        plan = [(s, scaled) for s in self.sigmas_px]
         if UNSCALED in self.features:
             plan.insert(0, ((0.0,) * len(self.sampling), (UNSCALED,)))
         return plan
@@ -199,36 +210,49 @@ class FilterBank:
         return np.ascontiguousarray(frame, np.float32)
 
     def _empty(self, source: Array) -> Features:
-        count = len(self.names(1)) * source.shape[0]
+        count = len(self.names(len(source)))
         return np.empty((count, *source.shape[1:]), np.float32)
 
     def _tiles(
         self, source: Array, out: Array
-    ) -> Iterator[tuple[Array, tuple[Span, ...], Array]]:
-        """List plane and core of each tile of each channel, and where to write."""
+    ) -> Iterator[tuple[Array, tuple[Span, ...], Plan, Array]]:
+        """List plane, core and plan of each channel's tiles, and where to write."""
         tile_shape = TILE_2D if source.ndim == 3 else TILE_3D
-        each = len(out) // len(source)
+        plans = [self._plan(c, len(source)) for c in range(len(source))]
+        counts = [len(self._parts(plan)) for plan in plans]
+        first = np.cumsum([0, *counts])
         for tile in tile_grid(source.shape[1:], tile_shape, self.halo):
             core = tuple((s.start, s.stop) for s in tile.core)
-            for channel, plane in enumerate(source):
-                here = slice(channel * each, (channel + 1) * each)
-                yield plane, core, out[(here, *tile.core)]
+            for c, plane in enumerate(source):
+                here = slice(first[c], first[c + 1])
+                yield plane, core, plans[c], out[(here, *tile.core)]
+
+    def _parts(self, plan: Plan) -> list[str]:
+        """Name the parts of all families of a plan."""
+        ndim = len(self.sampling)
+        return [
+            part
+            for _, families in plan
+            for family in families
+            for part in FAMILIES[family].parts(ndim)
+        ]
 
     def _fill(
         self,
         plane: Array,
         core: tuple[Span, ...],
+        plan: Plan,
         out: Array,
         scratch: Scratch,
         stop: Event,
     ) -> None:
         """Write the features of one tile of one channel to `out`."""
-        order = max(FAMILIES[f].order for f in self.features)
         first = 0
-        for sigma, families in self._plan():
+        for sigma, families in plan:
             if stop.is_set():
                 return
             scratch.clear()
+            order = max((FAMILIES[f].order for f in families), default=0)
             window = Window(plane, core, sigma, order, scratch)
             for family in families:
                 after = first + len(FAMILIES[family].parts(len(core)))
@@ -242,12 +266,13 @@ class FilterBank:
             "sigmas": list(self.sigmas),
             "sigma_unit": self.sigma_unit,
             "sampling": list(self.sampling),
+            "plain_channels": self.plain_channels,
         }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Make the bank again from `as_json`'s values, checking them."""
-        known = ("features", "sigmas", "sigma_unit", "sampling")
+        known = ("features", "sigmas", "sigma_unit", "sampling", "plain_channels")
         if not isinstance(values, Mapping) or set(values) != set(known):
             raise ValueError(f"a filter bank is described by {', '.join(known)}.")
         lists = ("features", "sigmas", "sampling")
@@ -258,6 +283,7 @@ class FilterBank:
             tuple(values["sigmas"]),
             values["sigma_unit"],
             tuple(values["sampling"]),
+            values["plain_channels"],
         )
 
 

@@ -189,6 +189,7 @@ FAMILIES: dict[str, Family] = {
     "structure_tensor": Family(structure_tensor, 0, _each, _twice),
 }
 UNSCALED = "intensity"  # the one family that has no sigma
+PLAIN = ("intensity", "gaussian")  # how bright it is, and nothing of its shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +203,12 @@ class FeatureSet:
 
 SETS: dict[str, FeatureSet] = {
     "default": FeatureSet(
-        tuple(FAMILIES),
-        (1.0, 2.0, 4.0, 8.0),
-        "Brightness, edges, blobs, ridges and texture from 1 to 8 pixels.",
+        # Not the gradient's magnitude: the structure tensor says the same and more.
+        ("intensity", "gaussian", "laplacian", "hessian", "structure_tensor"),
+        # Wider ones see the stroke's surroundings, which few strokes cannot tell apart
+        # from its class.
+        (1.0, 2.0, 4.0),
+        "Brightness, edges, blobs, ridges and texture from 1 to 4 pixels.",
     ),
     "gradient": FeatureSet(
         ("gradient_magnitude",),

@@ -51,7 +51,8 @@ class BayesClassifier(Classifier):
     whitening_ : float32 array of shape (K, F, F)
         ``W_k`` with ``cov_k^-1 = W_k^T W_k``.
     log_factor_ : float32 array of shape (K,)
-        Logarithm of each Gaussian's normalising factor, without ``(2 pi)^(-F/2)``.
+        Logarithm of how frequent each class is, times its Gaussian's normalising
+        factor without ``(2 pi)^(-F/2)``.
     """
 
     Params = BayesParams
@@ -82,7 +83,8 @@ class BayesClassifier(Classifier):
         self.means_ = means.astype(np.float32)
         self.whitening_ = np.linalg.inv(factor).astype(np.float32)
         diagonal = np.diagonal(factor, axis1=1, axis2=2)
-        self.log_factor_ = -np.log(diagonal).sum(axis=1).astype(np.float32)
+        log_factor = np.log(samples.class_shares()) - np.log(diagonal).sum(axis=1)
+        self.log_factor_ = log_factor.astype(np.float32)
         self.n_features_, self.n_classes_ = f, k
         return self
 

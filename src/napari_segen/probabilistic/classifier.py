@@ -1,7 +1,7 @@
 """What every pixel classifier can do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,16 +10,18 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import make_params
 from napari_segen.core.steps import Steps, run
-from napari_segen.probabilistic.samples import TrainingSet
+from napari_segen.probabilistic.held_out import HeldOut, held_out_by_folds_steps
+from napari_segen.probabilistic.samples import TrainingSet, thinned
 
 BLOCK_BYTES = 2**20
+MOST_PIXELS_A_FOLD = 32  # of a stroke: its pixels are alike
 
 
 class Classifier(ABC):
     """Learns the classes of pixels from their features.
 
-    The classes are taken as equally frequent: the posterior is proportional to each
-    class's likelihood. Other frequencies are applied afterwards, see `prior`.
+    The classes are taken to be as frequent as `TrainingSet.class_shares` says. Other
+    frequencies are applied afterwards, see `prior`.
 
     Parameters
     ----------
@@ -27,14 +29,27 @@ class Classifier(ABC):
         The parameters of the method; defaults where left out.
     seed : int
         Of methods that draw random numbers in the fit.
+
+    Attributes
+    ----------
+    temperature_ : float
+        Log scores are divided by it: over 1 the posterior is softer than the scores
+        say, under 1 sharper. Set by `calibrate_steps`.
+    reason_ : str
+        Why the method does what it does, where it chose something; else empty.
     """
 
     Params: ClassVar[type]
     title: ClassVar[str]
     summary: ClassVar[str]
 
+    # What suits where no stroke can be held out.
+    usual_temperature: ClassVar[float] = 1.0
+
     n_features_: int
     n_classes_: int
+    temperature_: float = 1.0
+    reason_: str = ""
 
     def __init__(self, params: Any = None, seed: int = 0) -> None:
         self.params: Any = make_params(self.Params, params)
@@ -47,6 +62,25 @@ class Classifier(ABC):
     def fit(self, samples: TrainingSet) -> Self:
         """Learn from labelled pixels at one go."""
         return run(self.fit_steps(samples))
+
+    def held_out_steps(self, samples: TrainingSet) -> Steps[HeldOut]:
+        """Posteriors of `samples` without their strokes, after a fit to them all."""
+
+        def fitted_steps(part: TrainingSet) -> Steps[Callable[[Array], Array]]:
+            model = type(self)(self.params, self.seed)
+            yield from model.fit_steps(thinned(part, MOST_PIXELS_A_FOLD))
+            return model.posterior
+
+        return (yield from held_out_by_folds_steps(fitted_steps, samples))
+
+    def calibrate_steps(self, samples: TrainingSet) -> Steps[HeldOut]:
+        """Choose the temperature by held-out strokes; call after the fit.
+
+        Returns what was held out, as it is at the chosen temperature.
+        """
+        held_out = yield from self.held_out_steps(samples)
+        self.temperature_ = held_out.temperature(self.usual_temperature)
+        return held_out.sharpened(self.temperature_)
 
     @abstractmethod
     def log_scores(self, block: Array) -> npt.NDArray[np.float32]:
@@ -102,7 +136,10 @@ class Classifier(ABC):
         step = max(BLOCK_BYTES // (4 * n_features), 1)
         for start in range(0, n, step):
             part = slice(start, start + step)
-            result[:, part] = normalized(self.log_scores(flat[:, part]))
+            scores = self.log_scores(flat[:, part])
+            if self.temperature_ != 1:
+                scores /= np.float32(self.temperature_)
+            result[:, part] = normalized(scores)
         return result.reshape(self.n_classes_, *shape)
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_segen.core.checks import check_class_values
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import class_info_from_json, class_info_json
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import as_json
 from napari_segen.probabilistic.registry import CLASSIFIERS
+from napari_segen.probabilistic.score import StrokeScore
 
 if TYPE_CHECKING:
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
 
 MAX_CHANNELS = 4096
+NO_SCORE = "the model is from a version that kept no score"
 
 
 def header_of(model: ProbabilisticSegmenter) -> dict[str, Any]:
@@ -36,6 +40,12 @@ def header_of(model: ProbabilisticSegmenter) -> dict[str, Any]:
         "seed": int(model.seed),
         "spec": model.spec_.as_json(),
         "n_channels": model.n_channels_,
+        "is_colour": model.is_colour_,
+        "temperature": model.classifier_.temperature_,
+        "reason": model.classifier_.reason_,
+        "class_shares": [float(s) for s in model.class_shares_],
+        "score": model.score_ and model.score_.as_json(),
+        "score_reason": model.score_reason_,
         "classes": class_info_json(model.classes_, model.class_info_),
         "provenance": dict(model.provenance_),
     }
@@ -69,15 +79,36 @@ def restore(
     model.classes_, model.class_info_ = class_info_from_json(header["classes"])
     check_class_values(model.classes_, "classes")
     model.provenance_ = dict(header["provenance"])
-    n_used = len(model.used_channels(model.n_channels_))
+    model.is_colour_ = bool(header.get("is_colour", False))
+    n_used = len(model.used_channels(model.n_channels_)) + model.is_colour_
     scale = Normalization.from_json(header["normalization"])
     if {a.shape for a in (scale.low, scale.span, scale.least_span)} != {(n_used,)}:
         raise ValueError(f"the normalization must have {n_used} channels.")
     model.normalization_ = scale
-    n_features = len(model.bank(model.spec_.sampling).names(n_used))
+    bank = model.bank(model.spec_.sampling, model.is_colour_)
+    n_features = len(bank.names(n_used))
     model.classifier_ = CLASSIFIERS.get(model.method).from_arrays(
         model.params, arrays, n_features, len(model.classes_)
     )
+    _restore_calibration(model, header)
+
+
+def _restore_calibration(
+    model: ProbabilisticSegmenter, header: Mapping[str, Any]
+) -> None:
+    """Read temperature, frequencies and score; files of before have none."""
+    k = len(model.classes_)
+    temperature = float(header.get("temperature", 1.0))
+    shares = np.array(header.get("class_shares", [1 / k] * k), float)
+    if not 0 < temperature < np.inf:
+        raise ValueError(f"temperature is {temperature}.")
+    if shares.shape != (k,) or not (shares > 0).all() or not shares.sum() < np.inf:
+        raise ValueError(f"class_shares must be {k} positive numbers.")
+    model.classifier_.temperature_, model.class_shares_ = temperature, shares
+    model.classifier_.reason_ = str(header.get("reason", ""))
+    score = header.get("score")
+    model.score_ = None if score is None else StrokeScore.from_json(score)
+    model.score_reason_ = str(header.get("score_reason", NO_SCORE))
 
 
 def _checked_count(value: Any) -> int:

@@ -1,7 +1,7 @@
 """How frequent the classes are, by Bayes' theorem.
 
-The classifiers take the classes as equally frequent. With frequencies pi_k the
-posterior is ``p_k pi_k / sum_j p_j pi_j``.
+A classifier takes the classes to be as frequent as they are painted, f_k. With
+frequencies pi_k instead the posterior is ``p_k (pi_k / f_k) / sum_j p_j (pi_j / f_j)``.
 """
 
 from collections.abc import Mapping

@@ -6,6 +6,7 @@ from napari_segen.probabilistic.classifier import Classifier
 CLASSIFIERS: Registry[Classifier] = Registry(
     "method",
     {
+        "auto": "napari_segen.probabilistic.auto:AutoClassifier",
         "softmax": "napari_segen.probabilistic.softmax:SoftmaxClassifier",
         "forest": "napari_segen.probabilistic.forest.method:ForestClassifier",
         "bayes": "napari_segen.probabilistic.bayes:BayesClassifier",

@@ -1,8 +1,9 @@
 """Which labelled pixels a classifier learns from, in which order, and how they count.
 
 The unit of sampling is the stroke, not the pixel: pixels of one stroke are nearly
-copies of one another. A stroke of n pixels therefore counts as sqrt(n), between one
-(all pixels the same) and n (all pixels independent), and the classes count alike.
+copies of one another. A stroke counts by its pixels, but no more than a long stroke of
+the brush, so that a filled region cannot outvote the rest. How many pixels a class has
+says how frequent it is: strokes on thin or small things are small.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from napari_segen.core.scribbles import Samples
 
 MAX_SAMPLES = 20_000
 LEAST_SAMPLES_PER_CLASS = 100
+MOST_PIXELS_OF_A_STROKE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +41,46 @@ class TrainingSet:
     n_classes: int
 
     def weights(self) -> npt.NDArray[np.float64]:
-        """Weight of each pixel ``(M,)``: 1 / K per class, sqrt(pixels) per stroke."""
+        """Weight of each pixel ``(M,)``; they sum to 1."""
         _, stroke, pixels = np.unique(
             self.strokes, return_inverse=True, return_counts=True
         )
-        weight = 1 / np.sqrt(pixels[stroke])
-        totals = np.bincount(self.class_index, weight, minlength=self.n_classes)
-        return np.asarray(weight / (totals[self.class_index] * self.n_classes))
+        weight = np.minimum(1, MOST_PIXELS_OF_A_STROKE / pixels)[stroke]
+        return np.asarray(weight / weight.sum())
+
+    def class_shares(self) -> npt.NDArray[np.float64]:
+        """How frequent each class is among the labelled pixels, by weight ``(K,)``."""
+        return np.asarray(
+            np.bincount(self.class_index, self.weights(), minlength=self.n_classes),
+            np.float64,
+        )
+
+    def part(self, chosen: npt.NDArray[np.bool_]) -> "TrainingSet":
+        """Keep the chosen pixels ``(M,)``."""
+        return TrainingSet(
+            self.features[chosen],
+            self.class_index[chosen],
+            self.strokes[chosen],
+            self.n_classes,
+        )
 
     def strokes_per_class(self) -> npt.NDArray[np.int64]:
         """Count the strokes of each class ``(K,)``."""
         pairs = np.unique(np.stack([self.class_index, self.strokes]), axis=1)
         return np.bincount(pairs[0], minlength=self.n_classes)
+
+
+def thinned(samples: TrainingSet, most: int) -> TrainingSet:
+    """Keep at most `most` pixels of each stroke, evenly spread in their order."""
+    order = np.argsort(samples.strokes, kind="stable")
+    _, first, pixels = np.unique(
+        samples.strokes[order], return_index=True, return_counts=True
+    )
+    rank = np.arange(len(order)) - np.repeat(first, pixels)
+    every = np.repeat(-(-pixels // most), pixels)
+    keep = np.zeros(len(order), bool)
+    keep[order[rank % every == 0]] = True
+    return samples.part(keep)
 
 
 def symmetric_key(

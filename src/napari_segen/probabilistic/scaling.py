@@ -14,11 +14,11 @@ LEAST_SPREAD = 1e-20
 
 @dataclass(frozen=True, slots=True)
 class FeatureScaling:
-    """Signed logarithm, then zero mean and unit deviation of each feature.
+    """Bounded, then of zero mean and unit deviation, feature by feature.
 
-    ``z = (sign(x) log(1 + |x| / spread) - mean) * factor``. The logarithm tames the
-    long tails that derivatives and eigenvalues have; `spread` is the feature's
-    root mean square, so that its bulk stays nearly linear.
+    ``z = (x / (|x| + spread) - mean) * factor``. The quotient tames the long tails
+    that derivatives and eigenvalues have; `spread` is twice the feature's root mean
+    square, so that its bulk stays nearly linear.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class FeatureScaling:
         size = np.sqrt(weights @ x**2)
         # Rounding errors of a constant feature must not be blown up into a signal.
         floor = max(NOISE_FLOOR * float(size.max(initial=0)), LEAST_SPREAD)
-        spread = np.maximum(size, floor)
-        y = np.sign(x) * np.log1p(np.abs(x) / spread)
+        spread = 2 * np.maximum(size, floor)
+        y = x / (np.abs(x) + spread)
         mean = weights @ y
         deviation = np.sqrt(weights @ (y - mean) ** 2)
         constant = deviation * spread <= floor
@@ -48,9 +48,8 @@ class FeatureScaling:
     def apply(self, block: Array) -> npt.NDArray[np.float32]:
         """Scale features ``(F, n)``."""
         z = np.abs(block, dtype=np.float32)
-        z /= self.spread[:, np.newaxis]
-        np.log1p(z, out=z)
-        np.copysign(z, block, out=z)
+        z += self.spread[:, np.newaxis]
+        np.divide(block, z, out=z)
         z -= self.mean[:, np.newaxis]
         z *= self.factor[:, np.newaxis]
         return z

@@ -22,6 +22,7 @@ from napari_segen.core.steps import Step, Steps, run, stretch_steps
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic.classifier import Classifier
+from napari_segen.probabilistic.colour import N_COLOURS, is_colour_image, with_grey
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.modelfile import header_of, restore, settings_in
 from napari_segen.probabilistic.prediction import (
@@ -32,10 +33,11 @@ from napari_segen.probabilistic.prediction import (
 from napari_segen.probabilistic.prior import check_class_prior, prior_vector
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.results import ResultsOnePass
+from napari_segen.probabilistic.score import NOTHING_HELD_OUT, StrokeScore
 from napari_segen.probabilistic.training import painted_frames, training_set_steps
 
 MAX_SMOOTHING = 100.0
-SHARE_OF_FEATURES = 0.7
+SHARE_OF_FEATURES, SHARE_OF_FIT = 0.6, 0.8
 
 
 class ProbabilisticSegmenter(ResultsOnePass):
@@ -59,11 +61,12 @@ class ProbabilisticSegmenter(ResultsOnePass):
         Strength of the spatial prior; 0 for none. May be changed after `fit`.
     class_prior : mapping of int to float, optional
         How probable each class value is before a pixel is looked at, applied to the
-        posterior by Bayes' theorem; None: all the same. May be changed after `fit`.
+        posterior by Bayes' theorem; None: as frequent as it is painted. May be
+        changed after `fit`.
     normalization : {"auto", "training", "image", "none"}
         How grey values are brought to a common scale, see `Normalization`.
     seed : int
-        Seed of methods that draw random numbers: `forest`.
+        Seed of methods that draw random numbers: `auto`, `forest`.
 
     Attributes
     ----------
@@ -73,10 +76,19 @@ class ProbabilisticSegmenter(ResultsOnePass):
         The axes of the training images.
     n_channels_ : int
         Channels of the training images, used or not.
+    is_colour_ : bool
+        Whether they are red, green and blue: three channels, the last axis.
     normalization_ : Normalization
         What was learnt of the training images' grey values.
     classifier_ : Classifier
         The fitted method.
+    class_shares_ : float array of shape (K,)
+        How frequent each class is among the labelled pixels.
+    score_ : StrokeScore or None
+        How good the posterior is on strokes that were held out, without smoothing;
+        None where nothing could be held out: `score_reason_` says why.
+    score_reason_ : str
+        Why there is no `score_`; else empty.
     class_info_ : dict of int to ClassInfo
         Names and colours of classes; set by whoever knows them.
     provenance_ : mapping
@@ -88,13 +100,17 @@ class ProbabilisticSegmenter(ResultsOnePass):
     classes_: Array
     spec_: ImageSpec
     n_channels_: int
+    is_colour_: bool
     normalization_: Normalization
     classifier_: Classifier
+    class_shares_: Array
+    score_: StrokeScore | None
+    score_reason_: str
     provenance_: Mapping[str, Any]
 
     def __init__(
         self,
-        method: str = "softmax",
+        method: str = "auto",
         *,
         params: Any = None,
         features: str | tuple[str, ...] = "default",
@@ -132,9 +148,10 @@ class ProbabilisticSegmenter(ResultsOnePass):
         check_class_prior(self.class_prior)
         Normalization(self.normalization)
 
-    def bank(self, sampling: tuple[float, ...]) -> FilterBank:
+    def bank(self, sampling: tuple[float, ...], is_colour: bool = False) -> FilterBank:
         """Return the filter bank for images of this pixel size."""
-        return FilterBank(self.features, self.sigmas, self.sigma_unit, sampling)
+        plain = N_COLOURS if is_colour else 0
+        return FilterBank(self.features, self.sigmas, self.sigma_unit, sampling, plain)
 
     @property
     def is_fitted(self) -> bool:
@@ -175,8 +192,9 @@ class ProbabilisticSegmenter(ResultsOnePass):
         self._check_settings()
         spec, pairs = check_pairs(image, scribbles, spec)
         n_channels = pairs[0].frames.shape[1]
+        is_colour = self.channels is None and is_colour_image(spec, n_channels)
         painted, classes = painted_frames(
-            [Pair(self._used(p.frames), p.labels) for p in pairs]
+            [Pair(self._used(p.frames, is_colour), p.labels) for p in pairs]
         )
         if self.class_prior is not None:
             prior_vector(self.class_prior, classes)
@@ -184,7 +202,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
         scale = Normalization(self.normalization).fit(
             [f.values[np.newaxis] for f in painted]
         )
-        bank = self.bank(spec.sampling)
+        bank = self.bank(spec.sampling, is_colour)
         samples = yield from stretch_steps(
             training_set_steps(
                 painted, classes, lambda v: _frame(v, scale, bank, cache)
@@ -193,13 +211,21 @@ class ProbabilisticSegmenter(ResultsOnePass):
             SHARE_OF_FEATURES,
         )
         classifier = CLASSIFIERS.get(self.method)(self.params, self.seed)
-        yield from stretch_steps(classifier.fit_steps(samples), SHARE_OF_FEATURES, 1)
+        fit = classifier.fit_steps(samples)
+        yield from stretch_steps(fit, SHARE_OF_FEATURES, SHARE_OF_FIT)
+        held_out = yield from stretch_steps(
+            classifier.calibrate_steps(samples), SHARE_OF_FIT, 1
+        )
         self.provenance_ = provenance(
             [np.asarray(i) for i in as_list(image)],
             [np.asarray(s) for s in as_list(scribbles)],
         )
         self.spec_, self.n_channels_, self.classes_ = spec, n_channels, classes
+        self.is_colour_ = is_colour
         self.normalization_, self.classifier_ = scale, classifier
+        self.class_shares_ = samples.class_shares()
+        self.score_ = StrokeScore.of(held_out)
+        self.score_reason_ = "" if self.score_ else NOTHING_HELD_OUT
         return self
 
     def used_channels(self, n_channels: int) -> list[int]:
@@ -213,8 +239,11 @@ class ProbabilisticSegmenter(ResultsOnePass):
             )
         return list(self.channels)
 
-    def _used(self, frames: Array) -> Array:
+    def _used(self, frames: Array, is_colour: bool) -> Array:
+        """Pick the channels; a colour image gets its grey values in front."""
         used = self.used_channels(frames.shape[1])
+        if is_colour:
+            return with_grey(frames)
         return frames if self.channels is None else frames[:, used]
 
     def segment_steps(
@@ -238,9 +267,9 @@ class ProbabilisticSegmenter(ResultsOnePass):
         self._check_settings()
         spec = self._spec_for(spec)
         array = check_new_image(image, spec, self.n_channels_)
-        frames = self._used(spec.frames(array))
+        frames = self._used(spec.frames(array), self.is_colour_)
         posterior = self._posterior()
-        bank = self.bank(spec.sampling)
+        bank = self.bank(spec.sampling, self.is_colour_)
         parts = []
         for i, values in enumerate(frames):
             frame = _frame(values, self.normalization_, bank, cache)
@@ -263,7 +292,9 @@ class ProbabilisticSegmenter(ResultsOnePass):
     def _posterior(self) -> Posterior:
         prior = None
         if self.class_prior is not None:
-            prior = prior_vector(self.class_prior, self.classes_)
+            # The classifier's own frequencies go, those that are asked for come.
+            prior = prior_vector(self.class_prior, self.classes_) / self.class_shares_
+            prior = (prior / prior.sum()).astype(np.float32)
         return Posterior(self.classifier_, prior, self.smoothing)
 
     def to_archive(self) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -43,7 +43,7 @@ class ProbabilisticDock(SegmentDock):
         self._table = ClassTable()
         self._table.picked.connect(self.paint_with)
         self._method = MethodForm(
-            CLASSIFIERS, "softmax", "How features become probabilities."
+            CLASSIFIERS, "auto", "How features become probabilities."
         )
         self._smoothing = FloatSpinBox(
             label="smoothing",

@@ -14,9 +14,13 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, span
 from napari_segen.probabilistic.forest.trees import Trees
+from napari_segen.probabilistic.held_out import strokes_in_order
 from napari_segen.probabilistic.samples import TrainingSet
 
 LARGEST_SEED = 2**31 - 1
+# Share of the strokes that a tree does not see: they tell how good the forest is.
+LEFT_OUT = 0.3
+FEATURES_A_QUESTION = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class ForestParams:
         metadata=span(1, 1000, "How many trees vote: more is smoother and slower."),
     )
     pixels_per_stroke: int = field(
-        default=6,
+        default=5,
         metadata=span(
             1,
             1000,
@@ -57,97 +61,112 @@ class ForestParams:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassStrokes:
-    """The strokes of one class.
+class Drawn:
+    """What one tree learns from.
 
     Parameters
     ----------
-    first, pixels : int array of shape (n,)
-        Where each stroke begins among the pixels, and its length.
-    chance : float array of shape (n,)
-        How likely each is to be drawn; sums to 1.
+    rows : int array of shape (n,)
+        Pixels, some more than once.
+    left_out : bool array of shape (S,)
+        Strokes that the tree does not see.
     """
 
-    first: npt.NDArray[np.int64]
-    pixels: npt.NDArray[np.int64]
-    chance: npt.NDArray[np.float64]
-
-    def draw(
-        self, n_strokes: int, per_stroke: int, rng: np.random.Generator
-    ) -> npt.NDArray[np.int64]:
-        """Draw strokes, then pixels of each, both with replacement."""
-        stroke = rng.choice(len(self.first), n_strokes, p=self.chance)
-        stroke = np.repeat(stroke, per_stroke)
-        place = rng.random(len(stroke)) * self.pixels[stroke]
-        return self.first[stroke] + place.astype(np.int64)
+    rows: npt.NDArray[np.int64]
+    left_out: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
     """Labelled pixels in an order of their own, from which trees grow.
 
+    The pixels of each stroke follow one another.
+
     Parameters
     ----------
     features : float32 array of shape (M, F)
         The samples' features times ``2**-exponent``.
     class_index : int array of shape (M,)
-    strokes : list of ClassStrokes
-        One entry per class. The pixels of each stroke follow one another.
+    order : int array of shape (M,)
+        Which of the samples each pixel is.
+    first, pixels, stroke_class : int array of shape (S,)
+        Where each stroke begins among the pixels, its length, its class.
+    weight : float array of shape (S,)
+        How likely each is to be drawn.
     exponent : int
         Which power of two the largest feature reaches.
     """
 
     features: Array
     class_index: npt.NDArray[np.int64]
-    strokes: list[ClassStrokes]
+    order: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    pixels: npt.NDArray[np.int64]
+    stroke_class: npt.NDArray[np.int64]
+    weight: npt.NDArray[np.float64]
     exponent: int
 
     @classmethod
     def of(cls, samples: TrainingSet) -> "Ground":
-        """Sort the pixels so that what is drawn depends on their features alone.
-
-        Neither the order of the samples, nor the numbers of classes and strokes, nor
-        how the image lies decide which pixels a tree gets.
-        """
+        """Sort the pixels so that what is drawn depends on their features alone."""
         # Differences under 1e-7 count as none in scikit-learn, whatever the unit.
         exponent = int(np.frexp(np.abs(samples.features).max())[1])
         features = np.ldexp(samples.features, -exponent)
-        by_features = np.lexsort(features.T[::-1])
-        _, first, stroke = np.unique(
-            samples.strokes[by_features], return_index=True, return_inverse=True
-        )
-        order = by_features[np.argsort(first[stroke], kind="stable")]
-        pixels = np.bincount(stroke)[np.argsort(first)]
-        begin = np.cumsum(pixels) - pixels
+        by_features = np.lexsort(samples.features.T[::-1])
+        rank = strokes_in_order(samples)
+        order = by_features[np.argsort(rank[by_features], kind="stable")]
+        pixels = np.bincount(rank)
+        first = np.cumsum(pixels) - pixels
         class_index = samples.class_index[order]
-        chance = samples.weights()[order][begin] * pixels
-        # Classes in the order of their first strokes, not of their numbers.
-        of_class = [class_index[begin] == k for k in dict.fromkeys(class_index)]
-        strokes = [
-            ClassStrokes(begin[own], pixels[own], chance[own] / chance[own].sum())
-            for own in of_class
+        return cls(
+            features[order],
+            class_index,
+            order,
+            first,
+            pixels,
+            class_index[first],
+            samples.weights()[order][first] * pixels,
+            exponent,
+        )
+
+    def drawn(self, per_stroke: int, rng: np.random.Generator) -> Drawn:
+        """Draw the pixels of one tree, of each stroke by its weight."""
+        left_out = self._left_out(rng)
+        until = np.cumsum(np.where(left_out, 0, self.weight))
+        n = per_stroke * np.count_nonzero(~left_out)
+        # At even distances from a random start: shares vary by chance no more than
+        # whole pixels must.
+        at = until[-1] * (np.arange(n) + rng.random()) / n
+        stroke = np.searchsorted(until, at, side="right").clip(max=len(until) - 1)
+        # Every class has a pixel: shares of a class that a tree never met mean nothing.
+        missed = [
+            int(np.flatnonzero((self.stroke_class == k) & ~left_out)[0])
+            for k in dict.fromkeys(self.stroke_class.tolist())
+            if k not in self.stroke_class[stroke]
         ]
-        return cls(features[order], class_index, strokes, exponent)
+        stroke = np.concatenate([stroke, np.array(missed, np.int64)])
+        place = rng.random(len(stroke)) * self.pixels[stroke]
+        return Drawn(self.first[stroke] + place.astype(np.int64), left_out)
 
-    def drawn(self, per_stroke: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Draw the pixels of one tree: as many of each class, so that all count alike.
-
-        A class gives as many strokes as the one that has most.
-        """
-        n = max(len(own.first) for own in self.strokes)
-        return np.concatenate([own.draw(n, per_stroke, rng) for own in self.strokes])
+    def _left_out(self, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+        """Choose about `LEFT_OUT` of each class's strokes, never all of them."""
+        left_out = np.zeros(len(self.first), bool)
+        for k in dict.fromkeys(self.stroke_class.tolist()):
+            own = rng.permutation(np.flatnonzero(self.stroke_class == k))
+            n = int(LEFT_OUT * len(own) + rng.random())
+            left_out[own[: min(n, len(own) - 1)]] = True
+        return left_out
 
     def grown(
         self, params: ForestParams, rng: np.random.Generator
-    ) -> tuple[Trees, npt.NDArray[np.float64]]:
-        """Grow one tree; returns it and the importance ``(F,)`` of each feature."""
+    ) -> tuple[Any, npt.NDArray[np.bool_]]:
+        """Grow a tree; returns scikit-learn's, and which pixels ``(M,)`` it missed."""
         from sklearn.tree import DecisionTreeClassifier
 
-        row, times = np.unique(
-            self.drawn(params.pixels_per_stroke, rng), return_counts=True
-        )
+        drawn = self.drawn(params.pixels_per_stroke, rng)
+        row, times = np.unique(drawn.rows, return_counts=True)
         tree = DecisionTreeClassifier(
-            max_features="sqrt",
+            max_features=FEATURES_A_QUESTION,
             max_depth=params.depth,
             min_samples_leaf=params.least_leaf,
             random_state=int(rng.integers(LARGEST_SEED)),
@@ -160,7 +179,7 @@ class Ground:
             sample_weight=times.astype(np.float64),
             check_input=False,
         )
-        return flattened(tree.tree_, self.exponent), tree.feature_importances_
+        return tree, np.repeat(drawn.left_out, self.pixels)
 
 
 def flattened(tree: Any, exponent: int = 0) -> Trees:

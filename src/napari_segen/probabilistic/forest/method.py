@@ -12,9 +12,12 @@ from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.forest.growing import (
     ForestParams,
     Ground,
+    flattened,
     joined,
 )
 from napari_segen.probabilistic.forest.trees import Questions, Trees
+from napari_segen.probabilistic.forest.votes import Votes
+from napari_segen.probabilistic.held_out import HeldOut
 from napari_segen.probabilistic.samples import TrainingSet
 
 
@@ -44,19 +47,30 @@ class ForestClassifier(Classifier):
         """Grow the trees."""
         p: ForestParams = self.params
         ground, trees, importances = Ground.of(samples), [], []
+        votes = Votes.none(samples)
         yield Step(0, p.trees, "Loading scikit-learn")
         for i in range(p.trees):
-            tree, importance = ground.grown(p, np.random.default_rng((self.seed, i)))
-            trees.append(tree)
-            importances.append(importance)
+            tree, missed = ground.grown(p, np.random.default_rng((self.seed, i)))
+            votes.add(tree, ground, missed)
+            trees.append(flattened(tree.tree_, ground.exponent))
+            importances.append(tree.feature_importances_)
             yield Step(i + 1, p.trees, "Growing trees")
         self.importances_ = np.mean(importances, axis=0).astype(np.float32)
         self.n_features_ = samples.features.shape[1]
         self.n_classes_ = samples.n_classes
+        self._held_out = votes.held_out()
         self._take(joined(trees))
         # Here, where it may take long: the kernel's first call compiles it.
         self.log_scores(np.zeros((self.n_features_, 1), np.float32))
         return self
+
+    def held_out_steps(self, samples: TrainingSet) -> Steps[HeldOut]:
+        """Return the votes of the trees that did not see a stroke, as the fit got them.
+
+        `samples` are those of the fit.
+        """
+        yield from ()
+        return self._held_out
 
     def _take(self, trees: Trees) -> None:
         self.trees_ = trees
