@@ -65,6 +65,17 @@ def test_auto_does_not_blow_up_the_noise_of_an_empty_field():
     assert np.ptp(normalised(image, background[0])) > 1
 
 
+@pytest.mark.parametrize("level", [2.0, 98.0])
+def test_auto_leaves_an_empty_field_as_bright_as_it_is(level):
+    image = np.linspace(0, 100, 10_000).reshape(1, 1, 100, 100)
+    scale = Normalization("auto").fit([image])
+    rng = np.random.default_rng(0)
+    field = level + rng.normal(0, 0.1, (1, 50, 50))
+    values = scaled(field, *scale.scale_of(field))
+    as_trained = scaled(np.full((1, 1, 1), level), scale.low, scale.least_span)
+    assert_allclose(values, as_trained + 0 * values, atol=0.05)
+
+
 def test_auto_follows_an_image_that_is_twice_as_bright():
     frames = noisy_frames()
     norm = Normalization("auto").fit([frames])

@@ -2,7 +2,9 @@
 
 ``auto`` scales each frame by its own percentiles, so that a brighter or dimmer image
 of the same kind looks the same, but never by a span under half the smallest one seen
-in training: otherwise the noise of an empty field would be blown up into objects.
+in training: otherwise the noise of an empty field would be blown up into objects. The
+less of that span a frame has, the more its zero is the training frames': the brightness
+of an empty field, bright or dark, can only be told by theirs.
 """
 
 from dataclasses import dataclass, field
@@ -99,8 +101,13 @@ class Normalization:
         else:
             low, span = channel_range(frame)
             if self.mode == "auto":
-                span = np.maximum(span, self.least_span)
+                low, span = self._with_least_span(low, span)
         return low, np.where(span > 0, span, 1.0)
+
+    def _with_least_span(self, low: Array, span: Array) -> tuple[Array, Array]:
+        least = np.maximum(span, self.least_span)
+        own = np.divide(span, least, out=np.ones_like(span), where=least > 0)
+        return self.low + own * (low - self.low), least
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values; `from_json` reads them back."""

@@ -53,8 +53,9 @@ def number_strokes(labels: Array) -> tuple[npt.NDArray[np.int64], int]:
 
 def _value_boxes(labels: Array) -> list[tuple[tuple[slice, ...], int]]:
     """Bounding box of each class value: strokes are few, the image is large."""
-    positions = np.nonzero(labels)
-    values = labels[positions]
+    flat = np.flatnonzero(labels)
+    positions = np.unravel_index(flat, labels.shape)
+    values = labels.ravel()[flat]
     boxes = []
     for value in np.unique(values):
         inside = values == value
@@ -73,7 +74,9 @@ def samples_of(labels: Array, usable: Array | None = None) -> Samples:
         Pixels that hold data; the others are left out.
     """
     ids, _ = number_strokes(labels)
-    marked = ids > 0 if usable is None else (ids > 0) & usable
-    positions = np.argwhere(marked)
-    at = tuple(positions.T)
-    return Samples(positions, labels[at].astype(np.int64), ids[at] - 1)
+    flat = np.flatnonzero(labels)
+    if usable is not None:
+        flat = flat[usable.ravel()[flat]]
+    positions = np.stack(np.unravel_index(flat, labels.shape), axis=1)
+    values = labels.ravel()[flat].astype(np.int64)
+    return Samples(positions, values, ids.ravel()[flat] - 1)
