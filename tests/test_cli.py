@@ -90,6 +90,14 @@ def test_a_folder_of_images_is_segmented(model, folder):
     assert shapes == [(48, 56), (20, 30)]
 
 
+def test_a_mixture_needs_no_labels(folder):
+    files = ["--image", "image.tif", "--model", "x.segen", "--params", "classes=2"]
+    assert main(["train", "probabilistic", "--method", "mixture", *files]) == 0
+    assert main(["segment", "--model", "x.segen", "--out", "out", "image.tif"]) == 0
+    labels = read_image("out/image_labels.tif").array
+    assert (labels == np.where(np.arange(56) < 28, 1, 2)).mean() > 0.95
+
+
 def test_colour_png_in_labels_out(folder):
     grey = read_image("image.tif").array
     colour = np.stack([grey, 255 - grey, grey // 2], axis=-1)
@@ -198,6 +206,10 @@ def test_train_needs_images_labels_and_a_place_for_the_model(folder, capsys):
     assert fails(capsys, ["train", "probabilistic"], "--image and --model")
     files = ["--image", "image.tif", "--model", "m.segen"]
     assert fails(capsys, ["train", "probabilistic", *files], "--labels")
+    named = ["train", "probabilistic", *files, "--method"]
+    assert fails(capsys, [*named, "bayes"], "--labels")
+    labels = ["--labels", "strokes.tif"]
+    assert fails(capsys, [*named, "mixture", *labels], "takes no scribbles")
 
 
 def test_strokes_of_another_shape(folder, capsys):

@@ -163,6 +163,22 @@ def run_once(viewer, qtbot):
     return dock
 
 
+def test_the_mixture_runs_without_strokes(viewer, qtbot):
+    image, _ = two_halves()
+    viewer.add_image(image, name="cells")
+    dock = open_dock(viewer, PROBABILISTIC)
+    assert "method that needs none" in dock.message
+    assert not dock._run.button.isEnabled()
+    dock._method.choice.value = "mixture"
+    assert "needs no strokes" in dock.message
+    dock._method.field("classes").value = 2
+    dock._run.button.click()
+    finish(dock, qtbot)
+    classes = viewer.layers["cells classes"]
+    assert (classes.data[:, :28] == 1).mean() > 0.95
+    assert (classes.data[:, 36:] == 2).mean() > 0.95
+
+
 def test_strokes_become_classes(viewer, qtbot):
     painted(viewer, scale=(0.5, 0.25), units=("um", "um"))
     dock = open_dock(viewer, PROBABILISTIC)

@@ -21,6 +21,13 @@ class Classifier(ABC):
     The classes are taken as equally frequent: the posterior is proportional to each
     class's likelihood. Other frequencies are applied afterwards, see `prior`.
 
+    Attributes
+    ----------
+    needs_strokes : bool
+        Whether the classes are those of strokes; otherwise the method finds them.
+    frequencies_ : float32 array of shape (K,), or None
+        How frequent the classes are, where the method learns that.
+
     Parameters
     ----------
     params : Params or mapping, optional
@@ -32,7 +39,9 @@ class Classifier(ABC):
     Params: ClassVar[type]
     title: ClassVar[str]
     summary: ClassVar[str]
+    needs_strokes: ClassVar[bool] = True
 
+    frequencies_: npt.NDArray[np.float32] | None = None
     n_features_: int
     n_classes_: int
 

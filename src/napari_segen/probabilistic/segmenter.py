@@ -32,7 +32,7 @@ from napari_segen.probabilistic.prediction import (
 from napari_segen.probabilistic.prior import check_class_prior, prior_vector
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.results import ResultsOnePass
-from napari_segen.probabilistic.training import painted_frames, training_set_steps
+from napari_segen.probabilistic.source import check_scribbles, source_of
 
 MAX_SMOOTHING = 100.0
 SHARE_OF_FEATURES = 0.7
@@ -59,11 +59,12 @@ class ProbabilisticSegmenter(ResultsOnePass):
         Strength of the spatial prior; 0 for none. May be changed after `fit`.
     class_prior : mapping of int to float, optional
         How probable each class value is before a pixel is looked at, applied to the
-        posterior by Bayes' theorem; None: all the same. May be changed after `fit`.
+        posterior by Bayes' theorem; None: all the same, or as `mixture` found them.
+        May be changed after `fit`.
     normalization : {"auto", "training", "image", "none"}
         How grey values are brought to a common scale, see `Normalization`.
     seed : int
-        Seed of methods that draw random numbers: `forest`.
+        Seed of methods that draw random numbers: `forest`, `mixture`.
 
     Attributes
     ----------
@@ -144,7 +145,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
     def fit(
         self,
         image: Any,
-        scribbles: Any,
+        scribbles: Any = None,
         *,
         spec: ImageSpec | None = None,
         cache: FeatureCache | None = None,
@@ -155,7 +156,8 @@ class ProbabilisticSegmenter(ResultsOnePass):
         ----------
         image : array or list of arrays
         scribbles : integer array or list of arrays
-            0 = unlabelled; the image's shape without the channel axis.
+            0 = unlabelled; the image's shape without the channel axis. None for
+            methods that need no strokes: ``mixture``.
         spec : ImageSpec, optional
             The meaning of the image's axes; inferred where there is no doubt.
         cache : FeatureCache, optional
@@ -166,37 +168,40 @@ class ProbabilisticSegmenter(ResultsOnePass):
     def fit_steps(
         self,
         image: Any,
-        scribbles: Any,
+        scribbles: Any = None,
         *,
         spec: ImageSpec | None = None,
         cache: FeatureCache | None = None,
     ) -> Steps[Self]:
         """Learn step by step; the model changes only at the end. See `fit`."""
         self._check_settings()
+        method = CLASSIFIERS.get(self.method)
+        check_scribbles(self.method, method.needs_strokes, image, scribbles, spec)
         spec, pairs = check_pairs(image, scribbles, spec)
         n_channels = pairs[0].frames.shape[1]
-        painted, classes = painted_frames(
-            [Pair(self._used(p.frames), p.labels) for p in pairs]
-        )
-        if self.class_prior is not None:
-            prior_vector(self.class_prior, classes)
-        yield Step(0, 1, "Reading strokes")
+        used = [Pair(self._used(p.frames), p.labels) for p in pairs]
+        source = source_of(used, method.needs_strokes)
+        if source.classes is not None:
+            self._prior(source.classes)
+        yield Step(0, 1, "Reading the image")
         scale = Normalization(self.normalization).fit(
-            [f.values[np.newaxis] for f in painted]
+            [values[np.newaxis] for values in source.frames]
         )
         bank = self.bank(spec.sampling)
         samples = yield from stretch_steps(
-            training_set_steps(
-                painted, classes, lambda v: _frame(v, scale, bank, cache)
-            ),
+            source.samples_steps(lambda v: _frame(v, scale, bank, cache)),
             0,
             SHARE_OF_FEATURES,
         )
-        classifier = CLASSIFIERS.get(self.method)(self.params, self.seed)
+        classifier = method(self.params, self.seed)
         yield from stretch_steps(classifier.fit_steps(samples), SHARE_OF_FEATURES, 1)
+        classes = source.classes
+        if classes is None:
+            classes = np.arange(1, classifier.n_classes_ + 1)
+            self._prior(classes)
         self.provenance_ = provenance(
             [np.asarray(i) for i in as_list(image)],
-            [np.asarray(s) for s in as_list(scribbles)],
+            [] if scribbles is None else [np.asarray(s) for s in as_list(scribbles)],
         )
         self.spec_, self.n_channels_, self.classes_ = spec, n_channels, classes
         self.normalization_, self.classifier_ = scale, classifier
@@ -261,10 +266,16 @@ class ProbabilisticSegmenter(ResultsOnePass):
         return spec
 
     def _posterior(self) -> Posterior:
-        prior = None
-        if self.class_prior is not None:
-            prior = prior_vector(self.class_prior, self.classes_)
+        prior = self._prior(self.classes_)
+        if prior is None:
+            prior = self.classifier_.frequencies_
         return Posterior(self.classifier_, prior, self.smoothing)
+
+    def _prior(self, classes: Array) -> Array | None:
+        """Return how probable the classes are as set; ValueError if it cannot be."""
+        if self.class_prior is None:
+            return None
+        return prior_vector(self.class_prior, classes)
 
     def to_archive(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the header (JSON values) and the arrays of the model file."""
