@@ -53,6 +53,7 @@ METHODS = {
         "predict_proba": ["image", "*", "spec=None", "cache=None"],
         "predict": ["image", "*", "spec=None"],
         "uncertainty": ["image", "*", "spec=None"],
+        "novelty": ["image", "*", "spec=None", "cache=None"],
     },
     "CnnSegmenter": {
         "fit": ["images", "labels", "*", "spec=None", "unlabelled=None"],

@@ -179,6 +179,21 @@ def test_the_mixture_runs_without_strokes(viewer, qtbot):
     assert (classes.data[:, 36:] == 2).mean() > 0.95
 
 
+def test_novelty_is_shown_where_asked_for(viewer, qtbot):
+    layer, _ = painted(viewer)
+    layer.data[40:44, 40:50] = 255
+    dock = run_once(viewer, qtbot)
+    assert "cells novelty" not in viewer.layers
+    dock._novelty.value = True
+    dock.run()
+    finish(dock, qtbot)
+    novelty = viewer.layers["cells novelty"].data
+    assert novelty[40:44, 40:50].min() > np.median(novelty)
+    dock.apply_model()
+    finish(dock, qtbot)
+    assert sum("novelty" in layer.name for layer in viewer.layers) == 1
+
+
 def test_strokes_become_classes(viewer, qtbot):
     painted(viewer, scale=(0.5, 0.25), units=("um", "um"))
     dock = open_dock(viewer, PROBABILISTIC)

@@ -92,7 +92,7 @@ class Classifier(ABC):
         """
         model = cls(params)
         for name, shape in cls.array_shapes(n_features, n_classes).items():
-            _check_array(name, arrays.get(name), shape)
+            check_array(name, arrays.get(name), shape)
         model.n_features_, model.n_classes_ = n_features, n_classes
         model.restore(arrays)
         return model
@@ -124,7 +124,8 @@ def normalized(scores: Array) -> npt.NDArray[np.float32]:
     return scores
 
 
-def _check_array(name: str, array: Array | None, shape: tuple[int | None, ...]) -> None:
+def check_array(name: str, array: Array | None, shape: tuple[int | None, ...]) -> None:
+    """Raise ValueError unless it is finite float32 of this shape; None: any length."""
     if array is None:
         raise ValueError(f"array {name!r} is missing.")
     fits = len(array.shape) == len(shape) and all(

@@ -10,6 +10,7 @@ from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import class_info_from_json, class_info_json
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import as_json
+from napari_segen.probabilistic.novelty import Novelty
 from napari_segen.probabilistic.registry import CLASSIFIERS
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def restore(
         raise ValueError(f"the normalization must have {n_used} channels.")
     model.normalization_ = scale
     n_features = len(model.bank(model.spec_.sampling).names(n_used))
+    model.novelty_ = Novelty.from_arrays(arrays, n_features)
     model.classifier_ = CLASSIFIERS.get(model.method).from_arrays(
         model.params, arrays, n_features, len(model.classes_)
     )

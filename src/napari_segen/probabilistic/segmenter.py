@@ -1,6 +1,7 @@
 """Strokes in, class probabilities out: the probabilistic segmenter."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -18,12 +19,13 @@ from napari_segen.core.labels import ClassInfo, Segmentation
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import make_params
 from napari_segen.core.provenance import provenance
-from napari_segen.core.steps import Step, Steps, run, stretch_steps
+from napari_segen.core.steps import Step, Steps, each_steps, run, stretch_steps
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.modelfile import header_of, restore, settings_in
+from napari_segen.probabilistic.novelty import Novelty, check_novelty, learnt_novelty
 from napari_segen.probabilistic.prediction import (
     Posterior,
     segment_frame_steps,
@@ -32,10 +34,15 @@ from napari_segen.probabilistic.prediction import (
 from napari_segen.probabilistic.prior import check_class_prior, prior_vector
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.results import ResultsOnePass
-from napari_segen.probabilistic.source import check_scribbles, source_of
+from napari_segen.probabilistic.source import (
+    check_channels,
+    check_scribbles,
+    source_of,
+)
 
 MAX_SMOOTHING = 100.0
 SHARE_OF_FEATURES = 0.7
+SHARE_OF_POSTERIOR = 0.6  # beside novelty
 
 
 class ProbabilisticSegmenter(ResultsOnePass):
@@ -78,6 +85,8 @@ class ProbabilisticSegmenter(ResultsOnePass):
         What was learnt of the training images' grey values.
     classifier_ : Classifier
         The fitted method.
+    novelty_ : Novelty, or None
+        What novelty is measured by; None in a model from an old file.
     class_info_ : dict of int to ClassInfo
         Names and colours of classes; set by whoever knows them.
     provenance_ : mapping
@@ -91,6 +100,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
     n_channels_: int
     normalization_: Normalization
     classifier_: Classifier
+    novelty_: Novelty | None
     provenance_: Mapping[str, Any]
 
     def __init__(
@@ -110,7 +120,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
         self.method = method
         self.params = make_params(CLASSIFIERS.get(method).Params, params)
         self.features, self.sigmas, self.sigma_unit = features, sigmas, sigma_unit
-        self.channels = _check_channels(channels)
+        self.channels = check_channels(channels)
         self.smoothing = smoothing
         self.class_prior = class_prior
         self.normalization = normalization
@@ -199,12 +209,14 @@ class ProbabilisticSegmenter(ResultsOnePass):
         if classes is None:
             classes = np.arange(1, classifier.n_classes_ + 1)
             self._prior(classes)
+        novelty = learnt_novelty(samples, classifier)
         self.provenance_ = provenance(
             [np.asarray(i) for i in as_list(image)],
             [] if scribbles is None else [np.asarray(s) for s in as_list(scribbles)],
         )
         self.spec_, self.n_channels_, self.classes_ = spec, n_channels, classes
         self.normalization_, self.classifier_ = scale, classifier
+        self.novelty_ = novelty
         return self
 
     def used_channels(self, n_channels: int) -> list[int]:
@@ -228,6 +240,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
         *,
         spec: ImageSpec | None = None,
         cache: FeatureCache | None = None,
+        novelty: bool = False,
     ) -> Steps[Segmentation]:
         """Compute posterior, labels and uncertainty of one image in one pass.
 
@@ -238,21 +251,51 @@ class ProbabilisticSegmenter(ResultsOnePass):
             The meaning of its axes; None: as in `fit`.
         cache : FeatureCache, optional
             Keeps features for the next call, at the cost of memory.
+        novelty : bool
+            Whether to compute this as well.
         """
+        spec, shape, frames = self._seen(image, spec, cache)
+        posterior = self._posterior()
+        parts = yield from stretch_steps(
+            each_steps(
+                frames, lambda f: segment_frame_steps(posterior, f, self.classes_)
+            ),
+            0,
+            SHARE_OF_POSTERIOR if novelty else 1,
+        )
+        found = unframed(parts, spec, shape)
+        if not novelty:
+            return found
+        steps = self.novelty_steps(image, spec=spec, cache=cache)
+        plane = yield from stretch_steps(steps, SHARE_OF_POSTERIOR, 1)
+        return replace(found, novelty=plane)
+
+    def novelty_steps(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> Steps[Array]:
+        """Compute the novelty step by step. See `novelty`."""
+        spec, shape, frames = self._seen(image, spec, cache)
+        parts = yield from each_steps(frames, check_novelty(self.novelty_).frame_steps)
+        return spec.unframe(np.stack(parts), shape)
+
+    def _seen(
+        self, image: Any, spec: ImageSpec | None, cache: FeatureCache | None
+    ) -> tuple[ImageSpec, tuple[int, ...], list[Frame]]:
+        """Check an image; returns its axes, the shape of results, and its frames."""
         self.check_fitted()
         self._check_settings()
         spec = self._spec_for(spec)
         array = check_new_image(image, spec, self.n_channels_)
-        frames = self._used(spec.frames(array))
-        posterior = self._posterior()
         bank = self.bank(spec.sampling)
-        parts = []
-        for i, values in enumerate(frames):
-            frame = _frame(values, self.normalization_, bank, cache)
-            steps = segment_frame_steps(posterior, frame, self.classes_)
-            n = len(frames)
-            parts.append((yield from stretch_steps(steps, i / n, (i + 1) / n)))
-        return unframed(parts, spec, spec.label_shape(array.shape))
+        frames = [
+            _frame(values, self.normalization_, bank, cache)
+            for values in self._used(spec.frames(array))
+        ]
+        return spec, spec.label_shape(array.shape), frames
 
     def _spec_for(self, spec: ImageSpec | None) -> ImageSpec:
         if spec is None:
@@ -279,7 +322,8 @@ class ProbabilisticSegmenter(ResultsOnePass):
 
     def to_archive(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the header (JSON values) and the arrays of the model file."""
-        return header_of(self), self.classifier_.arrays()
+        novelty = {} if self.novelty_ is None else self.novelty_.as_arrays()
+        return header_of(self), self.classifier_.arrays() | novelty
 
     @classmethod
     def from_archive(
@@ -289,19 +333,6 @@ class ProbabilisticSegmenter(ResultsOnePass):
         model = cls(**settings_in(header))
         restore(model, header, arrays)
         return model
-
-
-def _check_channels(channels: Sequence[int] | None) -> tuple[int, ...] | None:
-    if channels is None:
-        return None
-    chosen = tuple(channels) if isinstance(channels, Iterable) else (None,)
-    if not all(isinstance(c, int | np.integer) for c in chosen):
-        raise TypeError(f"channels must be integers, got {channels!r}.")
-    if not chosen or min(chosen) < 0 or len(set(chosen)) != len(chosen):
-        raise ValueError(
-            f"channels must be different numbers from 0, got {channels!r}."
-        )
-    return tuple(int(c) for c in chosen)
 
 
 def _frame(

@@ -1,6 +1,6 @@
 """What a fit learns from: strokes, or whole images where the method needs none."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -69,3 +69,17 @@ def check_scribbles(
             "or space without scribbles. Say it with spec=ImageSpec('yxc') or "
             "ImageSpec('zyx')."
         )
+
+
+def check_channels(channels: Sequence[int] | None) -> tuple[int, ...] | None:
+    """Return which channels to use, from 0; None: all."""
+    if channels is None:
+        return None
+    chosen = tuple(channels) if isinstance(channels, Iterable) else (None,)
+    if not all(isinstance(c, int | np.integer) for c in chosen):
+        raise TypeError(f"channels must be integers, got {channels!r}.")
+    if not chosen or min(chosen) < 0 or len(set(chosen)) != len(chosen):
+        raise ValueError(
+            f"channels must be different numbers from 0, got {channels!r}."
+        )
+    return tuple(int(c) for c in chosen)

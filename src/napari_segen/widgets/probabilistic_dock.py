@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container, FloatSpinBox
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
 from napari.layers import Labels
 
 from napari_segen.core.imagespec import Array, ImageSpec
@@ -76,6 +76,13 @@ class ProbabilisticDock(SegmentDock):
             "range, but noise is not blown up. training: all by the range of the "
             "training image. none: as they are.",
         )
+        self._novelty = CheckBox(
+            text="novelty",
+            value=False,
+            tooltip="Also show what is unlike anything you labelled, such as dirt or "
+            "another kind of cell: 1 is entirely new. Paint there to teach it. The "
+            "layer is hidden at first.",
+        )
         self._plot = CurvePlot()
         self._run = self._action(
             "Run",
@@ -85,7 +92,9 @@ class ProbabilisticDock(SegmentDock):
             self.run,
         )
         apply, save, load = self._model_row()
-        options = Container(widgets=[self._uncertainty, self._posterior], labels=False)
+        options = Container(
+            widgets=[self._uncertainty, self._novelty, self._posterior], labels=False
+        )
         options.margins = (0, 0, 0, 0)
         self._lay_out(
             self._input_widget(),
@@ -155,13 +164,14 @@ class ProbabilisticDock(SegmentDock):
             return
         self._cache = self._cache or FeatureCache(_CACHE_BYTES)
         self._plot.clear()
-        self._start_fit(model, learning_from_strokes, self._cache)
+        options = self._segment_options()
+        self._start_fit(model, learning_from_strokes, self._cache, options)
 
     def _run_steps(self) -> RunSteps:
         return run_here
 
     def _segment_options(self) -> Mapping[str, Any]:
-        return {} if self._cache is None else {"cache": self._cache}
+        return {"cache": self._cache, "novelty": self._novelty.value}
 
     def shut_down(self) -> None:
         """End all that runs: the dock was closed, or the viewer."""
@@ -170,11 +180,16 @@ class ProbabilisticDock(SegmentDock):
 
 
 def learning_from_strokes(
-    image: Array, strokes: Array | None, spec: ImageSpec, model: Any, cache: Any
+    image: Array,
+    strokes: Array | None,
+    spec: ImageSpec,
+    model: Any,
+    cache: Any,
+    options: Mapping[str, Any],
 ) -> Steps[tuple[Any, Any]]:
     """Fit the model and segment the image, with the features computed once."""
     fitted = yield from fitted_steps(
         run_here, model, image, strokes, spec=spec, cache=cache
     )
-    found = yield from segmented_steps(run_here, fitted, image, spec, cache=cache)
+    found = yield from segmented_steps(run_here, fitted, image, spec, **options)
     return fitted, found

@@ -116,6 +116,18 @@ def segmentation_results(
                 provenance=origin,
             )
         )
+    if found.novelty is not None:
+        look = shown | {"colormap": "inferno"}
+        results.append(
+            Result(
+                f"{owner}novelty",
+                Image,
+                found.novelty,
+                place,
+                attributes=look,
+                provenance=origin,
+            )
+        )
     look = {"opacity": 0.5}
     results.append(
         Result(
