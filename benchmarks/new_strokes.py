@@ -25,7 +25,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 import napari_segen as ns
 from napari_segen.features.bank import usable_processors
-from napari_segen.probabilistic.registry import CLASSIFIERS
+from napari_segen.probabilistic.registry import methods_with_strokes
 
 STROKES_PER_CLASS, STROKE_LENGTH, STROKE_WIDTH = 10, 40, 3
 PACKAGES = ("numpy", "numba", "scikit-image", "scikit-learn")
@@ -93,7 +93,7 @@ def median_ms(job: Callable[[], object], repeats: int) -> float:
 
 def rows(image, scribbles, repeats):
     """Yield name, time with cached features, time without."""
-    for method in CLASSIFIERS:
+    for method in methods_with_strokes():
         cache = ns.FeatureCache()
 
         def fresh(method=method):

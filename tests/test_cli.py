@@ -90,6 +90,14 @@ def test_a_folder_of_images_is_segmented(model, folder):
     assert shapes == [(48, 56), (20, 30)]
 
 
+def test_a_mixture_needs_no_labels(folder):
+    files = ["--image", "image.tif", "--model", "x.segen", "--params", "classes=2"]
+    assert main(["train", "probabilistic", "--method", "mixture", *files]) == 0
+    assert main(["segment", "--model", "x.segen", "--out", "out", "image.tif"]) == 0
+    labels = read_image("out/image_labels.tif").array
+    assert (labels == np.where(np.arange(56) < 28, 1, 2)).mean() > 0.95
+
+
 def test_colour_png_in_labels_out(folder):
     grey = read_image("image.tif").array
     colour = np.stack([grey, 255 - grey, grey // 2], axis=-1)
@@ -169,7 +177,8 @@ def test_parameters_are_listed_with_defaults_and_limits(kind, capsys):
     assert main(["train", kind, "--list-params"]) == 0
     said = capsys.readouterr().out
     assert "there are: " in said
-    assert "learning_rate=" in said or kind == "cnn"
+    known = {"probabilistic": "forest=", "generator": "learning_rate="}
+    assert known.get(kind, "") in said
     assert ("rotation=" in said) == (kind == "cnn")
     assert " from " in said
 
@@ -198,6 +207,10 @@ def test_train_needs_images_labels_and_a_place_for_the_model(folder, capsys):
     assert fails(capsys, ["train", "probabilistic"], "--image and --model")
     files = ["--image", "image.tif", "--model", "m.segen"]
     assert fails(capsys, ["train", "probabilistic", *files], "--labels")
+    named = ["train", "probabilistic", *files, "--method"]
+    assert fails(capsys, [*named, "bayes"], "--labels")
+    labels = ["--labels", "strokes.tif"]
+    assert fails(capsys, [*named, "mixture", *labels], "takes no scribbles")
 
 
 def test_strokes_of_another_shape(folder, capsys):
@@ -211,7 +224,7 @@ def test_strokes_of_another_shape(folder, capsys):
 def test_an_unknown_parameter_lists_the_known_ones(folder, capsys):
     files = ["--image", "image.tif", "--labels", "strokes.tif", "--model", "m.segen"]
     argv = ["train", "probabilistic", *files, "--params", "speed=3"]
-    assert fails(capsys, argv, "speed", "learning_rate")
+    assert fails(capsys, argv, "speed", "forest")
 
 
 @pytest.mark.parametrize(

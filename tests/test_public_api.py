@@ -49,10 +49,11 @@ CONSTRUCTORS = {
 }
 METHODS = {
     "ProbabilisticSegmenter": {
-        "fit": ["image", "scribbles", "*", "spec=None", "cache=None"],
+        "fit": ["image", "scribbles=None", "*", "spec=None", "cache=None"],
         "predict_proba": ["image", "*", "spec=None", "cache=None"],
         "predict": ["image", "*", "spec=None"],
         "uncertainty": ["image", "*", "spec=None"],
+        "novelty": ["image", "*", "spec=None", "cache=None"],
     },
     "CnnSegmenter": {
         "fit": ["images", "labels", "*", "spec=None", "unlabelled=None"],

@@ -125,7 +125,7 @@ def _info(arguments: argparse.Namespace) -> list[str]:
 
 
 def _train(arguments: argparse.Namespace) -> list[str]:
-    from napari_segen.workflows.commands import describe_params
+    from napari_segen.workflows.commands import describe_params, needs_labels
     from napari_segen.workflows.training import train
 
     options, fit_options = api_options(arguments)
@@ -135,7 +135,7 @@ def _train(arguments: argparse.Namespace) -> list[str]:
         )
     if not arguments.image or arguments.model is None:
         raise ValueError("--image and --model are needed.")
-    if not arguments.labels and arguments.kind != "generator":
+    if not arguments.labels and needs_labels(arguments.kind, options.get("method")):
         raise ValueError("--labels is needed: an image for each --image.")
     return train(
         arguments.kind,

@@ -1,4 +1,4 @@
-"""Laws that every classifier keeps; a new one in the registry is tested as it is."""
+"""Laws of classifiers that learn from strokes; a new one is tested as it is."""
 
 import numpy as np
 import pytest
@@ -9,10 +9,10 @@ from tests.probabilistic.problems import blobs
 
 from napari_segen.core.parameters import as_json, describe
 from napari_segen.core.steps import Step
-from napari_segen.probabilistic.registry import CLASSIFIERS
+from napari_segen.probabilistic.registry import CLASSIFIERS, methods_with_strokes
 from napari_segen.probabilistic.samples import TrainingSet
 
-pytestmark = pytest.mark.parametrize("name", list(CLASSIFIERS))
+pytestmark = pytest.mark.parametrize("name", methods_with_strokes())
 
 
 def fitted(name, samples=None):

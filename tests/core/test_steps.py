@@ -3,7 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_segen.core.steps import FINISH, Step, retold_steps, run, stretch_steps
+from napari_segen.core.steps import (
+    FINISH,
+    PARTS,
+    Step,
+    each_steps,
+    retold_steps,
+    run,
+    stretch_steps,
+)
 
 
 def counting(n, log):
@@ -82,3 +90,13 @@ def test_retold_steps_pass_orders_back_and_the_result_on():
     with pytest.raises(StopIteration) as end:
         next(steps)
     assert end.value.value == "result"
+
+
+def test_each_item_has_its_part_of_the_progress():
+    def work(item):
+        yield Step(1, 2, "half")
+        return 10 * item
+
+    steps = each_steps([1, 2], work)
+    assert [next(steps).done / PARTS for _ in range(2)] == [0.25, 0.75]
+    assert run(each_steps([1, 2], work)) == [10, 20]

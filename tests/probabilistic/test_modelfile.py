@@ -12,7 +12,7 @@ import napari_segen as ns
 from napari_segen.core.archive import read_archive, write_archive
 from napari_segen.core.errors import ModelFileError, NotFitted
 from napari_segen.core.labels import ClassInfo
-from napari_segen.probabilistic.registry import CLASSIFIERS
+from napari_segen.probabilistic.registry import methods_with_strokes
 
 IMAGE, SCRIBBLES, _ = two_regions()
 
@@ -21,7 +21,7 @@ def fitted(method="softmax", **settings):
     return ns.ProbabilisticSegmenter(method, **settings).fit(IMAGE, SCRIBBLES)
 
 
-@pytest.mark.parametrize("method", list(CLASSIFIERS))
+@pytest.mark.parametrize("method", methods_with_strokes())
 def test_loaded_it_predicts_the_same_bytes(method, tmp_path):
     model = fitted(method, smoothing=2, class_prior={3: 0.3, 7: 0.7})
     model.save(tmp_path / "m.segen")

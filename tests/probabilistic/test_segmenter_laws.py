@@ -10,9 +10,9 @@ from tests.probabilistic.problems import two_regions
 import napari_segen as ns
 from napari_segen.core.steps import Step, run
 from napari_segen.probabilistic import frame, parallel, prediction
-from napari_segen.probabilistic.registry import CLASSIFIERS
+from napari_segen.probabilistic.registry import methods_with_strokes
 
-each_method = pytest.mark.parametrize("method", list(CLASSIFIERS))
+each_method = pytest.mark.parametrize("method", methods_with_strokes())
 
 
 def fitted(image, scribbles, method="softmax", **settings):
@@ -100,7 +100,7 @@ def test_flips_and_transposes_carry_over(method, shape, move):
 @given(
     scale=st.floats(1e-3, 1e3),
     offset=st.floats(-1e3, 1e3),
-    method=st.sampled_from(list(CLASSIFIERS)),
+    method=st.sampled_from(methods_with_strokes()),
 )
 @settings(max_examples=15, deadline=None)
 def test_brightness_and_contrast_do_not_matter(scale, offset, method):

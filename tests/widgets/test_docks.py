@@ -163,6 +163,37 @@ def run_once(viewer, qtbot):
     return dock
 
 
+def test_the_mixture_runs_without_strokes(viewer, qtbot):
+    image, _ = two_halves()
+    viewer.add_image(image, name="cells")
+    dock = open_dock(viewer, PROBABILISTIC)
+    assert "method that needs none" in dock.message
+    assert not dock._run.button.isEnabled()
+    dock._method.choice.value = "mixture"
+    assert "needs no strokes" in dock.message
+    dock._method.field("classes").value = 2
+    dock._run.button.click()
+    finish(dock, qtbot)
+    classes = viewer.layers["cells classes"]
+    assert (classes.data[:, :28] == 1).mean() > 0.95
+    assert (classes.data[:, 36:] == 2).mean() > 0.95
+
+
+def test_novelty_is_shown_where_asked_for(viewer, qtbot):
+    layer, _ = painted(viewer)
+    layer.data[40:44, 40:50] = 255
+    dock = run_once(viewer, qtbot)
+    assert "cells novelty" not in viewer.layers
+    dock._novelty.value = True
+    dock.run()
+    finish(dock, qtbot)
+    novelty = viewer.layers["cells novelty"].data
+    assert novelty[40:44, 40:50].min() > np.median(novelty)
+    dock.apply_model()
+    finish(dock, qtbot)
+    assert sum("novelty" in layer.name for layer in viewer.layers) == 1
+
+
 def test_strokes_become_classes(viewer, qtbot):
     painted(viewer, scale=(0.5, 0.25), units=("um", "um"))
     dock = open_dock(viewer, PROBABILISTIC)
@@ -364,6 +395,7 @@ def test_a_place_that_cannot_be_written_loses_nothing(viewer, qtbot, tmp_path):
 def test_a_wrong_entry_in_the_form_is_a_message(viewer):
     painted(viewer)
     dock = open_dock(viewer, PROBABILISTIC)
+    dock._method.choice.value = "softmax"
     dock._method._forms["softmax"]["penalty"].value = "much"
     dock.run()
     assert "penalty" in dock.message

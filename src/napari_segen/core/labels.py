@@ -39,11 +39,14 @@ class Segmentation:
         The most probable class's value; 0 where there is no data.
     uncertainty : float32 array of shape (*S)
         Entropy of the posterior over log K; 1 where there is no data.
+    novelty : float32 array of shape (*S), optional
+        How unlike anything labelled a pixel is, where that was asked for.
     """
 
     posterior: Array
     labels: Array
     uncertainty: Array
+    novelty: Array | None = None
 
 
 def smallest_unsigned(largest: int) -> npt.DTypeLike:

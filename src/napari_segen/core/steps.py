@@ -6,13 +6,14 @@ early and return the best it has. Other commands pause the work, or ask for a lo
 what it would answer now. Only work that can do so listens to them.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
 
 from napari_segen.core.imagespec import Array
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 # Units of a job that is made of other jobs.
@@ -99,6 +100,15 @@ def retold_steps(steps: Steps[T], retell: Callable[[Step], Step]) -> Steps[T]:
             result: T = end.value
             return result
         order = yield retell(step)
+
+
+def each_steps(items: Sequence[S], work: Callable[[S], Steps[T]]) -> Steps[list[T]]:
+    """Do `work` on one item after the other; returns the list of results."""
+    results = []
+    for i, item in enumerate(items):
+        steps = stretch_steps(work(item), i / len(items), (i + 1) / len(items))
+        results.append((yield from steps))
+    return results
 
 
 def stretch_steps(steps: Steps[T], start: float, stop: float) -> Steps[T]:

@@ -20,8 +20,15 @@ MOST_PIXELS_A_FOLD = 32  # of a stroke: its pixels are alike
 class Classifier(ABC):
     """Learns the classes of pixels from their features.
 
-    The classes are taken to be as frequent as `TrainingSet.class_shares` says. Other
-    frequencies are applied afterwards, see `prior`.
+    The classes are taken to be as frequent as `shares_of` says. Other frequencies are
+    applied afterwards, see `prior`.
+
+    Attributes
+    ----------
+    needs_strokes : bool
+        Whether the classes are those of strokes; otherwise the method finds them.
+    frequencies_ : float32 array of shape (K,), or None
+        How frequent the classes are, where the method learns that.
 
     Parameters
     ----------
@@ -42,10 +49,12 @@ class Classifier(ABC):
     Params: ClassVar[type]
     title: ClassVar[str]
     summary: ClassVar[str]
+    needs_strokes: ClassVar[bool] = True
 
     # What suits where no stroke can be held out.
     usual_temperature: ClassVar[float] = 1.0
 
+    frequencies_: npt.NDArray[np.float32] | None = None
     n_features_: int
     n_classes_: int
     temperature_: float = 1.0
@@ -62,6 +71,12 @@ class Classifier(ABC):
     def fit(self, samples: TrainingSet) -> Self:
         """Learn from labelled pixels at one go."""
         return run(self.fit_steps(samples))
+
+    def shares_of(self, samples: TrainingSet) -> npt.NDArray[np.float64]:
+        """How frequent the scores take each class to be ``(K,)``, after the fit."""
+        if self.needs_strokes:
+            return samples.class_shares()
+        return np.full(self.n_classes_, 1 / self.n_classes_)
 
     def held_out_steps(self, samples: TrainingSet) -> Steps[HeldOut]:
         """Posteriors of `samples` without their strokes, after a fit to them all."""
@@ -117,7 +132,7 @@ class Classifier(ABC):
         """
         model = cls(params)
         for name, shape in cls.array_shapes(n_features, n_classes).items():
-            _check_array(name, arrays.get(name), shape)
+            check_array(name, arrays.get(name), shape)
         model.n_features_, model.n_classes_ = n_features, n_classes
         model.restore(arrays)
         return model
@@ -152,7 +167,8 @@ def normalized(scores: Array) -> npt.NDArray[np.float32]:
     return scores
 
 
-def _check_array(name: str, array: Array | None, shape: tuple[int | None, ...]) -> None:
+def check_array(name: str, array: Array | None, shape: tuple[int | None, ...]) -> None:
+    """Raise ValueError unless it is finite float32 of this shape; None: any length."""
     if array is None:
         raise ValueError(f"array {name!r} is missing.")
     fits = len(array.shape) == len(shape) and all(

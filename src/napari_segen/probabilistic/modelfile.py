@@ -12,6 +12,8 @@ from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import class_info_from_json, class_info_json
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import as_json
+from napari_segen.probabilistic.channels import used_channels
+from napari_segen.probabilistic.novelty import Novelty
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.score import StrokeScore
 
@@ -80,13 +82,14 @@ def restore(
     check_class_values(model.classes_, "classes")
     model.provenance_ = dict(header["provenance"])
     model.is_colour_ = bool(header.get("is_colour", False))
-    n_used = len(model.used_channels(model.n_channels_)) + model.is_colour_
+    n_used = len(used_channels(model.channels, model.n_channels_)) + model.is_colour_
     scale = Normalization.from_json(header["normalization"])
     if {a.shape for a in (scale.low, scale.span, scale.least_span)} != {(n_used,)}:
         raise ValueError(f"the normalization must have {n_used} channels.")
     model.normalization_ = scale
     bank = model.bank(model.spec_.sampling, model.is_colour_)
     n_features = len(bank.names(n_used))
+    model.novelty_ = Novelty.from_arrays(arrays, n_features)
     model.classifier_ = CLASSIFIERS.get(model.method).from_arrays(
         model.params, arrays, n_features, len(model.classes_)
     )

@@ -10,5 +10,11 @@ CLASSIFIERS: Registry[Classifier] = Registry(
         "softmax": "napari_segen.probabilistic.softmax:SoftmaxClassifier",
         "forest": "napari_segen.probabilistic.forest.method:ForestClassifier",
         "bayes": "napari_segen.probabilistic.bayes:BayesClassifier",
+        "mixture": "napari_segen.probabilistic.mixture:MixtureClassifier",
     },
 )
+
+
+def methods_with_strokes() -> list[str]:
+    """Name the methods that learn from strokes."""
+    return [name for name in CLASSIFIERS if CLASSIFIERS.get(name).needs_strokes]

@@ -18,6 +18,29 @@ class ResultsOnePass(Model):
     """
 
     @abstractmethod
+    def novelty_steps(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> Steps[Array]:
+        """Compute the novelty step by step. See `novelty`."""
+
+    def novelty(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> Array:
+        """Return how unlike anything labelled each pixel is, float32 ``(*S)``, 0 to 1.
+
+        Labelled pixels are mostly under 1/2; 1 where the image has no data.
+        """
+        return run(self.novelty_steps(image, spec=spec, cache=cache))
+
+    @abstractmethod
     def segment_steps(
         self,
         image: Any,

@@ -33,12 +33,15 @@ class TrainingSet:
         Stroke of each pixel; any numbers, equal within a stroke.
     n_classes : int
         K.
+    brightness : array of shape (M,), optional
+        The first channel, for methods that find and order the classes themselves.
     """
 
     features: Array
     class_index: npt.NDArray[np.int64]
     strokes: npt.NDArray[np.int64]
     n_classes: int
+    brightness: Array | None = None
 
     def weights(self) -> npt.NDArray[np.float64]:
         """Weight of each pixel ``(M,)``; they sum to 1."""

@@ -14,6 +14,12 @@ CALIBRATION_BINS = 15
 NOTHING_HELD_OUT = (
     "no class has a second stroke that could be held out; paint two or more of each"
 )
+NO_STROKES = "the method takes no strokes that could be held out"
+
+
+def why_no_score(needs_strokes: bool) -> str:
+    """Say why a method that needs strokes, or one that does not, has no score."""
+    return NOTHING_HELD_OUT if needs_strokes else NO_STROKES
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Strokes in, class probabilities out: the probabilistic segmenter."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from numbers import Real
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,20 +11,25 @@ from napari_segen.core.checks import (
     as_list,
     check_new_image,
     check_pairs,
-    check_spec,
 )
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import ClassInfo, Segmentation
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import make_params
 from napari_segen.core.provenance import provenance
-from napari_segen.core.steps import Step, Steps, run, stretch_steps
+from napari_segen.core.steps import Step, Steps, each_steps, run, stretch_steps
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
+from napari_segen.probabilistic.channels import (
+    N_COLOURS,
+    check_channels,
+    is_colour_image,
+    looked_at,
+)
 from napari_segen.probabilistic.classifier import Classifier
-from napari_segen.probabilistic.colour import N_COLOURS, is_colour_image, with_grey
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.modelfile import header_of, restore, settings_in
+from napari_segen.probabilistic.novelty import Novelty, check_novelty, learnt_novelty
 from napari_segen.probabilistic.prediction import (
     Posterior,
     segment_frame_steps,
@@ -33,11 +38,16 @@ from napari_segen.probabilistic.prediction import (
 from napari_segen.probabilistic.prior import check_class_prior, prior_vector
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.results import ResultsOnePass
-from napari_segen.probabilistic.score import NOTHING_HELD_OUT, StrokeScore
-from napari_segen.probabilistic.training import painted_frames, training_set_steps
+from napari_segen.probabilistic.score import StrokeScore, why_no_score
+from napari_segen.probabilistic.settings import check_strength_and_seed
+from napari_segen.probabilistic.source import (
+    check_scribbles,
+    checked_spec,
+    source_of,
+)
 
-MAX_SMOOTHING = 100.0
 SHARE_OF_FEATURES, SHARE_OF_FIT = 0.6, 0.8
+SHARE_OF_POSTERIOR = 0.6  # beside novelty
 
 
 class ProbabilisticSegmenter(ResultsOnePass):
@@ -61,12 +71,12 @@ class ProbabilisticSegmenter(ResultsOnePass):
         Strength of the spatial prior; 0 for none. May be changed after `fit`.
     class_prior : mapping of int to float, optional
         How probable each class value is before a pixel is looked at, applied to the
-        posterior by Bayes' theorem; None: as frequent as it is painted. May be
-        changed after `fit`.
+        posterior by Bayes' theorem; None: as frequent as it is painted, or as
+        `mixture` found it. May be changed after `fit`.
     normalization : {"auto", "training", "image", "none"}
         How grey values are brought to a common scale, see `Normalization`.
     seed : int
-        Seed of methods that draw random numbers: `auto`, `forest`.
+        Seed of methods that draw random numbers: `auto`, `forest`, `mixture`.
 
     Attributes
     ----------
@@ -83,12 +93,14 @@ class ProbabilisticSegmenter(ResultsOnePass):
     classifier_ : Classifier
         The fitted method.
     class_shares_ : float array of shape (K,)
-        How frequent each class is among the labelled pixels.
+        How frequent the classifier takes each class to be.
     score_ : StrokeScore or None
         How good the posterior is on strokes that were held out, without smoothing;
         None where nothing could be held out: `score_reason_` says why.
     score_reason_ : str
         Why there is no `score_`; else empty.
+    novelty_ : Novelty, or None
+        What novelty is measured by; None in a model from an old file.
     class_info_ : dict of int to ClassInfo
         Names and colours of classes; set by whoever knows them.
     provenance_ : mapping
@@ -106,6 +118,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
     class_shares_: Array
     score_: StrokeScore | None
     score_reason_: str
+    novelty_: Novelty | None
     provenance_: Mapping[str, Any]
 
     def __init__(
@@ -125,7 +138,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
         self.method = method
         self.params = make_params(CLASSIFIERS.get(method).Params, params)
         self.features, self.sigmas, self.sigma_unit = features, sigmas, sigma_unit
-        self.channels = _check_channels(channels)
+        self.channels = check_channels(channels)
         self.smoothing = smoothing
         self.class_prior = class_prior
         self.normalization = normalization
@@ -135,16 +148,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
         self.bank((1.0, 1.0))  # says at once which names of features there are
 
     def _check_settings(self) -> None:
-        if isinstance(self.smoothing, bool) or not isinstance(self.smoothing, Real):
-            raise TypeError(f"smoothing must be a number, got {self.smoothing!r}.")
-        if not 0 <= self.smoothing <= MAX_SMOOTHING:  # also refuses NaN
-            raise ValueError(
-                f"smoothing must be from 0 to {MAX_SMOOTHING:g}, got {self.smoothing}."
-            )
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer):
-            raise TypeError(f"seed must be an integer, got {self.seed!r}.")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0, got {self.seed}.")
+        check_strength_and_seed(self.smoothing, self.seed)
         check_class_prior(self.class_prior)
         Normalization(self.normalization)
 
@@ -161,7 +165,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
     def fit(
         self,
         image: Any,
-        scribbles: Any,
+        scribbles: Any = None,
         *,
         spec: ImageSpec | None = None,
         cache: FeatureCache | None = None,
@@ -172,7 +176,8 @@ class ProbabilisticSegmenter(ResultsOnePass):
         ----------
         image : array or list of arrays
         scribbles : integer array or list of arrays
-            0 = unlabelled; the image's shape without the channel axis.
+            0 = unlabelled; the image's shape without the channel axis. None for
+            methods that need no strokes: ``mixture``.
         spec : ImageSpec, optional
             The meaning of the image's axes; inferred where there is no doubt.
         cache : FeatureCache, optional
@@ -183,68 +188,59 @@ class ProbabilisticSegmenter(ResultsOnePass):
     def fit_steps(
         self,
         image: Any,
-        scribbles: Any,
+        scribbles: Any = None,
         *,
         spec: ImageSpec | None = None,
         cache: FeatureCache | None = None,
     ) -> Steps[Self]:
         """Learn step by step; the model changes only at the end. See `fit`."""
         self._check_settings()
+        method = CLASSIFIERS.get(self.method)
+        check_scribbles(self.method, method.needs_strokes, image, scribbles, spec)
         spec, pairs = check_pairs(image, scribbles, spec)
         n_channels = pairs[0].frames.shape[1]
         is_colour = self.channels is None and is_colour_image(spec, n_channels)
-        painted, classes = painted_frames(
-            [Pair(self._used(p.frames, is_colour), p.labels) for p in pairs]
-        )
-        if self.class_prior is not None:
-            prior_vector(self.class_prior, classes)
-        yield Step(0, 1, "Reading strokes")
+        used = [
+            Pair(looked_at(p.frames, self.channels, is_colour), p.labels) for p in pairs
+        ]
+        source = source_of(used, method.needs_strokes)
+        if source.classes is not None:
+            self._prior(source.classes)
+        yield Step(0, 1, "Reading the image")
         scale = Normalization(self.normalization).fit(
-            [f.values[np.newaxis] for f in painted]
+            [values[np.newaxis] for values in source.frames]
         )
         bank = self.bank(spec.sampling, is_colour)
         samples = yield from stretch_steps(
-            training_set_steps(
-                painted, classes, lambda v: _frame(v, scale, bank, cache)
-            ),
+            source.samples_steps(lambda v: _frame(v, scale, bank, cache)),
             0,
             SHARE_OF_FEATURES,
         )
-        classifier = CLASSIFIERS.get(self.method)(self.params, self.seed)
+        classifier = method(self.params, self.seed)
         fit = classifier.fit_steps(samples)
         yield from stretch_steps(fit, SHARE_OF_FEATURES, SHARE_OF_FIT)
-        held_out = yield from stretch_steps(
-            classifier.calibrate_steps(samples), SHARE_OF_FIT, 1
-        )
+        held_out = None
+        if method.needs_strokes:
+            held_out = yield from stretch_steps(
+                classifier.calibrate_steps(samples), SHARE_OF_FIT, 1
+            )
+        classes = source.classes
+        if classes is None:
+            classes = np.arange(1, classifier.n_classes_ + 1)
+            self._prior(classes)
+        novelty = learnt_novelty(samples, classifier)
         self.provenance_ = provenance(
             [np.asarray(i) for i in as_list(image)],
-            [np.asarray(s) for s in as_list(scribbles)],
+            [] if scribbles is None else [np.asarray(s) for s in as_list(scribbles)],
         )
         self.spec_, self.n_channels_, self.classes_ = spec, n_channels, classes
         self.is_colour_ = is_colour
         self.normalization_, self.classifier_ = scale, classifier
-        self.class_shares_ = samples.class_shares()
-        self.score_ = StrokeScore.of(held_out)
-        self.score_reason_ = "" if self.score_ else NOTHING_HELD_OUT
+        self.class_shares_ = classifier.shares_of(samples)
+        self.score_ = None if held_out is None else StrokeScore.of(held_out)
+        self.score_reason_ = "" if self.score_ else why_no_score(method.needs_strokes)
+        self.novelty_ = novelty
         return self
-
-    def used_channels(self, n_channels: int) -> list[int]:
-        """List the channels used of images that have `n_channels`."""
-        if self.channels is None:
-            return list(range(n_channels))
-        if max(self.channels) >= n_channels:
-            raise ValueError(
-                f"channels {self.channels} must be below the image's {n_channels} "
-                "channels; the first is 0."
-            )
-        return list(self.channels)
-
-    def _used(self, frames: Array, is_colour: bool) -> Array:
-        """Pick the channels; a colour image gets its grey values in front."""
-        used = self.used_channels(frames.shape[1])
-        if is_colour:
-            return with_grey(frames)
-        return frames if self.channels is None else frames[:, used]
 
     def segment_steps(
         self,
@@ -252,6 +248,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
         *,
         spec: ImageSpec | None = None,
         cache: FeatureCache | None = None,
+        novelty: bool = False,
     ) -> Steps[Segmentation]:
         """Compute posterior, labels and uncertainty of one image in one pass.
 
@@ -262,44 +259,72 @@ class ProbabilisticSegmenter(ResultsOnePass):
             The meaning of its axes; None: as in `fit`.
         cache : FeatureCache, optional
             Keeps features for the next call, at the cost of memory.
+        novelty : bool
+            Whether to compute this as well.
         """
+        spec, shape, frames = self._seen(image, spec, cache)
+        posterior = self._posterior()
+        parts = yield from stretch_steps(
+            each_steps(
+                frames, lambda f: segment_frame_steps(posterior, f, self.classes_)
+            ),
+            0,
+            SHARE_OF_POSTERIOR if novelty else 1,
+        )
+        found = unframed(parts, spec, shape)
+        if not novelty:
+            return found
+        steps = self.novelty_steps(image, spec=spec, cache=cache)
+        plane = yield from stretch_steps(steps, SHARE_OF_POSTERIOR, 1)
+        return replace(found, novelty=plane)
+
+    def novelty_steps(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> Steps[Array]:
+        """Compute the novelty step by step. See `novelty`."""
+        spec, shape, frames = self._seen(image, spec, cache)
+        parts = yield from each_steps(frames, check_novelty(self.novelty_).frame_steps)
+        return spec.unframe(np.stack(parts), shape)
+
+    def _seen(
+        self, image: Any, spec: ImageSpec | None, cache: FeatureCache | None
+    ) -> tuple[ImageSpec, tuple[int, ...], list[Frame]]:
+        """Check an image; returns its axes, the shape of results, and its frames."""
         self.check_fitted()
         self._check_settings()
-        spec = self._spec_for(spec)
+        spec = self.spec_ if spec is None else checked_spec(spec, self.spec_)
         array = check_new_image(image, spec, self.n_channels_)
-        frames = self._used(spec.frames(array), self.is_colour_)
-        posterior = self._posterior()
         bank = self.bank(spec.sampling, self.is_colour_)
-        parts = []
-        for i, values in enumerate(frames):
-            frame = _frame(values, self.normalization_, bank, cache)
-            steps = segment_frame_steps(posterior, frame, self.classes_)
-            n = len(frames)
-            parts.append((yield from stretch_steps(steps, i / n, (i + 1) / n)))
-        return unframed(parts, spec, spec.label_shape(array.shape))
-
-    def _spec_for(self, spec: ImageSpec | None) -> ImageSpec:
-        if spec is None:
-            return self.spec_
-        check_spec(spec)
-        if spec.n_space != self.spec_.n_space:
-            raise ValueError(
-                f"spec has the spatial axes {spec.space_axes!r}, but the model was "
-                f"fitted on {self.spec_.space_axes!r}."
-            )
-        return spec
+        frames = [
+            _frame(values, self.normalization_, bank, cache)
+            for values in looked_at(spec.frames(array), self.channels, self.is_colour_)
+        ]
+        return spec, spec.label_shape(array.shape), frames
 
     def _posterior(self) -> Posterior:
-        prior = None
-        if self.class_prior is not None:
+        prior = self._prior(self.classes_)
+        if prior is None:
+            prior = self.classifier_.frequencies_
+        else:
             # The classifier's own frequencies go, those that are asked for come.
-            prior = prior_vector(self.class_prior, self.classes_) / self.class_shares_
+            prior = prior / self.class_shares_
             prior = (prior / prior.sum()).astype(np.float32)
         return Posterior(self.classifier_, prior, self.smoothing)
 
+    def _prior(self, classes: Array) -> Array | None:
+        """Return how probable the classes are as set; ValueError if it cannot be."""
+        if self.class_prior is None:
+            return None
+        return prior_vector(self.class_prior, classes)
+
     def to_archive(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the header (JSON values) and the arrays of the model file."""
-        return header_of(self), self.classifier_.arrays()
+        novelty = {} if self.novelty_ is None else self.novelty_.as_arrays()
+        return header_of(self), self.classifier_.arrays() | novelty
 
     @classmethod
     def from_archive(
@@ -309,19 +334,6 @@ class ProbabilisticSegmenter(ResultsOnePass):
         model = cls(**settings_in(header))
         restore(model, header, arrays)
         return model
-
-
-def _check_channels(channels: Sequence[int] | None) -> tuple[int, ...] | None:
-    if channels is None:
-        return None
-    chosen = tuple(channels) if isinstance(channels, Iterable) else (None,)
-    if not all(isinstance(c, int | np.integer) for c in chosen):
-        raise TypeError(f"channels must be integers, got {channels!r}.")
-    if not chosen or min(chosen) < 0 or len(set(chosen)) != len(chosen):
-        raise ValueError(
-            f"channels must be different numbers from 0, got {channels!r}."
-        )
-    return tuple(int(c) for c in chosen)
 
 
 def _frame(

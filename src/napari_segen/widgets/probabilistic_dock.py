@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container, FloatSpinBox
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
+from napari.layers import Labels
 
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Steps
@@ -35,6 +36,10 @@ class ProbabilisticDock(SegmentDock):
 
     labels_tooltip = "The layer with your strokes: 0 is unlabelled, 1, 2, … classes."
     _how_to_get_one = "press Run, or Load… a model."
+    _no_strokes = (
+        "There are no strokes: press New strokes and paint two classes, or choose the "
+        "method that needs none."
+    )
     _model_class = "ProbabilisticSegmenter"
 
     def __init__(self, napari_viewer) -> None:
@@ -45,6 +50,7 @@ class ProbabilisticDock(SegmentDock):
         self._method = MethodForm(
             CLASSIFIERS, "auto", "How features become probabilities."
         )
+        self._method.choice.changed.connect(self._on_method)
         self._smoothing = FloatSpinBox(
             label="smoothing",
             value=1.0,
@@ -70,15 +76,25 @@ class ProbabilisticDock(SegmentDock):
             "range, but noise is not blown up. training: all by the range of the "
             "training image. none: as they are.",
         )
+        self._novelty = CheckBox(
+            text="novelty",
+            value=False,
+            tooltip="Also show what is unlike anything you labelled, such as dirt or "
+            "another kind of cell: 1 is entirely new. Paint there to teach it. The "
+            "layer is hidden at first.",
+        )
         self._plot = CurvePlot()
         self._run = self._action(
             "Run",
-            "Learn from the strokes and segment the whole image.",
+            "Learn from the strokes, if the method needs any, and segment the whole "
+            "image.",
             self._why_no_fit,
             self.run,
         )
         apply, save, load = self._model_row()
-        options = Container(widgets=[self._uncertainty, self._posterior], labels=False)
+        options = Container(
+            widgets=[self._uncertainty, self._novelty, self._posterior], labels=False
+        )
         options.margins = (0, 0, 0, 0)
         self._lay_out(
             self._input_widget(),
@@ -108,8 +124,27 @@ class ProbabilisticDock(SegmentDock):
         super()._on_progress(progress)
         self._plot.add(progress.figures)
 
+    def _on_method(self, name: str | None) -> None:
+        if name is None:  # for a moment, while the list changes
+            return
+        self._on_input()
+        if not (self._needs_strokes or self._why_no_fit()):
+            self.say("This method needs no strokes: press Run.")
+
+    @property
+    def _needs_strokes(self) -> bool:
+        return self._method.method_class.needs_strokes
+
+    def _labels_to_learn(self) -> Labels | None:
+        return super()._labels_to_learn() if self._needs_strokes else None
+
+    def _why_no_fit(self) -> str:
+        if self._needs_strokes:
+            return super()._why_no_fit()
+        return self._why_busy() or self._why_no_image()
+
     def run(self) -> None:
-        """Learn from the strokes and segment the image."""
+        """Learn from the strokes, if the method needs any, and segment the image."""
         if self._why_no_fit():
             return
         # Imported when first needed: the filters' module is not small.
@@ -129,13 +164,14 @@ class ProbabilisticDock(SegmentDock):
             return
         self._cache = self._cache or FeatureCache(_CACHE_BYTES)
         self._plot.clear()
-        self._start_fit(model, learning_from_strokes, self._cache)
+        options = self._segment_options()
+        self._start_fit(model, learning_from_strokes, self._cache, options)
 
     def _run_steps(self) -> RunSteps:
         return run_here
 
     def _segment_options(self) -> Mapping[str, Any]:
-        return {} if self._cache is None else {"cache": self._cache}
+        return {"cache": self._cache, "novelty": self._novelty.value}
 
     def shut_down(self) -> None:
         """End all that runs: the dock was closed, or the viewer."""
@@ -144,11 +180,16 @@ class ProbabilisticDock(SegmentDock):
 
 
 def learning_from_strokes(
-    image: Array, strokes: Array, spec: ImageSpec, model: Any, cache: Any
+    image: Array,
+    strokes: Array | None,
+    spec: ImageSpec,
+    model: Any,
+    cache: Any,
+    options: Mapping[str, Any],
 ) -> Steps[tuple[Any, Any]]:
     """Fit the model and segment the image, with the features computed once."""
     fitted = yield from fitted_steps(
         run_here, model, image, strokes, spec=spec, cache=cache
     )
-    found = yield from segmented_steps(run_here, fitted, image, spec, cache=cache)
+    found = yield from segmented_steps(run_here, fitted, image, spec, **options)
     return fitted, found

@@ -136,11 +136,19 @@ class SegmentDock(Dock):
     def _why_no_strokes(self) -> str:
         return self._why_no_image()
 
+    _no_strokes: ClassVar[str] = (
+        "There are no strokes: press New strokes and paint two classes."
+    )
+
+    def _labels_to_learn(self) -> Labels | None:
+        """Return the labels that the next fit learns from, if it needs any."""
+        return self._labels.value
+
     def _why_no_fit(self) -> str:
         if reason := self._why_busy() or self._why_no_image():
             return reason
         if self._labels.value is None:
-            return "There are no strokes: press New strokes and paint two classes."
+            return self._no_strokes
         reason = mismatch(self._image.value, self._stack.axes, self._labels.value)
         return f"{reason} Or press New strokes." if reason else ""
 
@@ -179,13 +187,13 @@ class SegmentDock(Dock):
 
     def _start_fit(self, model: Any, fit, *args: Any, can_finish: bool = False) -> None:
         """Fit `model` with the generator function ``fit`` and segment the image."""
-        source, labels = self._source(), self._labels.value
+        source, labels = self._source(), self._labels_to_learn()
         earlier = self._results.earlier(source)
         self._start(
             fitting_and_segmenting,
             fit,
             source,
-            level_zero(labels),
+            None if labels is None else level_zero(labels),
             earlier,
             self._wanted(),
             model,

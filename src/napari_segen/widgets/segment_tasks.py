@@ -42,9 +42,14 @@ def fitting_and_segmenting(
     wanted: tuple[bool, bool],
     *args: Any,
 ) -> Steps[tuple[Any, list[Ready]]]:
-    """Fit with ``fit(image, strokes, spec, *args)``, then make the result layers."""
+    """Fit with ``fit(image, strokes, spec, *args)``, then make the result layers.
+
+    `strokes` is None where the method needs none.
+    """
     image = yield from reading(source.data, "image")
-    painted = yield from copying(strokes, "strokes")
+    painted = None
+    if strokes is not None:
+        painted = yield from copying(strokes, "strokes")
     model, segmentation = yield from fit(image, painted, source.spec, *args)
     yield Step(0, 0, "Preparing the layers")
     prepare_colormaps()
@@ -106,6 +111,18 @@ def segmentation_results(
                 f"{owner}uncertainty",
                 Image,
                 found.uncertainty,
+                place,
+                attributes=look,
+                provenance=origin,
+            )
+        )
+    if found.novelty is not None:
+        look = shown | {"colormap": "inferno"}
+        results.append(
+            Result(
+                f"{owner}novelty",
+                Image,
+                found.novelty,
                 place,
                 attributes=look,
                 provenance=origin,

@@ -146,6 +146,15 @@ def _as_lines(key: str, value: Any, indent: str = "") -> list[str]:
     return [f"{indent}{key}: {text if len(text) <= 200 else text[:197] + '...'}"]
 
 
+def needs_labels(kind: str, method: str | None) -> bool:
+    """Whether a kind of model, or one of its methods, cannot learn without labels."""
+    if kind == "probabilistic" and method is not None:
+        from napari_segen.probabilistic.registry import CLASSIFIERS
+
+        return CLASSIFIERS.get(method).needs_strokes
+    return kind != "generator"
+
+
 def describe_params(kind: str, method: str | None) -> list[str]:
     """Return the parameters of a method, their limits and defaults, for a person."""
     registry, argument = _methods(kind)

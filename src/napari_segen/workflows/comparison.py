@@ -175,17 +175,18 @@ def _frames_of(labels: list[Array], spec: ImageSpec) -> list[Array]:
 def _classifier_scores(
     frames: list[Array], training: list[Array], parts: list[Part], spec: ImageSpec
 ) -> Steps[dict[str, float]]:
-    """Held-out mean IoU of each registered pixel classifier, by name."""
-    from napari_segen.probabilistic.registry import CLASSIFIERS
+    """Held-out mean IoU of each pixel classifier that learns from labels, by name."""
+    from napari_segen.probabilistic.registry import methods_with_strokes
 
     thinned = pixel_labels(training)
     learnt = learnt_parts(frames, thinned, are_areas=thinned is not training)
     scale = Normalization().fit([p.frame[np.newaxis] for p in learnt])
     truth, cache = truth_of(parts), FeatureCache(CACHE_BYTES)
     scores: dict[str, float] = {}
-    for i, name in enumerate(CLASSIFIERS):
+    names = methods_with_strokes()
+    for i, name in enumerate(names):
         steps = _fit_and_answer(name, learnt, parts, scale, spec, cache)
-        n = len(CLASSIFIERS)
+        n = len(names)
         found = yield from stretch_steps(steps, i / n, (i + 1) / n)
         scores[name] = _iou(found, truth)
     return scores

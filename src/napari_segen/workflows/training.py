@@ -40,7 +40,7 @@ def train(
     kind : {"probabilistic", "cnn", "generator"}
     images, labels : sequence of Path
         Files or folders; as many label files as images, in the same order. A
-        generator also learns without labels.
+        generator and the method ``mixture`` also learn without labels.
     model_path : Path
         Where the model goes; its folder is checked before the work begins.
     axes : str, optional
