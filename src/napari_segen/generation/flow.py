@@ -93,7 +93,7 @@ class FlowParams:
         ),
     )
     renewal: float = field(
-        default=0.8,
+        default=0.6,
         metadata=span(
             0.1,
             1.0,
@@ -222,7 +222,7 @@ class Flow(GeneratorMethod):
     ) -> Steps[Source]:
         """Draw a label map, if there is a model of them, and make its image."""
         canvas, inner = canvas_of(self._plan(), shape)
-        label_rng, noise_rng = rng.spawn(2)
+        label_rng, noise_rng, guide_rng = rng.spawn(3)
         if self.label_model is None:
             kinds = np.full(canvas, UNKNOWN, np.uint8)
             return Source((yield from self._made(kinds, inner, noise_rng)), None)
@@ -230,7 +230,7 @@ class Flow(GeneratorMethod):
         kinds = self.conditions.kinds(drawn.labels)
         picture = None
         if self.guide is not None:
-            picture = self.guide.picture(drawn, self.scaling)
+            picture = self.guide.picture(drawn, self.scaling, guide_rng)
         image = yield from self._made(kinds, inner, noise_rng, picture)
         return Source(image, drawn.labels[inner] if with_labels else None)
 

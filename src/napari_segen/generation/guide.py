@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
+from napari_segen.generation.displaced import displaced
 from napari_segen.generation.labelmaps import Drawn, kept_parts
 from napari_segen.generation.method import Source
 from napari_segen.generation.scaling import Scaling
@@ -38,11 +39,15 @@ class Guide:
         parts = kept_parts([s.labels for s in labelled if s.labels is not None])
         return cls([labelled[i].image[(slice(None), *box)].copy() for i, box in parts])
 
-    def picture(self, drawn: Drawn, scaling: Scaling) -> Floats | None:
-        """Put the pixels of the images where a label map was cut from, ``(*S, C)``.
+    def picture(
+        self, drawn: Drawn, scaling: Scaling, rng: np.random.Generator
+    ) -> Floats | None:
+        """Put pixels of the images where a label map was cut from, ``(*S, C)``.
 
-        Pixels that were cut from nowhere, or from no data, get the mean of their
-        label. None where the map is no collage.
+        Then each is exchanged for one of its label some way off, see `displaced`: what
+        cells look like stays, which cell it was does not. Pixels that were cut from
+        nowhere, or from no data, get the mean of their label. None where the map is no
+        collage.
         """
         if drawn.at is None:
             return None
@@ -55,7 +60,7 @@ class Guide:
             sample = found[same & known]
             mean = sample.mean(axis=0) if len(sample) else np.float32(0)
             found[same & ~known] = mean
-        return found
+        return displaced(found, drawn.labels, known, rng)
 
     def arrays(self) -> dict[str, Array]:
         """Return the arrays for a model file; `from_arrays` reads them back."""

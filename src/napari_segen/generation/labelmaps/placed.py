@@ -63,23 +63,23 @@ class Pose:
         *depth, height, width = map_shape
         offset = self.anchor - self.turn @ self.centre
         y, x = (np.arange(s.start, s.stop, dtype=np.float32) for s in window[-2:])
-        bends = _bends((len(y), len(x)), grain, rng)
+        way = bends((len(y), len(x)), grain, _BEND * grain, rng)
         turn = self.turn[-2:, -2:].astype(np.float32)
         planes = []
         for i, n in enumerate((height, width)):
-            at = turn[i, 0] * y[:, np.newaxis] + turn[i, 1] * x + bends[i]
-            planes.append(_mirrored(at + np.float32(offset[-2 + i]), n))
+            at = turn[i, 0] * y[:, np.newaxis] + turn[i, 1] * x + way[i]
+            planes.append(mirrored(at + np.float32(offset[-2 + i]), n))
         sources = planes[0] * width + planes[1]
         for i in reversed(range(len(depth))):
             at = self.turn[i, i] * np.arange(window[i].start, window[i].stop)
-            layers = _mirrored(at + offset[i], map_shape[i])
+            layers = mirrored(at + offset[i], map_shape[i])
             step = int(np.prod(map_shape[i + 1 :]))
             layers = layers.reshape(-1, *(1 for _ in sources.shape))
             sources = layers * step + sources
         return sources
 
 
-def _mirrored(positions: Array, n: int) -> npt.NDArray[np.intp]:
+def mirrored(positions: Array, n: int) -> npt.NDArray[np.intp]:
     """Return the nearest pixels, folded into 0..n-1."""
     fold = np.concatenate([np.arange(n), np.arange(n)[::-1]])
     nearest = np.floor(positions + 0.5).astype(np.intp)
@@ -87,13 +87,25 @@ def _mirrored(positions: Array, n: int) -> npt.NDArray[np.intp]:
     return folded
 
 
-def _bends(shape: tuple[int, int], grain: float, rng: np.random.Generator) -> Array:
-    """Draw a smooth displacement ``(2, *shape)`` in pixels: cubic B-splines."""
+def bends(
+    shape: tuple[int, int], grain: float, reach: float, rng: np.random.Generator
+) -> Array:
+    """Draw a smooth displacement ``(2, *shape)`` in pixels: cubic B-splines.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    grain : float
+        Pixels over which it changes.
+    reach : float
+        Its root mean square along each axis, in pixels.
+    rng : numpy.random.Generator
+    """
     rows, columns = (_spline_basis(n, grain) for n in shape)
     white = rng.standard_normal((2, rows.shape[1], columns.shape[1]))
     # A cubic B-spline of white coefficients keeps 0.48 of their variance on each axis.
-    bends: Array = rows @ (white * (_BEND * grain / 0.48)) @ columns.T
-    return bends.astype(np.float32)
+    found: Array = rows @ (white * (reach / 0.48)) @ columns.T
+    return found.astype(np.float32)
 
 
 def _spline_basis(n: int, grain: float) -> Floats:
