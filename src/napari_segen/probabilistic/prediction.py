@@ -30,7 +30,7 @@ class Posterior:
     classifier : Classifier
         Fitted.
     prior : array of shape (K,), optional
-        How frequent the classes are; None: all the same.
+        By what each class's probability is multiplied; None: by one.
     smoothing : float
         Strength of the spatial prior; 0 for none.
     """

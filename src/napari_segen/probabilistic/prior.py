@@ -49,7 +49,7 @@ def prior_vector(
 
 
 def apply_prior(posterior: Array, prior: Array) -> npt.NDArray[np.float32]:
-    """Weigh a posterior ``(K, *S)`` for equal classes by probabilities ``(K,)``."""
+    """Multiply a posterior ``(K, *S)`` by a factor per class ``(K,)``; normalise it."""
     weighed = posterior * prior.reshape(-1, *(1,) * (posterior.ndim - 1))
     # Where the only possible class is one the prior all but rules out.
     total = np.maximum(weighed.sum(axis=0), np.finfo(np.float32).tiny)
