@@ -295,10 +295,13 @@ class Dock(Container):
             target = target.with_suffix(SUFFIX)
         self._start(
             saving_model,
-            self._model,
+            self._model_to_save(),
             target,
             done=lambda _: self.say(f"Saved to {target}"),
         )
+
+    def _model_to_save(self) -> Any:
+        return self._model
 
     def load_model(self, path: str | Path) -> None:
         """Read a model from a file, on a thread."""
