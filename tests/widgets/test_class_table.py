@@ -7,8 +7,9 @@ from qtpy.QtGui import QColor, QIcon
 from tests.widgets.test_jobs import job_threads
 
 from napari_segen.core.steps import run
-from napari_segen.widgets.class_table import ClassTable, count_painted
+from napari_segen.widgets.class_table import ClassTable
 from napari_segen.widgets.colors import color_in, colormap, names_in, rename
+from napari_segen.widgets.strokes import count_painted
 
 
 @pytest.fixture

@@ -396,7 +396,7 @@ def test_a_wrong_entry_in_the_form_is_a_message(viewer):
     painted(viewer)
     dock = open_dock(viewer, PROBABILISTIC)
     dock._method.choice.value = "softmax"
-    dock._method._forms["softmax"]["penalty"].value = "much"
+    dock._method.field("penalty").value = "much"
     dock.run()
     assert "penalty" in dock.message
     assert not dock._job.is_running

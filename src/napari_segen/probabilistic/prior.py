@@ -48,6 +48,43 @@ def prior_vector(
     return np.asarray(weights / weights.sum(), dtype=np.float32)
 
 
+def completed_prior(
+    percent: Mapping[int, float], classes: Array, shares: Array
+) -> dict[int, float] | None:
+    """Add to what is expected of some classes what is left for the others.
+
+    Parameters
+    ----------
+    percent : mapping of int to float
+        How frequent classes are expected to be; what is not among `classes` is left
+        out. If all are given, only their ratios count.
+    classes : int array of shape (K,)
+    shares : float array of shape (K,)
+        Those not given share what is left in these proportions.
+
+    Returns
+    -------
+    dict of int to float, or None
+        Sums to one; None where none of `classes` is given.
+    """
+    values = [int(v) for v in classes]
+    known = {v: float(percent[v]) for v in values if v in percent}
+    if not known:
+        return None
+    check_class_prior(known)
+    others = {v: float(s) for v, s in zip(values, shares, strict=True)}
+    others = {v: s for v, s in others.items() if v not in known}
+    given = sum(known.values())
+    if others and given >= 100:
+        raise ValueError(
+            f"The frequencies that are set add up to {given:g} percent: nothing is "
+            f"left for class {', '.join(map(str, others))}. Lower them, or set all."
+        )
+    scale = (100 - given) / sum(others.values()) if others else 0.0
+    found = known | {v: s * scale for v, s in others.items()}
+    return {v: found[v] / sum(found.values()) for v in values}
+
+
 def apply_prior(posterior: Array, prior: Array) -> npt.NDArray[np.float32]:
     """Multiply a posterior ``(K, *S)`` by a factor per class ``(K,)``; normalise it."""
     weighed = posterior * prior.reshape(-1, *(1,) * (posterior.ndim - 1))

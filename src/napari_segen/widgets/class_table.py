@@ -1,9 +1,7 @@
 """The classes of a strokes layer: value, name, colour, how much is painted of each."""
 
 from contextlib import suppress
-from typing import Any
 
-import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
@@ -20,40 +18,32 @@ from qtpy.QtWidgets import (
 )
 
 from napari_segen.core.checks import MAX_CLASSES
-from napari_segen.core.steps import Step, Steps
-from napari_segen.widgets.colors import color_in, names_in, recolor, rename
+from napari_segen.widgets.class_figures import NO_FIGURES, ClassFigures
+from napari_segen.widgets.colors import (
+    class_title,
+    color_in,
+    default_color,
+    names_in,
+    recolor,
+    rename,
+)
 from napari_segen.widgets.jobs import Job
-from napari_segen.widgets.layers import level_zero, pixels
+from napari_segen.widgets.layers import level_zero
+from napari_segen.widgets.strokes import count_painted
 
-COLUMNS = ("", "class", "strokes", "pixels")
-_COLOR, _NAME, _STROKES, _PIXELS = range(4)
+# Title and explanation of each column.
+COLUMNS = {
+    "": "Colour of the class and its value in the strokes layer; click to change it.",
+    "class": "Name of the class; double-click to change it.",
+    "strokes": "How many strokes of the class are painted.",
+    "image": "How much of the image the class covers in the last result.",
+    "recall": "Which part of the class is found on strokes that the method was fitted "
+    "without; 1 is all. Of the model at hand.",
+}
+_COLOR, _NAME, _STROKES, _IMAGE, _RECALL = range(len(COLUMNS))
 DEBOUNCE_MS = 100
 MAX_ROWS = 30
 _N_FIRST = 2
-
-
-def count_painted(data: Any) -> Steps[dict[int, tuple[int, int]]]:
-    """Count strokes and pixels of each class (on a worker).
-
-    Returns
-    -------
-    dict from class value to (strokes, pixels)
-        No strokes are counted where the values are so many that they are objects.
-    """
-    # SciPy's import: not while a dock opens.
-    from napari_segen.core.scribbles import number_strokes
-
-    yield Step(0, 1, "Counting strokes")
-    labels = np.array(pixels(data))
-    values, counts = np.unique(labels[labels != 0], return_counts=True)
-    if len(values) > MAX_CLASSES:
-        return {int(v): (1, int(n)) for v, n in zip(values, counts, strict=True)}
-    ids, _ = number_strokes(labels)
-    found = {}
-    for value, n in zip(values, counts, strict=True):
-        found[int(value)] = (len(np.unique(ids[labels == value])), int(n))
-        yield Step(len(found), len(values), "Counting strokes")
-    return found
 
 
 class ClassTable(QWidget):
@@ -63,15 +53,19 @@ class ClassTable(QWidget):
     -------
     picked(int)
         A row was clicked, or a class added: paint with this value.
+    listed()
+        Classes or their names may be others than before.
     """
 
     picked = Signal(int)
+    listed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._layer: Labels | None = None
         self._counts: dict[int, tuple[int, int]] = {}
         self._added: set[int] = set()
+        self._figures = NO_FIGURES
         self._again = False
         self._filling = False
         self._job = Job(is_listed=False)
@@ -87,16 +81,15 @@ class ClassTable(QWidget):
 
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(0, len(COLUMNS))
-        table.setHorizontalHeaderLabels(COLUMNS)
+        table.setHorizontalHeaderLabels(list(COLUMNS))
+        for column, meaning in enumerate(COLUMNS.values()):
+            table.horizontalHeaderItem(column).setToolTip(meaning)
         table.verticalHeader().hide()
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = table.horizontalHeader()
         header.setMinimumSectionSize(24)
-        fit = QHeaderView.ResizeMode.ResizeToContents
-        for column in (_COLOR, _STROKES, _PIXELS):
-            header.setSectionResizeMode(column, fit)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         table.setToolTip(
             "The classes of the strokes. Click a row to paint with that class, its "
@@ -126,9 +119,22 @@ class ClassTable(QWidget):
         """Class values of the rows, from top to bottom."""
         painted = sorted(self._counts)[:MAX_ROWS]
         first = set() if self._layer is None else set(range(1, _N_FIRST + 1))
-        return sorted(
-            set(painted) | self._added | (first if len(painted) < 2 else set())
-        )
+        known = set(sorted(self._figures.info)[:MAX_ROWS])
+        first = first if len(known | set(painted)) < _N_FIRST else set()
+        return sorted(set(painted) | self._added | known | first)
+
+    @property
+    def titles(self) -> dict[int, str]:
+        """Names of the classes of the rows."""
+        names = {} if self._layer is None else names_in(self._layer)
+        own = set() if self._layer is None else self._added | set(self._counts)
+        info = {v: i for v, i in self._figures.info.items() if v not in own}
+        return {v: names.get(v) or class_title(v, info) for v in self.values}
+
+    def show_figures(self, figures: ClassFigures) -> None:
+        """Show what the last result says, until another layer is shown."""
+        self._figures = figures
+        self._fill()
 
     def show_layer(self, layer: Labels | None) -> None:
         """List the classes of `layer` from now on."""
@@ -136,6 +142,7 @@ class ClassTable(QWidget):
             return
         self._disconnect()
         self._layer, self._counts, self._added = layer, {}, set()
+        self._figures = NO_FIGURES
         if layer is not None:
             self._added = {v for v in names_in(layer) if v > 0}
             layer.events.paint.connect(self._soon)
@@ -182,21 +189,26 @@ class ClassTable(QWidget):
         if layer is not self._layer or self._again:
             self._soon()
 
+    def _resize_columns(self, mode: QHeaderView.ResizeMode) -> None:
+        for column in (_COLOR, _STROKES, _IMAGE, _RECALL):
+            self._table.horizontalHeader().setSectionResizeMode(column, mode)
+
     def _fill(self, event=None) -> None:
         layer = self._layer
         self._filling = True
-        names = {} if layer is None else names_in(layer)
+        # Or each cell that is set would measure its whole column.
+        self._resize_columns(QHeaderView.ResizeMode.Fixed)
         self._table.setRowCount(len(self.values))
-        for row, value in enumerate(self.values):
+        for row, (value, title) in enumerate(self.titles.items()):
             strokes, painted = self._counts.get(value, (0, 0))
-            self._set(row, _COLOR, str(value), _swatch(color_in(layer, value)))
-            self._set(row, _NAME, names.get(value, f"class {value}"))
-            self._set(row, _STROKES, f"{strokes:,}")
-            self._set(row, _PIXELS, f"{painted:,}")
+            self._set(row, _COLOR, str(value)).setIcon(_swatch(self._color_of(value)))
+            self._set(row, _NAME, title)
+            self._set(row, _STROKES, f"{strokes:,}", f"{painted:,} pixels painted")
+            self._set(row, _IMAGE, *self._figures.said_of_fraction(value))
+            self._set(row, _RECALL, *self._figures.said_of_recall(value))
+        self._resize_columns(QHeaderView.ResizeMode.ResizeToContents)
         self._filling = False
-        height = self._table.horizontalHeader().sizeHint().height() + 4
-        rows = min(max(len(self.values), 2), 6)
-        self._table.setFixedHeight(height + rows * self._row_height())
+        self._fit_height()
         self._add.setEnabled(layer is not None)
         self._add.setToolTip(
             "Take the brush for one more class."
@@ -204,21 +216,34 @@ class ClassTable(QWidget):
             else "There is no strokes layer yet: press New strokes."
         )
         self._mark_selected()
+        self.listed.emit()
+
+    def _fit_height(self) -> None:
+        height = self._table.horizontalHeader().sizeHint().height() + 4
+        rows = min(max(len(self.values), 2), 6)
+        self._table.setFixedHeight(height + rows * self._row_height())
+
+    def _color_of(self, value: int) -> str:
+        if self._layer is not None:
+            return color_in(self._layer, value)
+        return self._figures.info[value].color or default_color(value)
 
     def _row_height(self) -> int:
         return self._table.verticalHeader().defaultSectionSize()
 
-    def _set(self, row: int, column: int, text: str, icon: QIcon | None = None) -> None:
+    def _set(
+        self, row: int, column: int, text: str, tooltip: str = ""
+    ) -> QTableWidgetItem:
         item = QTableWidgetItem(text)
+        item.setToolTip(tooltip)
         if column != _NAME:
             item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
-        if column in (_STROKES, _PIXELS):
+        if column in (_STROKES, _IMAGE, _RECALL):
             item.setTextAlignment(
                 Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             )
-        if icon is not None:
-            item.setIcon(icon)
         self._table.setItem(row, column, item)
+        return item
 
     def _mark_selected(self, event=None) -> None:
         if self._layer is None:
@@ -231,7 +256,7 @@ class ClassTable(QWidget):
 
     def _on_click(self, row: int, column: int) -> None:
         value = self.values[row]
-        if column == _COLOR:
+        if column == _COLOR and self._layer is not None:
             self._choose_color(value)
         self.picked.emit(value)
 
@@ -256,6 +281,7 @@ class ClassTable(QWidget):
             names.pop(value)
         rename(self._layer, {v: n for v, n in names.items() if n})
         self._added.add(value)
+        self.listed.emit()
 
     def _add_class(self) -> None:
         free = next(v for v in range(1, MAX_CLASSES + 2) if v not in self.values)

@@ -293,12 +293,12 @@ class Dock(Container):
         target = Path(path)
         if not target.suffix:
             target = target.with_suffix(SUFFIX)
-        self._start(
-            saving_model,
-            self._model,
-            target,
-            done=lambda _: self.say(f"Saved to {target}"),
-        )
+        said = f"Saved to {target}"
+        model = self._model_to_save()
+        self._start(saving_model, model, target, done=lambda _: self.say(said))
+
+    def _model_to_save(self) -> Any:
+        return self._model
 
     def load_model(self, path: str | Path) -> None:
         """Read a model from a file, on a thread."""

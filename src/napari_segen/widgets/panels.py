@@ -164,6 +164,10 @@ class Fold(QWidget):
         layout.addWidget(self._button)
         layout.addWidget(self._inner)
 
+    def set_title(self, title: str) -> None:
+        """Put other words on the title."""
+        self._button.setText(title)
+
     def open(self) -> None:
         """Show the content."""
         self._button.setChecked(True)

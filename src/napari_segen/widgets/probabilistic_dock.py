@@ -1,28 +1,30 @@
 """The dock in which strokes become class probabilities."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
 from napari.layers import Labels
 
-from napari_segen.core.imagespec import Array, ImageSpec
-from napari_segen.core.steps import Steps
 from napari_segen.probabilistic.registry import CLASSIFIERS
-from napari_segen.widgets.class_table import ClassTable
+from napari_segen.widgets.class_figures import ClassFigures
+from napari_segen.widgets.class_frequencies import ClassFrequencies
+from napari_segen.widgets.class_table import MAX_ROWS, ClassTable
+from napari_segen.widgets.colors import class_title
 from napari_segen.widgets.curves import CurvePlot
+from napari_segen.widgets.layers import Source
 from napari_segen.widgets.method_form import MethodForm
 from napari_segen.widgets.panels import WIDE_LABEL_PX, Fold, form, side_by_side
+from napari_segen.widgets.results import Ready
+from napari_segen.widgets.score_block import ScoreBlock
 from napari_segen.widgets.segment_dock import SegmentDock
+from napari_segen.widgets.segment_tasks import fractions_in, learning_from_strokes
 from napari_segen.widgets.steps_worker import Progress
-from napari_segen.widgets.tasks import (
-    RunSteps,
-    fitted_steps,
-    run_here,
-    segmented_steps,
-)
+from napari_segen.widgets.tasks import RunSteps, run_here
 
 FEATURE_SETS = ("default", "gradient", "intensity")
+_FREQUENCIES = "Class frequencies"
 _CACHE_BYTES = 2 * 2**30
 
 
@@ -47,6 +49,10 @@ class ProbabilisticDock(SegmentDock):
         self._cache: Any = None
         self._table = ClassTable()
         self._table.picked.connect(self.paint_with)
+        self._score = ScoreBlock()
+        self._frequencies = ClassFrequencies()
+        # Whose classes are shown, and how frequent they were taken to be.
+        self._shown: tuple[Source, Mapping[int, float] | None] | None = None
         self._method = MethodForm(
             CLASSIFIERS, "auto", "How features become probabilities."
         )
@@ -102,8 +108,10 @@ class ProbabilisticDock(SegmentDock):
             self._table,
             form(self._method.choice, self._smoothing).native,
             self._run_panel((self._run,)),
+            self._score.native,
             options.native,
             side_by_side(apply.button, save.button, load.button),
+            self._frequency_fold(),
             Fold(
                 "More",
                 form(
@@ -114,6 +122,25 @@ class ProbabilisticDock(SegmentDock):
             ),
         )
         self._kept = (options,)
+
+    def _frequency_fold(self) -> Fold:
+        update = self._action(
+            "Update result",
+            "Segment the chosen image again with these frequencies, without learning.",
+            self._why_no_update,
+            self.apply_model,
+        )
+        self._frequencies.entered.connect(update.button.click)
+        self._frequencies.changed.connect(self._on_frequencies)
+        self._fold = Fold(
+            _FREQUENCIES,
+            self._frequencies,
+            update.button,
+            tooltip="How frequent the classes are, where strokes do not tell.",
+        )
+        self._table.listed.connect(self._list_frequencies)
+        self._list_frequencies()
+        return self._fold
 
     def _on_input(self, *args: Any) -> None:
         super()._on_input()
@@ -139,9 +166,10 @@ class ProbabilisticDock(SegmentDock):
         return super()._labels_to_learn() if self._needs_strokes else None
 
     def _why_no_fit(self) -> str:
-        if self._needs_strokes:
-            return super()._why_no_fit()
-        return self._why_busy() or self._why_no_image()
+        if not self._needs_strokes:
+            return self._why_busy() or self._why_no_image()
+        painted = [v for v in self._table.values if v in self._table.counts]
+        return super()._why_no_fit() or self._frequencies.problem(painted)
 
     def run(self) -> None:
         """Learn from the strokes, if the method needs any, and segment the image."""
@@ -164,8 +192,86 @@ class ProbabilisticDock(SegmentDock):
             return
         self._cache = self._cache or FeatureCache(_CACHE_BYTES)
         self._plot.clear()
+        expected = self._frequencies.expected()
         options = self._segment_options()
-        self._start_fit(model, learning_from_strokes, self._cache, options)
+        self._start_fit(model, learning_from_strokes, self._cache, expected, options)
+
+    # -- class frequencies ----------------------------------------------------
+
+    def _list_frequencies(self) -> None:
+        """Offer a field for each class that is listed or that the model knows."""
+        titles, painted = self._table.titles, {}
+        if self._model is not None:
+            classes = [int(v) for v in self._model.classes_]
+            painted = dict(zip(classes, self._model.class_shares_, strict=True))
+            info = self._model.class_info_
+            titles = {v: class_title(v, info) for v in classes[:MAX_ROWS]} | titles
+        self._frequencies.show_classes(titles, painted)
+        self._entitle_fold()
+
+    def _entitle_fold(self) -> None:
+        """Say on the closed fold that something in it is not as usual."""
+        n = self._frequencies.n_set
+        self._fold.set_title(f"{_FREQUENCIES} ({n} set)" if n else _FREQUENCIES)
+
+    def _on_frequencies(self) -> None:
+        self._entitle_fold()
+        self._on_input()
+
+    def _why_no_model(self) -> str:
+        reason = super()._why_no_model()
+        return reason or self._frequencies.problem(self._model.classes_)
+
+    def _why_no_update(self) -> str:
+        if reason := self._why_no_apply():
+            return reason
+        if self._shown is not None:
+            source, prior = self._shown
+            same = source.layer() is self._image.value
+            if same and prior == self._prior_wanted():
+                return "The result has these frequencies: change one."
+        return ""
+
+    def _model_to_apply(self) -> Any:
+        # A copy: until the job has succeeded, the result is that of the model at hand.
+        model = copy(self._model)
+        model.class_prior = self._prior_wanted()
+        return model
+
+    def _prior_wanted(self) -> dict[int, float] | None:
+        model = self._model
+        return self._frequencies.prior(model.classes_, model.class_shares_)
+
+    def _model_to_save(self) -> Any:
+        return self._model_to_apply()
+
+    # -- results --------------------------------------------------------------
+
+    def _on_result(
+        self, source: Source, items: Sequence[Ready], labels: Labels | None
+    ) -> None:
+        self._shown = source, self._model.class_prior
+        fractions = fractions_in(items)
+        # Another strokes layer may have been chosen meanwhile: its classes are others.
+        if labels is None or labels is self._labels.value:
+            self._table.show_figures(
+                ClassFigures.of(self._model, fractions, source.name)
+            )
+        self._show_model()
+
+    def _on_loaded(self, model: Any) -> None:
+        super()._on_loaded(model)
+        if self._model is model:
+            self._frequencies.set_prior(model.class_prior)
+            self._table.show_figures(ClassFigures.of(model, {}))
+            self._show_model()
+
+    def _show_model(self) -> None:
+        self._score.show_model(self._model)
+        self._list_frequencies()
+        self.refresh()
+
+    # -- jobs -----------------------------------------------------------------
 
     def _run_steps(self) -> RunSteps:
         return run_here
@@ -177,19 +283,3 @@ class ProbabilisticDock(SegmentDock):
         """End all that runs: the dock was closed, or the viewer."""
         super().shut_down()
         self._table.shut_down()
-
-
-def learning_from_strokes(
-    image: Array,
-    strokes: Array | None,
-    spec: ImageSpec,
-    model: Any,
-    cache: Any,
-    options: Mapping[str, Any],
-) -> Steps[tuple[Any, Any]]:
-    """Fit the model and segment the image, with the features computed once."""
-    fitted = yield from fitted_steps(
-        run_here, model, image, strokes, spec=spec, cache=cache
-    )
-    found = yield from segmented_steps(run_here, fitted, image, spec, **options)
-    return fitted, found

@@ -235,9 +235,19 @@ class SegmentDock(Dock):
             model.class_info_ = look(model)
             self._model = model
             note = "" if labels is None else self._note_of(model)
-            return (yield from self._show(source, items, earlier, note))
+            yield from self._show(source, items, earlier, note)
+            yield
+            self._on_result(source, items, labels)
 
         return done
+
+    def _on_result(
+        self, source: Source, items: Sequence[Ready], labels: Labels | None
+    ) -> None:
+        """Follow a result in the window.
+
+        `labels` are those it was learnt from; None where a model was only applied.
+        """
 
     def _show(
         self,

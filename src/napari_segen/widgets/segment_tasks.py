@@ -8,9 +8,11 @@ from weakref import ref
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
-from napari_segen.core.imagespec import ImageSpec
+from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import ClassInfo, Segmentation
 from napari_segen.core.steps import Step, Steps
+from napari_segen.probabilistic.prior import completed_prior
+from napari_segen.widgets.class_figures import class_fractions
 from napari_segen.widgets.colors import (
     class_info,
     class_title,
@@ -26,11 +28,14 @@ from napari_segen.widgets.results import Earlier, Ready, Result, ready
 from napari_segen.widgets.tasks import (
     RunSteps,
     copying,
+    fitted_steps,
     provenance_of,
     reading,
+    run_here,
     segmented_steps,
 )
 
+FRACTIONS = "fractions"
 _KNOWN_COLORS = 32
 
 
@@ -55,6 +60,31 @@ def fitting_and_segmenting(
     prepare_colormaps()
     results = segmentation_results(model, segmentation, source, *wanted)
     return model, ready(results, earlier)
+
+
+def learning_from_strokes(
+    image: Array,
+    strokes: Array | None,
+    spec: ImageSpec,
+    model: Any,
+    cache: Any,
+    expected: Mapping[int, float],
+    options: Mapping[str, Any],
+) -> Steps[tuple[Any, Any]]:
+    """Fit the model and segment the image, with the features computed once.
+
+    `expected` is the percentage of those classes whose frequency is set, `options`
+    what `segment_steps` is told.
+    """
+    fitted = yield from fitted_steps(
+        run_here, model, image, strokes, spec=spec, cache=cache
+    )
+    # What is left for the other classes is known by what was painted.
+    fitted.class_prior = completed_prior(
+        expected, fitted.classes_, fitted.class_shares_
+    )
+    found = yield from segmented_steps(run_here, fitted, image, spec, **options)
+    return fitted, found
 
 
 def applying(
@@ -128,18 +158,30 @@ def segmentation_results(
                 provenance=origin,
             )
         )
-    look = {"opacity": 0.5}
-    results.append(
-        Result(
-            f"{owner}objects" if finds_objects(model) else f"{owner}classes",
-            Labels,
-            found.labels,
-            place,
-            attributes=look,
-            provenance=origin,
-        )
+    return [*results, _labels_result(model, found.labels, source)]
+
+
+def _labels_result(model: Any, labels: Array, source: Source) -> Result:
+    name, more = "objects", {}
+    if not finds_objects(model):
+        name, more = "classes", {FRACTIONS: class_fractions(labels, model.classes_)}
+    origin = provenance_of(model, spec=ImageSpec.as_json(source.spec), **more)
+    return Result(
+        f"{owner_of(model)}{name}",
+        Labels,
+        labels,
+        source.label_placement,
+        attributes={"opacity": 0.5},
+        provenance=origin,
     )
-    return results
+
+
+def fractions_in(items: Sequence[Ready]) -> dict[int, float]:
+    """Share of each class in the image, as computed with the result."""
+    return next(
+        (dict(p[FRACTIONS]) for i in items if FRACTIONS in (p := i.result.provenance)),
+        {},
+    )
 
 
 def said_of_layers(layers: Sequence[Layer]) -> str:

@@ -1,10 +1,14 @@
-"""New strokes layers, ready to paint on."""
+"""Strokes layers: new ones, ready to paint on, and what is painted on one."""
+
+from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_segen.core.checks import MAX_CLASSES
+from napari_segen.core.steps import Step, Steps
 from napari_segen.widgets.colors import colormap
-from napari_segen.widgets.layers import image_shape, placement, spec_of
+from napari_segen.widgets.layers import image_shape, pixels, placement, spec_of
 
 BRUSH_PX = 4
 
@@ -38,3 +42,27 @@ def take_brush(viewer, layer: Labels, value: int) -> None:
     viewer.layers.selection.active = layer
     layer.selected_label = value
     layer.mode = "paint"
+
+
+def count_painted(data: Any) -> Steps[dict[int, tuple[int, int]]]:
+    """Count strokes and pixels of each class (on a worker).
+
+    Returns
+    -------
+    dict from class value to (strokes, pixels)
+        No strokes are counted where the values are so many that they are objects.
+    """
+    # SciPy's import: not while a dock opens.
+    from napari_segen.core.scribbles import number_strokes
+
+    yield Step(0, 1, "Counting strokes")
+    labels = np.array(pixels(data))
+    values, counts = np.unique(labels[labels != 0], return_counts=True)
+    if len(values) > MAX_CLASSES:
+        return {int(v): (1, int(n)) for v, n in zip(values, counts, strict=True)}
+    ids, _ = number_strokes(labels)
+    found = {}
+    for value, n in zip(values, counts, strict=True):
+        found[int(value)] = (len(np.unique(ids[labels == value])), int(n))
+        yield Step(len(found), len(values), "Counting strokes")
+    return found
