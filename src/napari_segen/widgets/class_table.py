@@ -90,6 +90,9 @@ class ClassTable(QWidget):
         table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = table.horizontalHeader()
         header.setMinimumSectionSize(24)
+        # What titles take, names lack.
+        header.setHighlightSections(False)
+        header.setStyleSheet("QHeaderView::section { padding: 1px; }")
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         table.setToolTip(
             "The classes of the strokes. Click a row to paint with that class, its "
@@ -202,7 +205,7 @@ class ClassTable(QWidget):
         for row, (value, title) in enumerate(self.titles.items()):
             strokes, painted = self._counts.get(value, (0, 0))
             self._set(row, _COLOR, str(value)).setIcon(_swatch(self._color_of(value)))
-            self._set(row, _NAME, title)
+            self._set(row, _NAME, title, title)
             self._set(row, _STROKES, f"{strokes:,}", f"{painted:,} pixels painted")
             self._set(row, _IMAGE, *self._figures.said_of_fraction(value))
             self._set(row, _RECALL, *self._figures.said_of_recall(value))
@@ -220,16 +223,13 @@ class ClassTable(QWidget):
 
     def _fit_height(self) -> None:
         height = self._table.horizontalHeader().sizeHint().height() + 4
-        rows = min(max(len(self.values), 2), 6)
-        self._table.setFixedHeight(height + rows * self._row_height())
+        row = self._table.verticalHeader().defaultSectionSize()
+        self._table.setFixedHeight(height + min(max(len(self.values), 2), 6) * row)
 
     def _color_of(self, value: int) -> str:
         if self._layer is not None:
             return color_in(self._layer, value)
         return self._figures.info[value].color or default_color(value)
-
-    def _row_height(self) -> int:
-        return self._table.verticalHeader().defaultSectionSize()
 
     def _set(
         self, row: int, column: int, text: str, tooltip: str = ""

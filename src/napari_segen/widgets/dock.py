@@ -45,7 +45,7 @@ from napari_segen.widgets.steps_worker import Progress
 EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError, ChildDied)
 BUSY = "A job is running: wait for it, or press Cancel."
 WARM_UP_DELAY_MS = 200
-_WIDTH_PX, _LEAST_HEIGHT_PX = 270, 160
+_WIDTH_PX, _LEAST_HEIGHT_PX = 280, 160
 _LOG = logging.getLogger(__name__)
 
 
