@@ -14,16 +14,22 @@ from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Step, Steps
 from napari_segen.core.tiles import tile_grid
 from napari_segen.features.compiling import compile_steps
-from napari_segen.features.families import FAMILIES, SETS, UNSCALED, Window
+from napari_segen.features.families import (
+    FAMILIES,
+    SETS,
+    UNSCALED,
+    Window,
+    write_features,
+)
 from napari_segen.features.gaussian import Sigma, Span
 from napari_segen.features.scratch import Scratch
 
 SIGMA_UNITS = ("pixel", "physical")
 MAX_SIGMA_PX = 200.0
 MAX_SIGMAS = 64
-# What one thread computes at once. Long rows, because the loops run along them; few
-# rows, so that the derivatives of one sigma stay near the second-level cache.
-TILE_2D = (64, 1024)
+# What one thread computes at once. Long rows, because the loops run along them; many
+# rows, because a tile computes its first means from rows outside of it.
+TILE_2D = (256, 1024)
 TILE_3D = (24, 48, 256)
 PATIENCE_S = 0.1  # between two Steps, so that Cancel is heard
 
@@ -35,7 +41,8 @@ class FilterBank:
     """Which features of a pixel's neighbourhood are computed.
 
     The definitions are those of `scipy.ndimage` (boundary ``"reflect"``, kernels cut
-    at 4 sigma), to 1e-5 of the image's range, with each derivative multiplied by sigma
+    at 4 sigma, those of the structure tensor's mean at 3), to 1e-5 of the image's
+    range, with each derivative multiplied by sigma
     per order of differentiation: all features are in grey values, whatever their sigma.
 
     Parameters
@@ -104,9 +111,8 @@ class FilterBank:
     @property
     def sigmas_px(self) -> tuple[Sigma, ...]:
         """Each sigma in pixels along each spatial axis."""
-        unit = self.sampling
-        if self.sigma_unit == "pixel":
-            unit = (1.0,) * len(self.sampling)
+        pixel = (1.0,) * len(self.sampling)
+        unit = pixel if self.sigma_unit == "pixel" else self.sampling
         return tuple(tuple(s / u for u in unit) for s in self.sigmas)
 
     @property
@@ -123,7 +129,7 @@ class FilterBank:
         unit = "px" if self.sigma_unit == "pixel" else "units"
         scales = [f"sigma {s:g} {unit}" for s in self.sigmas]
         if UNSCALED in self.features:
-            scales.insert(0, "")
+            scales = ["", *scales] if len(self.features) > 1 else [""]
         return [
             " ".join(filter(None, (f"channel {channel}", family, part, scale)))
             for channel in range(n_channels)
@@ -155,8 +161,8 @@ class FilterBank:
         source = self._checked(part)
         out = self._empty(source)
         scratch, stop = Scratch(), Event()
-        for tile in self._tiles(source, out):
-            self._fill(*tile, scratch, stop)
+        for core in self._tiles(source):
+            self._fill(source, core, out, scratch, stop)
         return out
 
     def compute_steps(
@@ -174,8 +180,8 @@ class FilterBank:
         pool = ThreadPoolExecutor(n_threads or usable_processors(), "napari-segen")
         try:
             jobs = [
-                pool.submit(self._fill, *tile, scratch, stop)
-                for tile in self._tiles(source, out)
+                pool.submit(self._fill, source, core, out, scratch, stop)
+                for core in self._tiles(source)
             ]
             waiting = set(jobs)
             while waiting:
@@ -202,38 +208,31 @@ class FilterBank:
         count = len(self.names(1)) * source.shape[0]
         return np.empty((count, *source.shape[1:]), np.float32)
 
-    def _tiles(
-        self, source: Array, out: Array
-    ) -> Iterator[tuple[Array, tuple[Span, ...], Array]]:
-        """List plane and core of each tile of each channel, and where to write."""
+    def _tiles(self, source: Array) -> Iterator[tuple[Span, ...]]:
+        """Cut a frame ``(C, *S)`` into what one thread computes at once."""
         tile_shape = TILE_2D if source.ndim == 3 else TILE_3D
-        each = len(out) // len(source)
         for tile in tile_grid(source.shape[1:], tile_shape, self.halo):
-            core = tuple((s.start, s.stop) for s in tile.core)
-            for channel, plane in enumerate(source):
-                here = slice(channel * each, (channel + 1) * each)
-                yield plane, core, out[(here, *tile.core)]
+            yield tuple((s.start, s.stop) for s in tile.core)
 
     def _fill(
         self,
-        plane: Array,
+        source: Array,
         core: tuple[Span, ...],
         out: Array,
         scratch: Scratch,
         stop: Event,
     ) -> None:
-        """Write the features of one tile of one channel to `out`."""
-        order = max(FAMILIES[f].order for f in self.features)
-        first = 0
-        for sigma, families in self._plan():
-            if stop.is_set():
-                return
-            scratch.clear()
-            window = Window(plane, core, sigma, order, scratch)
-            for family in families:
-                after = first + len(FAMILIES[family].parts(len(core)))
-                FAMILIES[family].compute(window, out[first:after])
-                first = after
+        """Write the features of one tile of a frame ``(C, *S)`` to ``(F, *S)``."""
+        corner, first = tuple(span[0] for span in core), 0
+        for plane in source:
+            for sigma, families in self._plan():
+                if stop.is_set():
+                    return
+                scratch.clear()
+                n = sum(len(FAMILIES[f].parts(len(core))) for f in families)
+                window = Window(plane, core, sigma, scratch)
+                write_features(window, families, corner, out[first : first + n])
+                first += n
 
     def as_json(self) -> dict[str, Any]:
         """Return the bank's choices as JSON values."""
@@ -250,9 +249,9 @@ class FilterBank:
         known = ("features", "sigmas", "sigma_unit", "sampling")
         if not isinstance(values, Mapping) or set(values) != set(known):
             raise ValueError(f"a filter bank is described by {', '.join(known)}.")
-        lists = ("features", "sigmas", "sampling")
-        if not all(isinstance(values[k], list | tuple) for k in lists):
-            raise ValueError(f"a filter bank's {', '.join(lists)} must be lists.")
+        for name in ("features", "sigmas", "sampling"):
+            if not isinstance(values[name], list | tuple):
+                raise ValueError(f"a filter bank's {name} must be a list.")
         return cls(
             tuple(values["features"]),
             tuple(values["sigmas"]),
@@ -263,9 +262,8 @@ class FilterBank:
 
 def usable_processors() -> int:
     """Count the processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _families(
