@@ -208,6 +208,22 @@ def test_features_are_in_grey_values_whatever_the_sigma():
     assert_allclose(strengths[1], strengths[2], rtol=0.02)
 
 
+def test_the_grey_value_alone_is_one_feature():
+    bank, image = FilterBank(("intensity",)), frame((9, 8))
+    assert bank.names(1) == ["channel 0 intensity"]
+    assert_array_equal(bank.compute(image), image)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "gradient_magnitude", "hessian"])
+@pytest.mark.parametrize("shape", [(30, 21), (9, 11, 10)])
+def test_a_family_is_the_same_alone_and_among_others(family, shape):
+    together = FilterBank(tuple(FAMILIES), sigmas=(1.5,), sampling=(1,) * len(shape))
+    alone = FilterBank((family,), (1.5,), sampling=together.sampling)
+    image = frame(shape)
+    ours = planes_of(together, together.compute(image), family, 1.5)
+    assert_array_equal(alone.compute(image), ours)
+
+
 @pytest.mark.parametrize("sampling", [(1, 1), (1, 1, 1)])
 def test_eigenvalues_come_largest_first(sampling):
     bank = FilterBank(("hessian", "structure_tensor"), (2.0,), sampling=sampling)

@@ -26,7 +26,7 @@ def eigenvalues(matrix_of):
 def moment(plane, sigma, a, b):
     fine = [s / 2 for s in sigma]
     product = derivative(plane, fine, a) * derivative(plane, fine, b)
-    return gaussian_filter(product, sigma)
+    return gaussian_filter(product, sigma, truncate=3)
 
 
 REFERENCE = {  # gradient magnitude and Laplacian: for one sigma along all axes

@@ -14,16 +14,23 @@ from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Step, Steps
 from napari_segen.core.tiles import tile_grid
 from napari_segen.features.compiling import compile_steps
-from napari_segen.features.families import FAMILIES, PLAIN, SETS, UNSCALED, Window
+from napari_segen.features.families import (
+    FAMILIES,
+    PLAIN,
+    SETS,
+    UNSCALED,
+    Window,
+    write_features,
+)
 from napari_segen.features.gaussian import Sigma, Span
 from napari_segen.features.scratch import Scratch
 
 SIGMA_UNITS = ("pixel", "physical")
 MAX_SIGMA_PX = 200.0
 MAX_SIGMAS = 64
-# What one thread computes at once. Long rows, because the loops run along them; few
-# rows, so that the derivatives of one sigma stay near the second-level cache.
-TILE_2D = (64, 1024)
+# What one thread computes at once. Long rows, because the loops run along them; many
+# rows, because a tile computes its first means from rows outside of it.
+TILE_2D = (256, 1024)
 TILE_3D = (24, 48, 256)
 PATIENCE_S = 0.1  # between two Steps, so that Cancel is heard
 
@@ -36,7 +43,8 @@ class FilterBank:
     """Which features of a pixel's neighbourhood are computed.
 
     The definitions are those of `scipy.ndimage` (boundary ``"reflect"``, kernels cut
-    at 4 sigma), to 1e-5 of the image's range, with each derivative multiplied by sigma
+    at 4 sigma, those of the structure tensor's mean at 3), to 1e-5 of the image's
+    range, with each derivative multiplied by sigma
     per order of differentiation: all features are in grey values, whatever their sigma.
 
     Parameters
@@ -111,9 +119,8 @@ class FilterBank:
     @property
     def sigmas_px(self) -> tuple[Sigma, ...]:
         """Each sigma in pixels along each spatial axis."""
-        unit = self.sampling
-        if self.sigma_unit == "pixel":
-            unit = (1.0,) * len(self.sampling)
+        pixel = (1.0,) * len(self.sampling)
+        unit = pixel if self.sigma_unit == "pixel" else self.sampling
         return tuple(tuple(s / u for u in unit) for s in self.sigmas)
 
     @property
@@ -166,8 +173,8 @@ class FilterBank:
         source = self._checked(part)
         out = self._empty(source)
         scratch, stop = Scratch(), Event()
-        for tile in self._tiles(source, out):
-            self._fill(*tile, scratch, stop)
+        for core in self._tiles(source):
+            self._fill(source, core, out, scratch, stop)
         return out
 
     def compute_steps(
@@ -185,8 +192,8 @@ class FilterBank:
         pool = ThreadPoolExecutor(n_threads or usable_processors(), "napari-segen")
         try:
             jobs = [
-                pool.submit(self._fill, *tile, scratch, stop)
-                for tile in self._tiles(source, out)
+                pool.submit(self._fill, source, core, out, scratch, stop)
+                for core in self._tiles(source)
             ]
             waiting = set(jobs)
             while waiting:
@@ -213,51 +220,31 @@ class FilterBank:
         count = len(self.names(len(source)))
         return np.empty((count, *source.shape[1:]), np.float32)
 
-    def _tiles(
-        self, source: Array, out: Array
-    ) -> Iterator[tuple[Array, tuple[Span, ...], Plan, Array]]:
-        """List plane, core and plan of each channel's tiles, and where to write."""
+    def _tiles(self, source: Array) -> Iterator[tuple[Span, ...]]:
+        """Cut a frame ``(C, *S)`` into what one thread computes at once."""
         tile_shape = TILE_2D if source.ndim == 3 else TILE_3D
-        plans = [self._plan(c, len(source)) for c in range(len(source))]
-        counts = [len(self._parts(plan)) for plan in plans]
-        first = np.cumsum([0, *counts])
         for tile in tile_grid(source.shape[1:], tile_shape, self.halo):
-            core = tuple((s.start, s.stop) for s in tile.core)
-            for c, plane in enumerate(source):
-                here = slice(first[c], first[c + 1])
-                yield plane, core, plans[c], out[(here, *tile.core)]
-
-    def _parts(self, plan: Plan) -> list[str]:
-        """Name the parts of all families of a plan."""
-        ndim = len(self.sampling)
-        return [
-            part
-            for _, families in plan
-            for family in families
-            for part in FAMILIES[family].parts(ndim)
-        ]
+            yield tuple((s.start, s.stop) for s in tile.core)
 
     def _fill(
         self,
-        plane: Array,
+        source: Array,
         core: tuple[Span, ...],
-        plan: Plan,
         out: Array,
         scratch: Scratch,
         stop: Event,
     ) -> None:
-        """Write the features of one tile of one channel to `out`."""
-        first = 0
-        for sigma, families in plan:
-            if stop.is_set():
-                return
-            scratch.clear()
-            order = max((FAMILIES[f].order for f in families), default=0)
-            window = Window(plane, core, sigma, order, scratch)
-            for family in families:
-                after = first + len(FAMILIES[family].parts(len(core)))
-                FAMILIES[family].compute(window, out[first:after])
-                first = after
+        """Write the features of one tile of a frame ``(C, *S)`` to ``(F, *S)``."""
+        corner, first = tuple(span[0] for span in core), 0
+        for channel, plane in enumerate(source):
+            for sigma, families in self._plan(channel, len(source)):
+                if stop.is_set():
+                    return
+                scratch.clear()
+                n = sum(len(FAMILIES[f].parts(len(core))) for f in families)
+                window = Window(plane, core, sigma, scratch)
+                write_features(window, families, corner, out[first : first + n])
+                first += n
 
     def as_json(self) -> dict[str, Any]:
         """Return the bank's choices as JSON values."""
@@ -275,9 +262,9 @@ class FilterBank:
         known = ("features", "sigmas", "sigma_unit", "sampling", "plain_channels")
         if not isinstance(values, Mapping) or set(values) != set(known):
             raise ValueError(f"a filter bank is described by {', '.join(known)}.")
-        lists = ("features", "sigmas", "sampling")
-        if not all(isinstance(values[k], list | tuple) for k in lists):
-            raise ValueError(f"a filter bank's {', '.join(lists)} must be lists.")
+        for name in ("features", "sigmas", "sampling"):
+            if not isinstance(values[name], list | tuple):
+                raise ValueError(f"a filter bank's {name} must be a list.")
         return cls(
             tuple(values["features"]),
             tuple(values["sigmas"]),
@@ -289,9 +276,8 @@ class FilterBank:
 
 def usable_processors() -> int:
     """Count the processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _families(

@@ -11,6 +11,8 @@ from numba import njit
 
 from napari_segen.core.imagespec import Array
 
+Rows = tuple[Array, Array, Array]
+
 BLOCK = 512  # pixels of a row whose three sums stay in the first-level cache
 
 _options = {"nogil": True, "cache": True, "fastmath": {"contract"}}
@@ -24,18 +26,23 @@ def copy_row(source: Array, out: Array) -> None:
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
-def start_sums(sums: Array, weights: Array, centre: Array) -> None:
+def start_sums(sums: Rows, orders: int, weights: Array, centre: Array) -> None:
     """Set the sums of orders 0, 1, 2 to the centre tap's part; order 1 has none."""
-    even, second = weights[0, 0], weights[2, 0]
+    zeroth, first, second = sums
+    even, curved = weights[0, 0], weights[2, 0]
     for x in range(centre.size):
-        sums[0, x] = even * centre[x]
-        sums[1, x] = 0.0
-        sums[2, x] = second * centre[x]
+        zeroth[x] = even * centre[x]
+    if orders > 1:
+        for x in range(centre.size):
+            first[x] = 0.0
+    if orders > 2:
+        for x in range(centre.size):
+            second[x] = curved * centre[x]
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
 def add_taps(
-    sums: Array,
+    sums: Rows,
     orders: int,
     weights: Array,
     tap: int,
@@ -47,6 +54,7 @@ def add_taps(
     `near` and `far` are the pixels (after, before) at the two distances. Orders 0
     and 2 are even, order 1 is odd: sums and differences are shared.
     """
+    zeroth, first, second = sums
     a, b = near
     c, d = far
     v0, w0 = weights[0, tap], weights[0, tap + 1]
@@ -55,17 +63,102 @@ def add_taps(
     # Three loops instead of tests inside one: only so does the compiler vectorise.
     if orders == 1:
         for x in range(a.size):
-            sums[0, x] += v0 * (a[x] + b[x]) + w0 * (c[x] + d[x])
+            zeroth[x] += v0 * (a[x] + b[x]) + w0 * (c[x] + d[x])
     elif orders == 2:
         for x in range(a.size):
-            sums[0, x] += v0 * (a[x] + b[x]) + w0 * (c[x] + d[x])
-            sums[1, x] += v1 * (a[x] - b[x]) + w1 * (c[x] - d[x])
+            zeroth[x] += v0 * (a[x] + b[x]) + w0 * (c[x] + d[x])
+            first[x] += v1 * (a[x] - b[x]) + w1 * (c[x] - d[x])
     else:
         for x in range(a.size):
             p, q = a[x] + b[x], c[x] + d[x]
-            sums[0, x] += v0 * p + w0 * q
-            sums[1, x] += v1 * (a[x] - b[x]) + w1 * (c[x] - d[x])
-            sums[2, x] += v2 * p + w2 * q
+            zeroth[x] += v0 * p + w0 * q
+            first[x] += v1 * (a[x] - b[x]) + w1 * (c[x] - d[x])
+            second[x] += v2 * p + w2 * q
+
+
+@njit(**_options)  # type: ignore[untyped-decorator]
+def filter_across(
+    source: Array,
+    index: Array,
+    at: int,
+    columns: tuple[int, int],
+    orders: int,
+    weights: Array,
+    sums: Rows,
+) -> None:
+    """Filter along the first axis of ``(n, B)`` for one row of results.
+
+    Parameters
+    ----------
+    source : float32 array of shape (n, B)
+    index : int array
+        Which row of `source` stands at each position; this is the boundary rule.
+    at : int
+        Position under the centre of the kernel.
+    columns : tuple of int
+        First column that is wanted, and the one after the last.
+    orders : int
+        How many of the lowest orders are wanted, 1 to 3.
+    weights : float32 array of shape (3, r + 1)
+        Right halves of the kernels of order 0, 1, 2; r is even.
+    sums : three float32 arrays of shape (columns,)
+        Receive the results; those of orders that are not wanted are left alone.
+    """
+    x, stop = columns
+    start_sums(sums, orders, weights, source[index[at], x:stop])
+    for tap in range(1, weights.shape[1] - 1, 2):
+        near = source[index[at + tap], x:stop], source[index[at - tap], x:stop]
+        far = source[index[at + tap + 1], x:stop], source[index[at - tap - 1], x:stop]
+        add_taps(sums, orders, weights, tap, near, far)
+
+
+@njit(**_options)  # type: ignore[untyped-decorator]
+def filter_along(row: Array, orders: int, weights: Array, sums: Rows) -> None:
+    """Filter one row, as `filter_across`; it is r longer than the sums on each side."""
+    n, reach = sums[0].size, weights.shape[1] - 1
+    start_sums(sums, orders, weights, row[reach : reach + n])
+    for tap in range(1, reach, 2):
+        after, before = reach + tap, reach - tap
+        near = row[after : after + n], row[before : before + n]
+        far = row[after + 1 : after + 1 + n], row[before - 1 : before - 1 + n]
+        add_taps(sums, orders, weights, tap, near, far)
+
+
+@njit(**_options)  # type: ignore[untyped-decorator]
+def slope_along(row: Array, weights: Array, out: Array) -> None:
+    """Filter one row by the kernel of order 1 alone, as `filter_along`."""
+    reach = weights.shape[1] - 1
+    out[:] = 0.0
+    for tap in range(1, reach, 2):
+        a, b = row[reach + tap :], row[reach - tap :]
+        c, d = row[reach + tap + 1 :], row[reach - tap - 1 :]
+        v, w = weights[1, tap], weights[1, tap + 1]
+        for x in range(out.size):
+            out[x] += v * (a[x] - b[x]) + w * (c[x] - d[x])
+
+
+@njit(**_options)  # type: ignore[untyped-decorator]
+def straight_run(index: Array, at: int) -> tuple[int, int]:
+    """Find where positions follow one another around `at`: first, and after the last.
+
+    Outside lie the reflected ends.
+    """
+    first = last = at
+    while first > 0 and index[first - 1] == index[first] - 1:
+        first -= 1
+    while last + 1 < index.size and index[last + 1] == index[last] + 1:
+        last += 1
+    return first, last + 1
+
+
+@njit(**_options)  # type: ignore[untyped-decorator]
+def fill_ends(row: Array, index: Array, first: int, last: int) -> None:
+    """Reflect the straight run of a row into its ends, before and behind it."""
+    shift = first - index[first]
+    for i in range(first):
+        row[i] = row[index[i] + shift]
+    for i in range(last, row.size):
+        row[i] = row[index[i] + shift]
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
@@ -76,31 +169,20 @@ def filter_rows(source: Array, index: Array, weights: Array, out: Array) -> None
     ----------
     source : float32 array of shape (A, n, B)
     index : int array of shape (m + 2r,)
-        Which row of `source` stands at each position; this is the boundary rule.
     weights : float32 array of shape (3, r + 1)
-        Right halves of the kernels of order 0, 1, 2; r is even.
     out : float32 array of shape (k, A, m, B)
         One result for each of the k lowest orders.
     """
-    orders = out.shape[0]
-    reach = weights.shape[1] - 1
+    orders, reach = out.shape[0], weights.shape[1] - 1
     sums = np.empty((3, BLOCK), np.float32)
     for s in range(source.shape[0]):
         for j in range(out.shape[2]):
-            at = j + reach
             for x in range(0, source.shape[2], BLOCK):
                 stop = min(x + BLOCK, source.shape[2])
-                start_sums(sums, weights, source[s, index[at], x:stop])
-                for tap in range(1, reach, 2):
-                    near = (
-                        source[s, index[at + tap], x:stop],
-                        source[s, index[at - tap], x:stop],
-                    )
-                    far = (
-                        source[s, index[at + tap + 1], x:stop],
-                        source[s, index[at - tap - 1], x:stop],
-                    )
-                    add_taps(sums, orders, weights, tap, near, far)
+                rows = (sums[0], sums[1], sums[2])
+                filter_across(
+                    source[s], index, j + reach, (x, stop), orders, weights, rows
+                )
                 for k in range(orders):
                     copy_row(sums[k], out[k, s, j, x:stop])
 
@@ -111,81 +193,13 @@ def filter_columns(source: Array, index: Array, weights: Array, out: Array) -> N
 
     `out` has shape (k, A, m).
     """
-    orders = out.shape[0]
-    reach = weights.shape[1] - 1
-    sums = np.empty((3, BLOCK), np.float32)
+    orders, reach = out.shape[0], weights.shape[1] - 1
+    sums = np.empty((3, out.shape[2]), np.float32)
     row = np.empty(index.size, np.float32)
-    # Between the reflected ends the pixels follow one another: copied as a block.
-    first = last = reach
-    while first > 0 and index[first - 1] == index[first] - 1:
-        first -= 1
-    while last + 1 < index.size and index[last + 1] == index[last] + 1:
-        last += 1
+    first, last = straight_run(index, reach)
     for s in range(source.shape[0]):
-        for i in range(first):
-            row[i] = source[s, index[i]]
-        row[first : last + 1] = source[s, index[first] : index[last] + 1]
-        for i in range(last + 1, index.size):
-            row[i] = source[s, index[i]]
-        for x in range(0, out.shape[2], BLOCK):
-            n = min(BLOCK, out.shape[2] - x)
-            at = x + reach
-            start_sums(sums, weights, row[at : at + n])
-            for tap in range(1, reach, 2):
-                after, before = at + tap, at - tap
-                near = (row[after : after + n], row[before : before + n])
-                far = (row[after + 1 : after + 1 + n], row[before - 1 : before - 1 + n])
-                add_taps(sums, orders, weights, tap, near, far)
-            for k in range(orders):
-                copy_row(sums[k], out[k, s, x : x + n])
-
-
-@njit(**_options)  # type: ignore[untyped-decorator]
-def eigenvalues_2(aa: Array, ab: Array, bb: Array, out: Array) -> None:
-    """Eigenvalues of symmetric 2 x 2 matrices, the larger first.
-
-    Parameters
-    ----------
-    aa, ab, bb : float32 arrays of shape (n,)
-    out : float32 array of shape (2, n)
-    """
-    half = np.float32(0.5)
-    for i in range(aa.size):
-        mean, difference = half * (aa[i] + bb[i]), half * (aa[i] - bb[i])
-        spread = np.sqrt(difference * difference + ab[i] * ab[i])
-        out[0, i] = mean + spread
-        out[1, i] = mean - spread
-
-
-@njit(**_options)  # type: ignore[untyped-decorator]
-def eigenvalues_3(
-    aa: Array, ab: Array, ac: Array, bb: Array, bc: Array, cc: Array, out: Array
-) -> None:
-    """Eigenvalues of symmetric 3 x 3 matrices, the largest first.
-
-    Parameters
-    ----------
-    aa, ab, ac, bb, bc, cc : float32 arrays of shape (n,)
-    out : float32 array of shape (3, n)
-
-    Notes
-    -----
-    Trigonometric solution of the characteristic cubic (O. K. Smith, 1961), in
-    float64: in float32 its cancellation would reach 1e-3 of the largest eigenvalue.
-    """
-    for i in range(aa.size):
-        a, b, c = np.float64(aa[i]), np.float64(bb[i]), np.float64(cc[i])
-        d, e, f = np.float64(bc[i]), np.float64(ac[i]), np.float64(ab[i])
-        mean = (a + b + c) / 3.0
-        a, b, c = a - mean, b - mean, c - mean
-        squares = a * a + b * b + c * c + 2.0 * (d * d + e * e + f * f)
-        radius = np.sqrt(squares / 6.0)
-        determinant = a * (b * c - d * d) - f * (f * c - d * e) + e * (f * d - b * e)
-        cube = 2.0 * radius * radius * radius
-        ratio = min(max(determinant / cube, -1.0), 1.0) if cube > 0.0 else 0.0
-        angle = np.arccos(ratio) / 3.0
-        high = mean + 2.0 * radius * np.cos(angle)
-        low = mean + 2.0 * radius * np.cos(angle + 2.0 * np.pi / 3.0)
-        out[0, i] = high
-        out[1, i] = 3.0 * mean - high - low
-        out[2, i] = low
+        copy_row(source[s, index[first] :], row[first:last])
+        fill_ends(row, index, first, last)
+        filter_along(row, orders, weights, (sums[0], sums[1], sums[2]))
+        for k in range(orders):
+            copy_row(sums[k], out[k, s])

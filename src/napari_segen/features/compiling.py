@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from napari_segen.core.steps import Step, Steps
-from napari_segen.features.families import FAMILIES, Window
+from napari_segen.features.families import POINTWISE, Window, write_features
 from napari_segen.features.scratch import Scratch
 
 _ready: set[int] = set()  # numbers of spatial axes
@@ -24,26 +24,22 @@ def compile_steps(ndim: int) -> Steps[None]:
         "Loading filters" if _on_disk(ndim) else "Compiling filters (first time only)"
     )
     window = Window(
-        np.zeros((2,) * ndim, np.float32),
-        ((0, 2),) * ndim,
-        (1.0,) * ndim,
-        2,
-        Scratch(),
+        np.zeros((2,) * ndim, np.float32), ((0, 2),) * ndim, (1.0,) * ndim, Scratch()
     )
-    out = np.empty((ndim, *window.plane.shape), np.float32)
-    for i, (family, parts) in enumerate((("laplacian", 1), ("hessian", ndim)), start=1):
+    out = np.empty((3 + ndim, *window.plane.shape), np.float32)
+    for i, families in enumerate((POINTWISE, ("structure_tensor",)), start=1):
         yield Step(i, 3, text)
-        FAMILIES[family].compute(window, out[:parts])
+        write_features(window, families, (0,) * ndim, out)
     _ready.add(ndim)
 
 
 def _on_disk(ndim: int) -> bool:
     """Tell whether Numba has kept the machine code of an earlier run."""
-    from napari_segen.features import compiled
+    from napari_segen.features import eigenvalues, fused
 
-    last = compiled.eigenvalues_2 if ndim == 2 else compiled.eigenvalues_3
-    needed: tuple[Any, ...] = (compiled.filter_rows, compiled.filter_columns, last)
-    source = Path(compiled.__file__).stat().st_mtime
+    last: Any = fused.structure_tensor_2 if ndim == 2 else eigenvalues.eigenvalues_3
+    needed = (fused.derivative_features, last)
+    source = Path(fused.__file__).stat().st_mtime
     return all(
         any(
             index.stat().st_mtime >= source

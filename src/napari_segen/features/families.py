@@ -1,22 +1,32 @@
-"""The families of features: a table from name to function, and the sets of them."""
+"""The families of features: what they are called, how they are computed, and sets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations_with_replacement
 
 import numpy as np
 
 from napari_segen.core.imagespec import Array
 from napari_segen.features.gaussian import (
+    TRUNCATE,
+    TRUNCATE_MEAN,
     Orders,
     Sigma,
     Span,
     derivatives,
+    filter_axis,
     grow,
+    half_kernels,
+    positions,
     radius,
+    read_only,
 )
 from napari_segen.features.scratch import Scratch
+
+# Made of the derivatives at one pixel; in the order that `derivative_features` knows.
+POINTWISE = ("gaussian", "gradient_magnitude", "laplacian", "hessian")
+_ORDERS = np.array((1, 2, 3, 3))  # one more than the order of their derivatives
+UNSCALED = "intensity"  # the one family that has no sigma
 
 
 @dataclass(frozen=True)
@@ -25,14 +35,12 @@ class Window:
 
     Parameters
     ----------
-    plane : float32 array of shape (*S)
+    plane : contiguous float32 array of shape (*S)
         The whole channel.
     core : tuple of Span
         The wanted pixels.
     sigma : tuple of float
         In pixels along each axis.
-    order : int
-        The highest order of derivatives that any family asks for.
     scratch : Scratch
         Where intermediate results are kept.
     """
@@ -40,106 +48,157 @@ class Window:
     plane: Array
     core: tuple[Span, ...]
     sigma: Sigma
-    order: int
     scratch: Scratch
 
-    @cached_property
-    def derivatives(self) -> dict[Orders, Array]:
-        """All derivatives on the core, computed once for all families."""
-        return derivatives(
-            self.plane,
-            (0,) * self.plane.ndim,
-            self.core,
-            self.plane.shape,
-            self.sigma,
-            self.order,
-            self.scratch,
+    @property
+    def ndim(self) -> int:
+        """Number of spatial axes."""
+        return len(self.core)
+
+    def grown(self, truncate: float = TRUNCATE) -> tuple[Span, ...]:
+        """Widen the core by the reach of the kernels, within the frame."""
+        return tuple(
+            grow(span, radius(s, truncate), n)
+            for span, s, n in zip(self.core, self.sigma, self.plane.shape, strict=True)
         )
 
-    def derivative(self, *axes: int) -> Array:
-        """Return the derivative once along each of `axes`."""
-        return self.derivatives[_orders(self.plane.ndim, *axes)]
 
-
-def _orders(ndim: int, *axes: int) -> Orders:
-    return tuple(axes.count(a) for a in range(ndim))
-
-
-def _pairs(ndim: int) -> list[tuple[int, int]]:
-    """Rows and columns of a symmetric matrix's upper triangle."""
-    return list(combinations_with_replacement(range(ndim), 2))
-
-
-def intensity(window: Window, out: Array) -> None:
-    """Write the grey value itself."""
-    out[0] = window.plane[tuple(slice(*span) for span in window.core)]
-
-
-def gaussian(window: Window, out: Array) -> None:
-    """Write the smoothed grey value."""
-    out[0] = window.derivative()
-
-
-def gradient_magnitude(window: Window, out: Array) -> None:
-    """Write the length of the gradient."""
-    square = window.scratch.empty(out.shape[1:])
-    np.square(window.derivative(0), out=out[0])
-    for axis in range(1, window.plane.ndim):
-        out[0] += np.square(window.derivative(axis), out=square)
-    np.sqrt(out[0], out=out[0])
-
-
-def laplacian(window: Window, out: Array) -> None:
-    """Write the sum of the second derivatives along the axes."""
-    np.add(window.derivative(0, 0), window.derivative(1, 1), out=out[0])
-    for axis in range(2, window.plane.ndim):
-        out[0] += window.derivative(axis, axis)
-
-
-def hessian(window: Window, out: Array) -> None:
-    """Write the eigenvalues of the matrix of second derivatives, largest first."""
-    pairs = _pairs(window.plane.ndim)
-    _eigenvalues([window.derivative(*pair) for pair in pairs], window.scratch, out)
-
-
-def structure_tensor(window: Window, out: Array) -> None:
-    """Write the eigenvalues of the local mean of gradient times gradient.
-
-    The gradient is taken at half of sigma, the mean with sigma: energy of the fine
-    texture around a pixel, across and along its main direction. Largest first.
-    """
-    size, ndim, scratch = window.plane.shape, window.plane.ndim, window.scratch
-    around = tuple(
-        grow(span, radius(s), n)
-        for span, s, n in zip(window.core, window.sigma, size, strict=True)
-    )
-    fine = tuple(s / 2 for s in window.sigma)
-    first = derivatives(window.plane, (0,) * ndim, around, size, fine, 1, scratch)
-    start = tuple(span[0] for span in around)
-    product = scratch.empty(tuple(stop - begin for begin, stop in around))
-    means = []
-    for a, b in _pairs(ndim):
-        np.multiply(first[_orders(ndim, a)], first[_orders(ndim, b)], out=product)
-        mean = derivatives(product, start, window.core, size, window.sigma, 0, scratch)
-        means.append(mean[_orders(ndim)])
-    _eigenvalues(means, scratch, out)
-
-
-def _eigenvalues(entries: list[Array], scratch: Scratch, out: Array) -> None:
-    """Write the eigenvalues of symmetric matrices given by their upper triangles.
+def write_features(
+    window: Window, families: Sequence[str], corner: tuple[int, ...], out: Array
+) -> None:
+    """Write features of one sigma.
 
     Parameters
     ----------
-    entries : list of contiguous float32 arrays of shape (*S)
-        Row by row: 3 of them in 2D, 6 in 3D.
-    out : float32 array of shape (2 or 3, *S)
+    window : Window
+    families : sequence of str
+        Names in `FAMILIES`.
+    corner : tuple of int
+        Where in each plane of `out` the core begins.
+    out : contiguous float32 array of shape (F, *S)
+        The features of the families, one after the other.
     """
-    from napari_segen.features.compiled import eigenvalues_2, eigenvalues_3
+    places, n = {}, 0
+    for family in families:
+        places[family] = n
+        n += len(FAMILIES[family].parts(window.ndim))
+    if UNSCALED in places:
+        region = _region(window, corner)
+        own = tuple(slice(*span) for span in window.core)
+        out[places[UNSCALED]][region] = window.plane[own]
+    if set(places) & set(POINTWISE):
+        wanted = np.array([places.get(family, -1) for family in POINTWISE])
+        _pointwise(window, wanted, corner, out)
+    if "structure_tensor" in places:
+        first = places["structure_tensor"]
+        write = _structure_tensor if window.ndim == 2 else _structure_tensor_3d
+        write(window, corner, out[first : first + window.ndim])
 
-    compute = {2: eigenvalues_2, 3: eigenvalues_3}[len(out)]
-    values = scratch.empty(out.shape)
-    compute(*(e.reshape(-1) for e in entries), values.reshape(len(out), -1))
-    out[...] = values
+
+def _region(window: Window, corner: tuple[int, ...]) -> tuple[slice, ...]:
+    sides = zip(corner, window.core, strict=True)
+    return tuple(slice(at, at + stop - start) for at, (start, stop) in sides)
+
+
+def _pointwise(
+    window: Window, places: Array, corner: tuple[int, ...], out: Array
+) -> None:
+    """Write the features that are made of derivatives at one pixel."""
+    from napari_segen.features.fused import derivative_features
+
+    spans, orders = window.grown(), int(_ORDERS[places >= 0].max())
+    starts: tuple[int, ...] = (0, 0)
+    if window.ndim == 2:
+        source = window.plane[np.newaxis, np.newaxis]
+        out, corner = out[:, np.newaxis], (0, *corner)
+    else:
+        source = _along_first(window, spans, orders)
+        starts = tuple(s[0] for s in spans[1:])
+    weights = tuple(half_kernels(s) for s in window.sigma[-2:])
+    indices = tuple(
+        positions(core, span, w.shape[1] - 1, n, start)
+        for core, span, w, n, start in zip(
+            window.core[-2:],
+            spans[-2:],
+            weights,
+            window.plane.shape[-2:],
+            starts,
+            strict=True,
+        )
+    )
+    derivative_features(
+        read_only(source), indices, weights, orders, places, corner, out
+    )
+
+
+def _along_first(window: Window, spans: tuple[Span, ...], orders: int) -> Array:
+    """Filter a stack across its planes; returns ``(orders, D, H, W)``."""
+    crop = window.plane[tuple(slice(*span) for span in spans)]
+    part = window.scratch.empty(crop.shape)
+    part[...] = crop
+    (first, stop), n = window.core[0], window.plane.shape[0]
+    out = window.scratch.empty((orders, stop - first, *crop.shape[1:]))
+    weights = half_kernels(window.sigma[0])
+    filter_axis(part, 0, (first, stop), spans[0], n, weights, out)
+    return out
+
+
+def _structure_tensor(window: Window, corner: tuple[int, ...], out: Array) -> None:
+    """Write the eigenvalues of the local mean of gradient times gradient.
+
+    The gradient is taken at half of sigma, the mean with sigma (its Gaussian is cut at
+    3 sigma): energy of the fine texture around a pixel, across and along its main
+    direction. Largest first.
+    """
+    from napari_segen.features.fused import structure_tensor_2
+
+    around = window.grown(TRUNCATE_MEAN)
+    fine, mean, fine_weights, mean_weights = [], [], [], []
+    for core, wide, s, n in zip(
+        window.core, around, window.sigma, window.plane.shape, strict=True
+    ):
+        fine_weights.append(half_kernels(s / 2))
+        mean_weights.append(half_kernels(s, TRUNCATE_MEAN))
+        reach = fine_weights[-1].shape[1] - 1
+        fine.append(positions(wide, grow(wide, radius(s / 2), n), reach, n, 0))
+        reach = mean_weights[-1].shape[1] - 1
+        mean.append(positions(core, wide, reach, n, wide[0]))
+    structure_tensor_2(
+        read_only(window.plane),
+        tuple(fine),
+        tuple(fine_weights),
+        tuple(mean),
+        tuple(mean_weights),
+        corner,
+        out,
+    )
+
+
+def _structure_tensor_3d(window: Window, corner: tuple[int, ...], out: Array) -> None:
+    """Write what `_structure_tensor` writes, of a stack."""
+    from napari_segen.features.eigenvalues import eigenvalues_3
+
+    size, scratch, none = window.plane.shape, window.scratch, (0, 0, 0)
+    around = window.grown(TRUNCATE_MEAN)
+    half = tuple(s / 2 for s in window.sigma)
+    first = derivatives(window.plane, none, around, size, half, 1, scratch)
+    start = tuple(span[0] for span in around)
+    product = scratch.empty(tuple(stop - begin for begin, stop in around))
+    means = []
+    for a, b in combinations_with_replacement(range(3), 2):
+        np.multiply(first[_orders(a)], first[_orders(b)], out=product)
+        mean = derivatives(
+            product, start, window.core, size, window.sigma, 0, scratch, TRUNCATE_MEAN
+        )
+        means.append(mean[none].reshape(-1))
+    values = scratch.empty((3, means[0].size))
+    eigenvalues_3(tuple(means), values[0], values[1], values[2])
+    region = _region(window, corner)
+    out[:, *region] = values.reshape(out[:, *region].shape)
+
+
+def _orders(axis: int) -> Orders:
+    return tuple(int(a == axis) for a in range(3))
 
 
 def _one(ndim: int) -> tuple[str, ...]:
@@ -151,7 +210,7 @@ def _each(ndim: int) -> tuple[str, ...]:
 
 
 def _twice(sigma: float) -> int:
-    return radius(sigma / 2) + radius(sigma)
+    return radius(sigma / 2) + radius(sigma, TRUNCATE_MEAN)
 
 
 def _none(sigma: float) -> int:
@@ -164,31 +223,24 @@ class Family:
 
     Parameters
     ----------
-    compute : callable
-        Takes a window and an array ``(len(parts), *core)`` to write to.
-    order : int
-        Order of the derivatives that it takes from the window.
     parts : callable
         From the number of spatial axes to the names of its features.
     reach : callable
         From sigma along an axis to the pixels it looks at to each side.
     """
 
-    compute: Callable[[Window, Array], None]
-    order: int
     parts: Callable[[int], tuple[str, ...]]
     reach: Callable[[float], int] = radius
 
 
 FAMILIES: dict[str, Family] = {
-    "intensity": Family(intensity, 0, _one, _none),
-    "gaussian": Family(gaussian, 0, _one),
-    "gradient_magnitude": Family(gradient_magnitude, 1, _one),
-    "laplacian": Family(laplacian, 2, _one),
-    "hessian": Family(hessian, 2, _each),
-    "structure_tensor": Family(structure_tensor, 0, _each, _twice),
+    "intensity": Family(_one, _none),
+    "gaussian": Family(_one),
+    "gradient_magnitude": Family(_one),
+    "laplacian": Family(_one),
+    "hessian": Family(_each),
+    "structure_tensor": Family(_each, _twice),
 }
-UNSCALED = "intensity"  # the one family that has no sigma
 PLAIN = ("intensity", "gaussian")  # how bright it is, and nothing of its shape
 
 

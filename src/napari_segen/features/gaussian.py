@@ -16,19 +16,21 @@ from napari_segen.core.imagespec import Array
 from napari_segen.features.scratch import Scratch
 
 TRUNCATE = 4.0
+# Of the weights of a mean of products: they need no more, and each tap costs.
+TRUNCATE_MEAN = 3.0
 
 Sigma = tuple[float, ...]  # in pixels, one entry per spatial axis
 Span = tuple[int, int]  # first pixel, and the one after the last
 Orders = tuple[int, ...]  # order of the derivative along each axis
 
 
-def radius(sigma: float) -> int:
+def radius(sigma: float, truncate: float = TRUNCATE) -> int:
     """Pixels that the kernel reaches to each side."""
-    return int(TRUNCATE * sigma + 0.5)
+    return int(truncate * sigma + 0.5)
 
 
 @lru_cache(maxsize=256)
-def half_kernels(sigma: float) -> npt.NDArray[np.float32]:
+def half_kernels(sigma: float, truncate: float = TRUNCATE) -> npt.NDArray[np.float32]:
     """Right halves of the kernels of order 0, 1 and 2, as float32 ``(3, r + 1)``.
 
     r is the radius rounded up to an even number, the taps beyond it 0: the loops take
@@ -36,7 +38,7 @@ def half_kernels(sigma: float) -> npt.NDArray[np.float32]:
     zero (at 0.3 pixels a flat region would get 90 % of its grey value), so there, and
     only there, the excess is taken off and the result is not SciPy's.
     """
-    reach = radius(sigma)
+    reach = radius(sigma, truncate)
     x = np.arange(reach + 1)
     gauss = np.exp(-0.5 * (x / max(sigma, 1e-6)) ** 2)
     gauss /= gauss[0] + 2 * gauss[1:].sum()
@@ -63,6 +65,7 @@ def derivatives(
     sigma: Sigma,
     order: int,
     scratch: Scratch,
+    truncate: float = TRUNCATE,
 ) -> dict[Orders, Array]:
     """Compute all Gaussian derivatives up to a total order on a window.
 
@@ -82,6 +85,8 @@ def derivatives(
         0 to 2.
     scratch : Scratch
         Lends the memory of the results.
+    truncate : float
+        Where the kernels are cut, in sigmas.
 
     Returns
     -------
@@ -89,38 +94,77 @@ def derivatives(
         For each tuple of orders whose sum is at most `order`, the derivative on the
         core.
     """
-    spans = [grow(c, radius(s), n) for c, s, n in zip(core, sigma, size, strict=True)]
+    spans = [
+        grow(c, radius(s, truncate), n)
+        for c, s, n in zip(core, sigma, size, strict=True)
+    ]
     crop = tuple(slice(a - o, b - o) for (a, b), o in zip(spans, start, strict=True))
     level: dict[Orders, Array] = {(): np.ascontiguousarray(plane[crop])}
     for axis, s in enumerate(sigma):
-        weights = half_kernels(s)
-        index = _positions(core[axis], spans[axis], weights.shape[1] - 1, size[axis])
         following = {}
         for done, part in level.items():
             shape = list(part.shape)
             shape[axis] = core[axis][1] - core[axis][0]
             out = scratch.empty((order - sum(done) + 1, *shape))
-            _filter(part, axis, index, weights, out)
+            weights = half_kernels(s, truncate)
+            filter_axis(part, axis, core[axis], spans[axis], size[axis], weights, out)
             following.update({(*done, k): f for k, f in enumerate(out)})
         level = following
     return level
 
 
-def _positions(core: Span, span: Span, reach: int, size: int) -> npt.NDArray[np.intp]:
-    """Map each pixel under the kernel to the one that stands there, within `span`."""
+def positions(
+    core: Span, span: Span, reach: int, size: int, start: int
+) -> npt.NDArray[np.intp]:
+    """Map each position under the kernel to the pixel that stands there.
+
+    Parameters
+    ----------
+    core : Span
+        The wanted pixels of an axis.
+    span : Span
+        The pixels that there are.
+    reach : int
+        Taps of the kernel to each side.
+    size : int
+        Pixels of the frame's axis: beyond it the image is reflected.
+    start : int
+        The pixel that is to be called 0.
+    """
     at = np.arange(core[0] - reach, core[1] + reach) % (2 * size)
     reflected = np.minimum(at, 2 * size - 1 - at)
     # Taps of weight 0, which make the kernel even, may lie outside.
-    return np.clip(reflected, span[0], span[1] - 1) - span[0]
+    return np.clip(reflected, span[0], span[1] - 1) - start
 
 
-def _filter(part: Array, axis: int, index: Array, weights: Array, out: Array) -> None:
-    """Apply the kernels of the ``len(out)`` lowest orders along `axis`."""
+def filter_axis(
+    part: Array,
+    axis: int,
+    core: Span,
+    span: Span,
+    size: int,
+    weights: Array,
+    out: Array,
+) -> None:
+    """Apply the kernels of the ``len(out)`` lowest orders along one axis.
+
+    Parameters
+    ----------
+    part : contiguous float32 array
+    axis : int
+    core, span : Span
+        The wanted pixels along `axis`, and those that `part` holds.
+    size : int
+        Pixels of the frame along `axis`.
+    weights : float32 array of shape (3, r + 1)
+        See `half_kernels`.
+    out : contiguous float32 array
+        One result after the other, each of `part`'s shape but for `axis`.
+    """
     from napari_segen.features.compiled import filter_columns, filter_rows
 
-    # Read-only from here on: one compiled version, and no input can be written to.
-    part = part.view()
-    part.flags.writeable = False
+    index = positions(core, span, weights.shape[1] - 1, size, span[0])
+    part = read_only(part)
     outer, length = math.prod(part.shape[:axis]), part.shape[axis]
     if axis == part.ndim - 1:
         target = out.reshape(len(out), outer, -1)
@@ -128,3 +172,10 @@ def _filter(part: Array, axis: int, index: Array, weights: Array, out: Array) ->
     else:
         cube = out.reshape(len(out), outer, out.shape[axis + 1], -1)
         filter_rows(part.reshape(outer, length, -1), index, weights, cube)
+
+
+def read_only(array: Array) -> Array:
+    """View an array as read-only: one compiled version, and none can be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
