@@ -13,12 +13,7 @@ from napari.utils.notifications import (
     show_error,
 )
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import (
-    QFrame,
-    QScrollArea,
-    QSizePolicy,
-    QWidget,
-)
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 from napari_segen.core.archive import SUFFIX
 from napari_segen.core.child import ChildDied
