@@ -126,7 +126,7 @@ class Novelty:
         if not own:
             return None
         shapes: dict[str, tuple[int | None, ...]] = {
-            **dict.fromkeys(("spread", "mean", "factor"), (n_features,)),
+            **dict.fromkeys(("half_at", "mean", "factor"), (n_features,)),
             "means": (None, n_features),
             "whitening": (None, n_features, n_features),
             "usual": (1,),
@@ -136,7 +136,7 @@ class Novelty:
         plain = {k.removeprefix(PREFIX): v for k, v in own.items()}
         if not 0 < len(plain["means"]) == len(plain["whitening"]):
             raise ValueError("arrays 'novelty_means' and 'novelty_whitening' differ.")
-        if plain["usual"][0] <= 0 or plain["spread"].min() <= 0:
+        if plain["usual"][0] <= 0 or plain["half_at"].min() <= 0:
             raise ValueError("array 'novelty_usual' or 'novelty_spread' is not over 0.")
         scaling = FeatureScaling.from_arrays(plain)
         return cls(scaling, plain["means"], plain["whitening"], plain["usual"])

@@ -55,10 +55,14 @@ class FeatureScaling:
         return z
 
     def as_arrays(self) -> dict[str, Array]:
-        """Return the arrays by name; `from_arrays` reads them back."""
-        return {"spread": self.spread, "mean": self.mean, "factor": self.factor}
+        """Return the arrays by name; `from_arrays` reads them back.
+
+        The first has a name of its own: files of another formula, which called it
+        "spread", are refused rather than misread.
+        """
+        return {"half_at": self.spread, "mean": self.mean, "factor": self.factor}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> "FeatureScaling":
         """Read what `as_arrays` wrote."""
-        return cls(arrays["spread"], arrays["mean"], arrays["factor"])
+        return cls(arrays["half_at"], arrays["mean"], arrays["factor"])
