@@ -113,7 +113,7 @@ class BayesClassifier(Classifier):
     ) -> dict[str, tuple[int | None, ...]]:
         """Names and shapes of `arrays`."""
         return {
-            **dict.fromkeys(("half_at", "mean", "factor"), (n_features,)),
+            **FeatureScaling.array_shapes(n_features),
             "means": (n_classes, n_features),
             "whitening": (n_classes, n_features, n_features),
             "log_factor": (n_classes,),

@@ -23,13 +23,6 @@ class Classifier(ABC):
     The classes are taken to be as frequent as `shares_of` says. Other frequencies are
     applied afterwards, see `prior`.
 
-    Attributes
-    ----------
-    needs_strokes : bool
-        Whether the classes are those of strokes; otherwise the method finds them.
-    frequencies_ : float32 array of shape (K,), or None
-        How frequent the classes are, where the method learns that.
-
     Parameters
     ----------
     params : Params or mapping, optional
@@ -39,6 +32,10 @@ class Classifier(ABC):
 
     Attributes
     ----------
+    needs_strokes : bool
+        Whether the classes are those of strokes; otherwise the method finds them.
+    frequencies_ : float32 array of shape (K,), or None
+        How frequent the classes are, where the method learns that.
     temperature_ : float
         Log scores are divided by it: over 1 the posterior is softer than the scores
         say, under 1 sharper. Set by `calibrate_steps`.

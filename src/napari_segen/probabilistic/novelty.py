@@ -126,7 +126,7 @@ class Novelty:
         if not own:
             return None
         shapes: dict[str, tuple[int | None, ...]] = {
-            **dict.fromkeys(("half_at", "mean", "factor"), (n_features,)),
+            **FeatureScaling.array_shapes(n_features),
             "means": (None, n_features),
             "whitening": (None, n_features, n_features),
             "usual": (1,),

@@ -62,6 +62,11 @@ class FeatureScaling:
         """
         return {"half_at": self.spread, "mean": self.mean, "factor": self.factor}
 
+    @staticmethod
+    def array_shapes(n_features: int) -> dict[str, tuple[int | None, ...]]:
+        """Names and shapes of `as_arrays`."""
+        return dict.fromkeys(("half_at", "mean", "factor"), (n_features,))
+
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> "FeatureScaling":
         """Read what `as_arrays` wrote."""

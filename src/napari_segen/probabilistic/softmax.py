@@ -205,7 +205,7 @@ class SoftmaxClassifier(Classifier):
     ) -> dict[str, tuple[int | None, ...]]:
         """Names and shapes of `arrays`."""
         return {
-            **dict.fromkeys(("half_at", "mean", "factor"), (n_features,)),
+            **FeatureScaling.array_shapes(n_features),
             "theta": (n_classes, n_features + 1),
             "loss_curve": (None,),
         }
