@@ -9,7 +9,8 @@ from tests.probabilistic.problems import two_regions
 
 import napari_segen as ns
 from napari_segen.core.steps import Step, run
-from napari_segen.probabilistic import frame, parallel, prediction
+from napari_segen.features import bank, parallel
+from napari_segen.probabilistic import frame, prediction
 from napari_segen.probabilistic.registry import CLASSIFIERS
 
 each_method = pytest.mark.parametrize("method", list(CLASSIFIERS))
@@ -69,9 +70,10 @@ def test_training_by_tiles_equals_training_at_once(monkeypatch):
     assert_allclose(fitted(image, scribbles).predict_proba(image), whole, atol=1e-4)
 
 
-@pytest.mark.parametrize("max_bytes", [2**30, 10])
-def test_with_a_cache_the_result_is_the_same(max_bytes):
+@pytest.mark.parametrize("max_bytes", [2**30, 200_000, 10])
+def test_with_a_cache_the_result_is_the_same(max_bytes, monkeypatch):
     image, scribbles, _ = two_regions()
+    monkeypatch.setattr(bank, "TILE_2D", (20, 30))
     cache = ns.FeatureCache(max_bytes)
     segmenter = ns.ProbabilisticSegmenter().fit(image, scribbles, cache=cache)
     with_cache = segmenter.predict_proba(image, cache=cache)
@@ -139,6 +141,7 @@ def test_an_empty_field_stays_empty(method):
 def test_the_same_bytes_with_any_number_of_threads(method, monkeypatch):
     image, scribbles, _ = two_regions()
     monkeypatch.setattr(prediction, "SLAB_PIXELS", 500)
+    monkeypatch.setattr(bank, "TILE_2D", (10, 20))
     results = []
     for n in (1, 3):
         monkeypatch.setattr(parallel, "usable_processors", lambda n=n: n)

@@ -131,7 +131,9 @@ def scaled(frame: Array, low: Array, span: Array) -> npt.NDArray[np.float32]:
     """
     shape = (-1,) + (1,) * (frame.ndim - 1)
     # float64 first: large offsets would eat float32's digits.
-    values = (frame.astype(np.float64) - low.reshape(shape)) / span.reshape(shape)
+    values = frame.astype(np.float64)
+    values -= low.reshape(shape)
+    values /= span.reshape(shape)
     if frame.dtype.kind == "f":
         values[:, ~np.isfinite(frame).all(axis=0)] = 0.0
     result: npt.NDArray[np.float32] = values.astype(np.float32)

@@ -1,6 +1,6 @@
 """The families of features: what they are called, how they are computed, and sets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -269,3 +269,25 @@ SETS: dict[str, FeatureSet] = {
         "Brightness alone, as it is and smoothed: for objects that differ in it.",
     ),
 }
+
+
+def chosen_families(
+    features: str | tuple[str, ...],
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Return the families meant, and the sigmas that go with them."""
+    if isinstance(features, str):
+        if features not in SETS:
+            raise ValueError(
+                f"features must be one of {', '.join(SETS)}, or a tuple of "
+                f"{', '.join(FAMILIES)}, got {features!r}."
+            )
+        return SETS[features].families, SETS[features].sigmas
+    if not isinstance(features, Iterable):
+        raise TypeError(f"features must be a string or a tuple, got {features!r}.")
+    names = tuple(features)
+    if not names or len(set(names)) != len(names) or set(names) - set(FAMILIES):
+        raise ValueError(
+            f"features must name some of {', '.join(FAMILIES)}, each once, "
+            f"got {features!r}."
+        )
+    return names, SETS["default"].sigmas
