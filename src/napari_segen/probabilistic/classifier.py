@@ -55,6 +55,10 @@ class Classifier(ABC):
         Each pixel's scores depend on its own features alone.
         """
 
+    def probabilities(self, block: Array) -> npt.NDArray[np.float32]:
+        """Return the posterior ``(K, n)`` of features ``(F, n)``."""
+        return normalized(self.log_scores(block))
+
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
         """Return all that was learnt as named arrays."""
@@ -102,7 +106,7 @@ class Classifier(ABC):
         step = max(BLOCK_BYTES // (4 * n_features), 1)
         for start in range(0, n, step):
             part = slice(start, start + step)
-            result[:, part] = normalized(self.log_scores(flat[:, part]))
+            result[:, part] = self.probabilities(flat[:, part])
         return result.reshape(self.n_classes_, *shape)
 
 

@@ -69,6 +69,12 @@ class ForestClassifier(Classifier):
         np.maximum(shares, np.finfo(np.float32).tiny, out=shares)
         return np.log(shares, out=shares)
 
+    def probabilities(self, block: Array) -> npt.NDArray[np.float32]:
+        """Return the mean shares ``(K, n)``."""
+        shares = self._questions.summed_shares(block)
+        shares /= shares.sum(axis=0)
+        return shares
+
     def arrays(self) -> dict[str, Array]:
         """Return the trees and the features' importances."""
         return {
