@@ -1,5 +1,7 @@
 """The laws of a segmentation, for each method."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -220,3 +222,17 @@ def test_a_cancelled_fit_leaves_the_model_as_it_was():
         next(steps)
     steps.close()
     assert_array_equal(segmenter.predict_proba(image), before)
+
+
+def test_the_features_of_a_large_image_are_never_there_at_once(monkeypatch):
+    monkeypatch.setattr(parallel, "usable_processors", lambda: 2)
+    image, scribbles, _ = two_regions()
+    segmenter = fitted(image, scribbles)
+    large = np.tile(image, (2048 // image.shape[0], 1500 // image.shape[1]))
+    segmenter.predict_proba(image)
+    tracemalloc.start()
+    segmenter.predict_proba(large)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    n_features = len(segmenter.bank((1.0, 1.0)).names(1))
+    assert peak < 4 * n_features * large.size / 3
