@@ -23,6 +23,8 @@ from napari_segen.features.eigenvalues import eigenvalues_2, eigenvalues_3
 _X, _XX, _Y, _XY, _YY, _Z, _XZ, _YZ, _ZZ = range(1, 10)
 _FIRST_ROW = (0, 3, 5)  # of each order across planes, among the rows filtered down
 _FIRST_PLACE = (0, 3, 5, 6, 8, 9)  # of what is made of each of these rows
+# Numba would compile the filters anew for each number that is written out.
+_NONE, _ONE, _TWO = np.int64(0), np.int64(1), np.int64(2)
 
 _options = {"nogil": True, "cache": True, "fastmath": {"contract"}}
 
@@ -202,19 +204,19 @@ def structure_tensor(
     products = np.empty((n_products, mean[1].size), np.float32)
     slots, run = mean[0] % held, straight_run(mean[1], mean_weights[1].shape[1] - 1)
     for d in range(source.shape[1]):
-        rows = 0
+        rows = _NONE
         for j in range(mean[0].size - 2 * reach):
             last = mean[0][j : j + held].max()
             while rows <= last:
                 _products(source, d, fine, rows, fine_weights, run, mean[1], products)
                 for k in range(n_products):
-                    sums = _three(ring[k], rows % held, 1)
-                    filter_along(products[k], 1, mean_weights[1], sums)
+                    sums = _three(ring[k], rows % held, _ONE)
+                    filter_along(products[k], _ONE, mean_weights[1], sums)
                 rows += 1
             for k in range(n_products):
-                sums = _three(means, k, 1)
+                sums = _three(means, k, _ONE)
                 columns, at = (0, width), j + reach
-                filter_across(ring[k], slots, at, columns, 1, mean_weights[0], sums)
+                filter_across(ring[k], slots, at, columns, _ONE, mean_weights[0], sums)
             _write_means(means, d, corner[0] + j, corner[1], out)
 
 
@@ -246,12 +248,12 @@ def _products(
     filtered = np.empty((2, size), np.float32)
     gradient = np.empty((3, size - 2 * reach), np.float32)
     if n_orders == 2:
-        rows = _three(filtered, 0, 1)
-        _filter_down(source[1, d], fine, j, straight, 1, weights[0], rows)
-        filter_along(filtered[0], 1, weights[1], _three(gradient, 0, 1))
-    rows = _three(filtered, 0, 2)
-    _filter_down(source[0, d], fine, j, straight, 2, weights[0], rows)
-    filter_along(filtered[1], 1, weights[1], _three(gradient, 1, 1))
+        rows = _three(filtered, _NONE, _ONE)
+        _filter_down(source[1, d], fine, j, straight, _ONE, weights[0], rows)
+        filter_along(filtered[0], _ONE, weights[1], _three(gradient, _NONE, _ONE))
+    rows = _three(filtered, _NONE, _TWO)
+    _filter_down(source[0, d], fine, j, straight, _TWO, weights[0], rows)
+    filter_along(filtered[1], _ONE, weights[1], _three(gradient, _ONE, _ONE))
     slope_along(filtered[0], weights[1], gradient[2])
     first, last = run
     shift, k = index[first], 0
