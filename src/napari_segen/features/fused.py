@@ -202,13 +202,20 @@ def structure_tensor(
     ring = np.empty((n_products, held, width), np.float32)
     means = np.empty((n_products, width), np.float32)
     products = np.empty((n_products, mean[1].size), np.float32)
-    slots, run = mean[0] % held, straight_run(mean[1], mean_weights[1].shape[1] - 1)
+    slots, margin = mean[0] % held, fine_weights[1].shape[1] - 1
+    run = straight_run(mean[1], mean_weights[1].shape[1] - 1)
+    straight = straight_run(fine[1], margin)
+    filtered = np.empty((2, fine[1].size), np.float32)
+    gradient = np.empty((3, fine[1].size - 2 * margin), np.float32)
     for d in range(source.shape[1]):
         rows = _NONE
         for j in range(mean[0].size - 2 * reach):
             last = mean[0][j : j + held].max()
             while rows <= last:
-                _products(source, d, fine, rows, fine_weights, run, mean[1], products)
+                _differentiate(
+                    source, (d, rows), fine, straight, fine_weights, filtered, gradient
+                )
+                _multiply(gradient, run, mean[1], products)
                 for k in range(n_products):
                     sums = _three(ring[k], rows % held, _ONE)
                     filter_along(products[k], _ONE, mean_weights[1], sums)
@@ -232,22 +239,18 @@ def _write_means(means: Array, d: int, y: int, left: int, out: Array) -> None:
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
-def _products(
+def _differentiate(
     source: Array,
-    d: int,
+    at: tuple[int, int],
     fine: tuple[Array, Array],
-    j: int,
+    straight: tuple[int, int],
     weights: tuple[Array, Array],
-    run: tuple[int, int],
-    index: Array,
-    products: Array,
+    filtered: Array,
+    gradient: Array,
 ) -> None:
-    """Multiply the gradient's components in row `j`, reflected ends included."""
-    reach, size = weights[1].shape[1] - 1, fine[1].size
-    straight, n_orders = straight_run(fine[1], reach), source.shape[0]
-    filtered = np.empty((2, size), np.float32)
-    gradient = np.empty((3, size - 2 * reach), np.float32)
-    if n_orders == 2:
+    """Write the last components of the gradient ``(3, m)`` in plane and row `at`."""
+    d, j = at
+    if source.shape[0] == 2:
         rows = _three(filtered, _NONE, _ONE)
         _filter_down(source[1, d], fine, j, straight, _ONE, weights[0], rows)
         filter_along(filtered[0], _ONE, weights[1], _three(gradient, _NONE, _ONE))
@@ -255,9 +258,16 @@ def _products(
     _filter_down(source[0, d], fine, j, straight, _TWO, weights[0], rows)
     filter_along(filtered[1], _ONE, weights[1], _three(gradient, _ONE, _ONE))
     slope_along(filtered[0], weights[1], gradient[2])
+
+
+@njit(**_options)  # type: ignore[untyped-decorator]
+def _multiply(
+    gradient: Array, run: tuple[int, int], index: Array, products: Array
+) -> None:
+    """Multiply the gradient's components, reflected ends included."""
     first, last = run
     shift, k = index[first], 0
-    for a in range(2 - n_orders, 3):
+    for a in range(0 if len(products) == 6 else 1, 3):
         for b in range(a, 3):
             left, right = gradient[a], gradient[b]
             product = products[k, first:last]
