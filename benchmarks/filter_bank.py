@@ -18,7 +18,8 @@ import numpy as np
 from scipy import ndimage
 
 from napari_segen.core.steps import run
-from napari_segen.features.bank import FilterBank, usable_processors
+from napari_segen.features.bank import FilterBank
+from napari_segen.features.parallel import usable_processors
 
 SIGMAS = (1.0, 2.0, 4.0, 8.0)
 FAMILIES = ("gaussian", "gradient_magnitude", "laplacian", "hessian")

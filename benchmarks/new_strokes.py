@@ -24,7 +24,7 @@ from skimage.io import imread
 from sklearn.ensemble import RandomForestClassifier
 
 import napari_segen as ns
-from napari_segen.features.bank import usable_processors
+from napari_segen.features.parallel import usable_processors
 from napari_segen.probabilistic.registry import methods_with_strokes
 
 STROKES_PER_CLASS, STROKE_LENGTH, STROKE_WIDTH = 10, 40, 3

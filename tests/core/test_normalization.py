@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_segen.core.normalization import (
     MODES,
+    SAMPLE,
     Normalization,
     channel_range,
     has_data,
@@ -160,3 +161,28 @@ def test_a_description_that_cannot_scale_is_refused(change):
     learnt = Normalization().fit([np.arange(12.0).reshape(1, 1, 3, 4)])
     with pytest.raises(ValueError, match="the normalization"):
         Normalization.from_json(learnt.as_json() | change)
+
+
+@given(
+    st.integers(0, 2**16),
+    st.sampled_from(["normal", "sorted", "sparse", "equal", "periodic"]),
+    st.sampled_from(["float32", "float64", "int32"]),
+)
+@settings(max_examples=25, deadline=None)
+def test_the_range_of_a_large_frame_is_that_of_sorting_it(seed, kind, dtype):
+    n = 200 * 251
+    noise = np.random.default_rng(seed).normal(size=n) * 1e4
+    values = {
+        "normal": noise,
+        "sorted": np.sort(noise),
+        "sparse": np.where(np.arange(n) < n // 150, noise, 0),
+        "equal": np.ones(n),
+        "periodic": np.where(np.arange(n) % (n // SAMPLE), noise, 0),
+    }[kind].astype(dtype)
+    low, span = channel_range(values.reshape(1, 200, 251))
+    ordered = np.sort(values).astype(float)
+    first, last = (ordered[round((n - 1) * p / 100)] for p in (0.5, 99.5))
+    if last > first:
+        assert (low[0], span[0]) == (first, last - first)
+    else:
+        assert (low[0], span[0]) == (ordered[0], ordered[-1] - ordered[0])

@@ -268,9 +268,9 @@ def test_the_result_is_float32_whatever_comes_in(dtype):
 def test_closing_the_steps_stops_the_work(monkeypatch):
     monkeypatch.setattr(bank_module, "TILE_2D", (4, 4))
     bank, done = FilterBank(), []
-    fill = FilterBank._fill
+    fill = FilterBank.fill
     monkeypatch.setattr(
-        FilterBank, "_fill", lambda *args: (fill(*args), done.append(1))[0]
+        FilterBank, "fill", lambda *args: (fill(*args), done.append(1))[0]
     )
     steps = bank.compute_steps(frame((128, 128)))
     while next(steps).text != "Computing features":
@@ -280,7 +280,7 @@ def test_closing_the_steps_stops_the_work(monkeypatch):
 
 
 def test_steps_keep_coming_while_a_tile_takes_long(monkeypatch):
-    monkeypatch.setattr(FilterBank, "_fill", lambda *args: sleep(0.5))
+    monkeypatch.setattr(FilterBank, "fill", lambda *args: sleep(0.5))
     texts = [step.text for step in FilterBank().compute_steps(frame((8, 8)))]
     assert texts.count("Computing features") >= 3
 

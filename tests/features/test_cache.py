@@ -1,13 +1,15 @@
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
 
 BANK = FilterBank(("intensity", "gaussian"), (1.0,))
+WHOLE = ((0, 10), (0, 10))
 FRAME_BYTES = 2 * 10 * 10 * 4
 
 
@@ -15,69 +17,79 @@ def frame(seed):
     return np.random.default_rng(seed).random((1, 10, 10), dtype=np.float32)
 
 
+def compute(cache, image, bank=BANK, core=WHOLE):
+    return cache.compute(bank, image, core)
+
+
 def count_computations(monkeypatch):
     calls = []
-    compute_steps = FilterBank.compute_steps
+    fill = FilterBank.fill
 
-    def counted(bank, image):
-        calls.append(image)
-        return compute_steps(bank, image)
+    def counted(*args):
+        calls.append(args)
+        return fill(*args)
 
-    monkeypatch.setattr(FilterBank, "compute_steps", counted)
+    monkeypatch.setattr(FilterBank, "fill", counted)
     return calls
 
 
 def test_equal_content_is_computed_once(monkeypatch):
     calls = count_computations(monkeypatch)
     cache = FeatureCache()
-    first = cache.compute(BANK, frame(0))
-    again = cache.compute(FilterBank(("intensity", "gaussian"), (1.0,)), frame(0))
+    first = compute(cache, frame(0))
+    again = compute(cache, frame(0), FilterBank(("intensity", "gaussian"), (1.0,)))
     assert again is first
     assert len(calls) == 1
     assert_array_equal(first, BANK.compute(frame(0)))
 
 
-def test_content_counts_not_its_place_in_memory():
-    cache = FeatureCache()
-    kept = cache.compute(BANK, frame(0))
-    assert cache.get(BANK, np.asfortranarray(frame(0))) is kept
+def test_the_features_are_those_of_the_core():
+    core = ((2, 5), (4, 10))
+    found = compute(FeatureCache(), frame(0), core=core)
+    assert_allclose(found, BANK.compute(frame(0))[:, 2:5, 4:10], atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("bank", "image"),
+    ("bank", "image", "core"),
     [
-        (FilterBank(("intensity", "gaussian"), (2.0,)), frame(0)),
-        (BANK, frame(1)),
-        (BANK, frame(0).reshape(1, 5, 20)),
+        (FilterBank(("intensity", "gaussian"), (2.0,)), frame(0), WHOLE),
+        (BANK, frame(1), WHOLE),
+        (BANK, frame(0).reshape(1, 5, 20), ((0, 5), (0, 10))),
+        (BANK, frame(0), ((0, 10), (0, 9))),
     ],
 )
-def test_another_bank_content_or_shape_is_another_entry(bank, image):
+def test_another_bank_content_shape_or_core_is_another_entry(bank, image, core):
     cache = FeatureCache()
-    cache.compute(BANK, frame(0))
-    assert cache.get(bank, image) is None
+    compute(cache, frame(0))
+    assert cache.get(bank, image, core) is None
 
 
 def test_a_frame_changed_in_place_is_not_found():
     cache, image = FeatureCache(), frame(0)
-    cache.compute(BANK, image)
+    compute(cache, image)
     image[0, 3, 3] += 1
-    assert cache.get(BANK, image) is None
+    assert cache.get(BANK, image, WHOLE) is None
 
 
 def test_what_was_used_longest_ago_goes_first():
     cache = FeatureCache(max_bytes=2 * FRAME_BYTES)
-    cache.compute(BANK, frame(0))
-    cache.compute(BANK, frame(1))
-    cache.compute(BANK, frame(0))
-    cache.compute(BANK, frame(2))
-    held = [cache.get(BANK, frame(i)) is not None for i in range(3)]
+    for seed in (0, 1, 0, 2):
+        compute(cache, frame(seed))
+    held = [cache.get(BANK, frame(i), WHOLE) is not None for i in range(3)]
     assert held == [True, False, True]
+
+
+def test_unfinished_features_are_not_kept():
+    cache, stop = FeatureCache(), Event()
+    stop.set()
+    cache.compute(BANK, frame(0), WHOLE, stop=stop)
+    assert len(cache) == 0
 
 
 def test_memory_stays_within_its_bound():
     cache = FeatureCache(max_bytes=3 * FRAME_BYTES)
     for seed in range(9):
-        cache.compute(BANK, frame(seed))
+        compute(cache, frame(seed))
         assert cache.n_bytes <= cache.max_bytes
     assert len(cache) == 3
     cache.clear()
@@ -86,24 +98,17 @@ def test_memory_stays_within_its_bound():
 
 def test_features_over_the_bound_are_not_kept_and_push_nothing_out():
     cache = FeatureCache(max_bytes=FRAME_BYTES)
-    small = cache.compute(BANK, frame(0))
-    cache.compute(BANK, np.zeros((1, 30, 30), np.float32))
-    assert cache.get(BANK, frame(0)) is small
+    small = compute(cache, frame(0))
+    compute(cache, np.zeros((1, 30, 30), np.float32), core=((0, 30), (0, 30)))
+    assert cache.get(BANK, frame(0), WHOLE) is small
     assert len(cache) == 1
 
 
 def test_what_is_handed_out_cannot_be_written_to():
     cache = FeatureCache()
-    for features in (cache.compute(BANK, frame(0)), cache.get(BANK, frame(0))):
+    for features in (compute(cache, frame(0)), cache.get(BANK, frame(0), WHOLE)):
         with pytest.raises(ValueError, match="read-only"):
             features[0] = 0
-
-
-def test_put_makes_features_known():
-    cache = FeatureCache()
-    features = BANK.compute(frame(0))
-    cache.put(BANK, frame(0), features)
-    assert cache.get(BANK, frame(0)) is features
 
 
 def test_many_threads_may_use_one_cache():
@@ -111,7 +116,7 @@ def test_many_threads_may_use_one_cache():
     expected = {seed: BANK.compute(frame(seed)) for seed in range(6)}
 
     def look(i):
-        return np.array_equal(cache.compute(BANK, frame(i % 6)), expected[i % 6])
+        return np.array_equal(compute(cache, frame(i % 6)), expected[i % 6])
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(look, range(120)))

@@ -92,6 +92,17 @@ def test_prediction_is_scikit_learns(settings, n_classes):
     )
 
 
+@pytest.mark.parametrize("absent", [0, 1, 2])
+def test_a_class_without_votes_gets_exactly_none(absent):
+    shares = np.random.default_rng(0).random((99, 3)).astype(np.float32)
+    shares[:, absent] = 0
+    shares /= shares.sum(axis=1, keepdims=True)
+    leaves = Trees(np.full(99, -1, np.int32), np.zeros(99, np.float32), shares)
+    found = Questions.of(leaves, 99).summed_shares(np.zeros((1, 5), np.float32))
+    assert_array_equal(found[absent], 0)
+    assert_allclose(found.sum(axis=0), 99, rtol=1e-6)
+
+
 def test_a_threshold_between_neighbouring_numbers_still_parts_them():
     from sklearn.tree import DecisionTreeClassifier
 

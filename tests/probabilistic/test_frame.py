@@ -1,8 +1,11 @@
+import time
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from napari_segen.core.steps import run
+from napari_segen.features import bank
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic import frame
@@ -16,11 +19,20 @@ def noise_frame(shape=(40, 50), cache=None):
     return Frame(values, np.zeros(2), np.ones(2), BANK, cache)
 
 
-def test_features_of_a_region_are_those_of_the_whole():
+def whole_features(noise):
+    return BANK.compute(noise.values)
+
+
+def test_each_tile_has_the_features_of_the_whole(monkeypatch):
+    monkeypatch.setattr(bank, "TILE_2D", (16, 12))
     noise = noise_frame()
-    region = (slice(11, 23), slice(0, 17))
-    whole = run(noise.features_steps((slice(0, 40), slice(0, 50))))
-    assert_allclose(run(noise.features_steps(region)), whole[:, *region], atol=1e-5)
+    found = np.zeros((noise.n_features, *noise.shape), np.float32)
+
+    def take(tile, features):
+        found[:, *tile.core] += features
+
+    run(noise.features_steps(take, "Taking"))
+    assert_allclose(found, whole_features(noise), atol=1e-5)
 
 
 @pytest.mark.parametrize("limit", [1, 2**30])
@@ -29,23 +41,46 @@ def test_features_at_positions_are_those_of_the_whole(limit, monkeypatch):
     monkeypatch.setattr(frame, "LEAST_TILE_SIDE", 8)
     noise = noise_frame()
     positions = np.array([[39, 49], [0, 0], [7, 31]])
-    whole = run(noise.features_steps((slice(0, 40), slice(0, 50))))
     found = run(noise.features_at_steps(positions))
-    assert_allclose(found, whole[:, *positions.T].T, atol=1e-5)
+    assert_allclose(found, whole_features(noise)[:, *positions.T].T, atol=1e-5)
 
 
-def test_tiles_of_a_large_frame_stay_within_the_memory_limit():
-    plane = np.broadcast_to(np.float32(0), (1, 30_000, 20_000))
-    large = Frame(plane, np.zeros(1), np.ones(1), BANK, None)
-    for tile in large.tiles(halo=6):
-        sides = [part.stop - part.start + 2 * BANK.halo[0] for part in tile.padded]
-        assert 4 * large.n_features * np.prod(sides) < 1.05 * frame.MAX_FEATURE_BYTES
+@pytest.mark.parametrize("n_channels", [1, 300])
+def test_tiles_stay_within_the_memory_limit(n_channels):
+    plane = np.broadcast_to(np.float32(0), (n_channels, 3000, 2000))
+    large = Frame(plane, np.zeros(n_channels), np.ones(n_channels), BANK, None)
+    for tile in large.tiles():
+        sides = [part.stop - part.start for part in tile.core]
+        assert 4 * large.n_features * np.prod(sides) <= frame.MAX_FEATURE_BYTES
 
 
-def test_a_frame_with_room_in_the_cache_is_one_tile(monkeypatch):
-    monkeypatch.setattr(frame, "MAX_FEATURE_BYTES", 1)
-    assert len(noise_frame(cache=FeatureCache(2**30)).tiles(halo=0)) == 1
-    assert len(noise_frame(cache=FeatureCache(100)).tiles(halo=0)) > 1
+def test_a_cache_keeps_the_tiles_that_have_room_in_it(monkeypatch):
+    monkeypatch.setattr(bank, "TILE_2D", (20, 25))
+    computed = []
+    fill = FilterBank.fill
+    monkeypatch.setattr(
+        FilterBank, "fill", lambda *args: (fill(*args), computed.append(1))[0]
+    )
+    one_tile = 4 * noise_frame().n_features * 20 * 25
+    noise = noise_frame(cache=FeatureCache(3 * one_tile))
+    for n_computed in (4, 1, 1):
+        run(noise.features_steps(lambda tile, features: None, "Looking"))
+        assert len(computed) == n_computed
+        computed.clear()
+
+
+def test_after_closing_no_features_are_used(monkeypatch):
+    monkeypatch.setattr(bank, "TILE_2D", (2, 2))
+    used = []
+    noise = noise_frame()
+    steps = noise.features_steps(lambda tile, features: used.append(tile), "Looking")
+    while next(steps).text != "Looking":
+        pass
+    steps.close()
+    n_used = len(used)
+    assert n_used < len(noise.tiles())
+    time.sleep(0.05)
+    assert len(used) == n_used
 
 
 def test_a_region_says_where_it_has_no_data():

@@ -143,7 +143,6 @@ def test_tiled_equals_whole(monkeypatch):
     whole = model.novelty(IMAGE)
     monkeypatch.setattr(frame, "MAX_FEATURE_BYTES", 1)
     monkeypatch.setattr(frame, "LEAST_TILE_SIDE", 9)
-    monkeypatch.setattr(novelty, "JOB_PIXELS", 50)
     monkeypatch.setattr(novelty, "BLOCK_PIXELS", 30)
     assert_allclose(model.novelty(IMAGE), whole, atol=1e-5)
 

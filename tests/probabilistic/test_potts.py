@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.reference import potts as reference
 
 from napari_segen.probabilistic import potts
+from napari_segen.probabilistic.compiled import exponential
 
 SHAPES = [(7, 9), (1, 12), (12, 1), (4, 5, 6)]
 
@@ -16,13 +17,15 @@ def random_posterior(shape, n_classes=3, seed=0):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_equals_the_formula(shape):
-    p = random_posterior(shape)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_equals_the_formula(n_classes, shape):
+    p = random_posterior(shape, n_classes)
     assert_allclose(potts.smooth(p, 0.7), reference.smooth(p, 0.7), atol=2e-6)
 
 
-def test_equals_the_formula_with_gaps():
-    p = random_posterior((7, 8))
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_equals_the_formula_with_gaps(n_classes):
+    p = random_posterior((7, 8), n_classes)
     gaps = np.random.default_rng(1).random((7, 8)) < 0.3
     assert_allclose(
         potts.smooth(p, 1.0, gaps), reference.smooth(p, 1.0, gaps), atol=2e-6
@@ -34,20 +37,39 @@ def test_strength_zero_is_the_identity():
     assert_array_equal(potts.smooth(p, 0.0), p)
 
 
-@given(st.integers(0, 2**16), st.floats(0.01, 10))
-@settings(max_examples=20, deadline=None)
-def test_the_result_is_a_posterior(seed, smoothing):
-    q = potts.smooth(random_posterior((9, 8), seed=seed), smoothing)
+@given(st.integers(0, 2**16), st.floats(0.01, 100), st.integers(2, 4), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_the_result_is_a_posterior(seed, smoothing, n_classes, is_certain):
+    p = random_posterior((9, 8), n_classes, seed)
+    q = potts.smooth(np.round(p) if is_certain else p, smoothing)
     assert q.min() >= 0
     assert_allclose(q.sum(axis=0), 1, atol=1e-6)
 
 
-@given(st.integers(0, 2**16), st.sampled_from([0, 1]))
-@settings(max_examples=20, deadline=None)
-def test_a_flip_flips_the_result_exactly(seed, axis):
-    p = random_posterior((9, 8), seed=seed)
+@given(
+    st.integers(0, 2**16),
+    st.sampled_from([(9, 8), (3, 6, 7)]),
+    st.integers(0, 2),
+    st.integers(2, 3),
+)
+@settings(max_examples=30, deadline=None)
+def test_a_flip_flips_the_result_exactly(seed, shape, axis, n_classes):
+    axis %= len(shape)
+    p = random_posterior(shape, n_classes, seed)
     flipped = potts.smooth(np.flip(p, axis + 1), 1.0)
     assert_array_equal(flipped, np.flip(potts.smooth(p, 1.0), axis + 1))
+
+
+def test_swapping_two_classes_swaps_the_result_exactly():
+    p = random_posterior((9, 8), 2)
+    assert_array_equal(potts.smooth(p[::-1], 1.0), potts.smooth(p, 1.0)[::-1])
+
+
+def test_the_exponential_is_numpys():
+    x = -np.geomspace(1e-8, 87, 5000).astype(np.float32)
+    found = x.copy()
+    exponential(found, np.empty(x.size, np.int32))
+    assert_allclose(found, np.exp(x.astype(float)), rtol=2e-7)
 
 
 def test_a_transpose_transposes_the_result():

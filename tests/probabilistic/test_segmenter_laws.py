@@ -1,5 +1,7 @@
 """The laws of a segmentation, for each method."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,8 @@ from tests.probabilistic.problems import two_regions
 
 import napari_segen as ns
 from napari_segen.core.steps import Step, run
-from napari_segen.probabilistic import frame, parallel, prediction
+from napari_segen.features import bank, parallel
+from napari_segen.probabilistic import frame, prediction
 from napari_segen.probabilistic.registry import methods_with_strokes
 
 each_method = pytest.mark.parametrize("method", methods_with_strokes())
@@ -69,9 +72,10 @@ def test_training_by_tiles_equals_training_at_once(monkeypatch):
     assert_allclose(fitted(image, scribbles).predict_proba(image), whole, atol=1e-4)
 
 
-@pytest.mark.parametrize("max_bytes", [2**30, 10])
-def test_with_a_cache_the_result_is_the_same(max_bytes):
+@pytest.mark.parametrize("max_bytes", [2**30, 200_000, 10])
+def test_with_a_cache_the_result_is_the_same(max_bytes, monkeypatch):
     image, scribbles, _ = two_regions()
+    monkeypatch.setattr(bank, "TILE_2D", (20, 30))
     cache = ns.FeatureCache(max_bytes)
     segmenter = ns.ProbabilisticSegmenter("softmax")
     segmenter.fit(image, scribbles, cache=cache)
@@ -140,6 +144,7 @@ def test_an_empty_field_stays_empty(method):
 def test_the_same_bytes_with_any_number_of_threads(method, monkeypatch):
     image, scribbles, _ = two_regions()
     monkeypatch.setattr(prediction, "SLAB_PIXELS", 500)
+    monkeypatch.setattr(bank, "TILE_2D", (10, 20))
     results = []
     for n in (1, 3):
         monkeypatch.setattr(parallel, "usable_processors", lambda n=n: n)
@@ -220,3 +225,17 @@ def test_a_cancelled_fit_leaves_the_model_as_it_was():
         next(steps)
     steps.close()
     assert_array_equal(segmenter.predict_proba(image), before)
+
+
+def test_the_features_of_a_large_image_are_never_there_at_once(monkeypatch):
+    monkeypatch.setattr(parallel, "usable_processors", lambda: 2)
+    image, scribbles, _ = two_regions()
+    segmenter = fitted(image, scribbles)
+    large = np.tile(image, (2048 // image.shape[0], 1500 // image.shape[1]))
+    segmenter.predict_proba(image)
+    tracemalloc.start()
+    segmenter.predict_proba(large)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    n_features = len(segmenter.bank((1.0, 1.0)).names(1))
+    assert peak < 4 * n_features * large.size / 3

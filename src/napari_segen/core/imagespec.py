@@ -138,11 +138,13 @@ class ImageSpec:
         return moved.reshape(-1, *moved.shape[len(frame_axes) :])
 
     def unframe(self, frames: Array, label_shape: tuple[int, ...]) -> Array:
-        """Put ``(N, *S)`` back to the axes of labels of `label_shape`."""
+        """Put ``(..., N, *S)`` back to the axes of labels of `label_shape`."""
         axes = self.label_axes
         order = [*_positions(axes, FRAME), *_positions(axes, SPACE)]
-        stacked = frames.reshape([label_shape[i] for i in order])
-        return stacked.transpose(np.argsort(order))
+        ahead = frames.shape[: frames.ndim - 1 - self.n_space]
+        stacked = frames.reshape([*ahead, *(label_shape[i] for i in order)])
+        n = len(ahead)
+        return stacked.transpose([*range(n), *(n + i for i in np.argsort(order))])
 
     def unframe_image(self, frames: Array, shape: tuple[int, ...]) -> Array:
         """Put ``(N, C, *S)`` back to an image of these axes and `shape`."""

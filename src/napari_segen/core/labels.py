@@ -94,13 +94,13 @@ def best_class(posterior: Array, classes: Array, no_data: Array | None = None) -
     array of shape (*S), the smallest unsigned type
     """
     dtype = smallest_unsigned(int(classes.max()))
-    values = classes.astype(dtype)
-    labels: Array = np.full(posterior.shape[1:], values[0])
-    best = posterior[0]
-    # Plane by plane: argmax over the first axis takes ten times as long.
-    for value, plane in zip(values[1:], posterior[1:], strict=True):
-        labels[plane > best] = value
-        best = np.maximum(plane, best)
+    values, top = classes.astype(dtype), posterior[0].copy()
+    labels: Array = np.full(top.shape, values[0])
+    # Class by class: NumPy's argmax along the first axis takes many times longer.
+    for value, p in zip(values[1:], posterior[1:], strict=True):
+        better = p > top
+        np.copyto(top, p, where=better)
+        np.copyto(labels, value, where=better)
     if no_data is not None:
         labels[no_data] = 0
     return labels

@@ -46,20 +46,15 @@ def tile_grid(
         )
     starts = [range(0, n, t) for n, t in zip(shape, tile_shape, strict=True)]
     for corner in product(*starts):
-        yield _tile(corner, shape, tile_shape, halo)
+        parts = zip(corner, tile_shape, shape, strict=True)
+        yield tile_at(tuple(slice(a, min(a + t, n)) for a, t, n in parts), shape, halo)
 
 
-def _tile(
-    corner: tuple[int, ...],
-    shape: tuple[int, ...],
-    tile_shape: tuple[int, ...],
-    halo: tuple[int, ...],
-) -> Tile:
-    core, padded, inner = [], [], []
-    for start, n, t, h in zip(corner, shape, tile_shape, halo, strict=True):
-        stop = min(start + t, n)
-        first = max(start - h, 0)
-        core.append(slice(start, stop))
-        padded.append(slice(first, min(stop + h, n)))
-        inner.append(slice(start - first, stop - first))
-    return Tile(tuple(core), tuple(padded), tuple(inner))
+def tile_at(core: Slices, shape: tuple[int, ...], halo: tuple[int, ...]) -> Tile:
+    """Return the tile that answers for `core`, within a frame of `shape`."""
+    padded, inner = [], []
+    for part, n, h in zip(core, shape, halo, strict=True):
+        first = max(part.start - h, 0)
+        padded.append(slice(first, min(part.stop + h, n)))
+        inner.append(slice(part.start - first, part.stop - first))
+    return Tile(core, tuple(padded), tuple(inner))

@@ -1,9 +1,8 @@
 """The filter bank: from the channels of a frame to the features of its pixels."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 from typing import Any, Self
 
@@ -11,18 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
-from napari_segen.core.steps import Step, Steps
+from napari_segen.core.steps import Steps
 from napari_segen.core.tiles import tile_grid
 from napari_segen.features.compiling import compile_steps
 from napari_segen.features.families import (
     FAMILIES,
     PLAIN,
-    SETS,
     UNSCALED,
     Window,
+    chosen_families,
     write_features,
 )
 from napari_segen.features.gaussian import Sigma, Span
+from napari_segen.features.parallel import side_by_side_steps
 from napari_segen.features.scratch import Scratch
 
 SIGMA_UNITS = ("pixel", "physical")
@@ -30,12 +30,12 @@ MAX_SIGMA_PX = 200.0
 MAX_SIGMAS = 64
 # What one thread computes at once. Long rows, because the loops run along them; many
 # rows, because a tile computes its first means from rows outside of it.
-TILE_2D = (256, 1024)
-TILE_3D = (24, 48, 256)
-PATIENCE_S = 0.1  # between two Steps, so that Cancel is heard
+TILE_2D = (128, 1024)
+TILE_3D = (32, 64, 256)
 
 Features = npt.NDArray[np.float32]
 Plan = list[tuple[Sigma, tuple[str, ...]]]  # families by sigma
+Core = tuple[Span, ...]
 
 
 @dataclass(frozen=True, init=False)
@@ -84,7 +84,7 @@ class FilterBank:
         sampling: tuple[float, ...] = (1.0, 1.0),
         plain_channels: int = 0,
     ) -> None:
-        families, usual = _families(features)
+        families, usual = chosen_families(features)
         chosen = usual if sigmas is None else _positive("sigmas", sigmas)
         if sigma_unit not in SIGMA_UNITS:
             raise ValueError(
@@ -174,7 +174,7 @@ class FilterBank:
         out = self._empty(source)
         scratch, stop = Scratch(), Event()
         for core in self._tiles(source):
-            self._fill(source, core, out, scratch, stop)
+            self.fill(source, core, _corner(core), out, scratch, stop)
         return out
 
     def compute_steps(
@@ -189,22 +189,13 @@ class FilterBank:
         out = self._empty(source)
         yield from compile_steps(len(self.sampling))
         scratch, stop = Scratch(), Event()
-        pool = ThreadPoolExecutor(n_threads or usable_processors(), "napari-segen")
-        try:
-            jobs = [
-                pool.submit(self._fill, source, core, out, scratch, stop)
-                for core in self._tiles(source)
-            ]
-            waiting = set(jobs)
-            while waiting:
-                ready, waiting = wait(waiting, PATIENCE_S, FIRST_COMPLETED)
-                for job in ready:
-                    job.result()
-                done = len(jobs) - len(waiting)
-                yield Step(done, len(jobs), "Computing features")
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+        jobs = [
+            partial(self.fill, source, core, _corner(core), out, scratch, stop)
+            for core in self._tiles(source)
+        ]
+        yield from side_by_side_steps(
+            jobs, "Computing features", stop=stop, n_threads=n_threads
+        )
         return out
 
     def _checked(self, frame: Array) -> Features:
@@ -220,24 +211,43 @@ class FilterBank:
         count = len(self.names(len(source)))
         return np.empty((count, *source.shape[1:]), np.float32)
 
-    def _tiles(self, source: Array) -> Iterator[tuple[Span, ...]]:
-        """Cut a frame ``(C, *S)`` into what one thread computes at once."""
-        tile_shape = TILE_2D if source.ndim == 3 else TILE_3D
-        for tile in tile_grid(source.shape[1:], tile_shape, self.halo):
+    @property
+    def tile_shape(self) -> tuple[int, ...]:
+        """Pixels along each spatial axis that one thread best computes at once."""
+        return TILE_2D if len(self.sampling) == 2 else TILE_3D
+
+    def _tiles(self, source: Array) -> Iterator[Core]:
+        for tile in tile_grid(source.shape[1:], self.tile_shape, self.halo):
             yield tuple((s.start, s.stop) for s in tile.core)
 
-    def _fill(
+    def fill(
         self,
-        source: Array,
-        core: tuple[Span, ...],
+        part: Array,
+        core: Core,
+        corner: tuple[int, ...],
         out: Array,
         scratch: Scratch,
         stop: Event,
     ) -> None:
-        """Write the features of one tile of a frame ``(C, *S)`` to ``(F, *S)``."""
-        corner, first = tuple(span[0] for span in core), 0
-        for channel, plane in enumerate(source):
-            for sigma, families in self._plan(channel, len(source)):
+        """Write the features of some pixels, in this thread.
+
+        Parameters
+        ----------
+        part : contiguous float32 array of shape (C, *S)
+            The pixels and the halo around them, or all that the frame has of it.
+        core : tuple of Span
+            The pixels wanted, within `part`.
+        corner : tuple of int
+            Where in `out` the first of them goes.
+        out : contiguous float32 array of shape (F, *R)
+        scratch : Scratch
+            Lends working memory.
+        stop : Event
+            Once it is set, the result is unfinished.
+        """
+        first = 0
+        for channel, plane in enumerate(part):
+            for sigma, families in self._plan(channel, len(part)):
                 if stop.is_set():
                     return
                 scratch.clear()
@@ -274,32 +284,8 @@ class FilterBank:
         )
 
 
-def usable_processors() -> int:
-    """Count the processors that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def _families(
-    features: str | tuple[str, ...],
-) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Return the families meant, and the sigmas that go with them."""
-    if isinstance(features, str):
-        if features not in SETS:
-            raise ValueError(
-                f"features must be one of {', '.join(SETS)}, or a tuple of "
-                f"{', '.join(FAMILIES)}, got {features!r}."
-            )
-        return SETS[features].families, SETS[features].sigmas
-    if not isinstance(features, Iterable):
-        raise TypeError(f"features must be a string or a tuple, got {features!r}.")
-    names = tuple(features)
-    if not names or len(set(names)) != len(names) or set(names) - set(FAMILIES):
-        raise ValueError(
-            f"features must name some of {', '.join(FAMILIES)}, each once, "
-            f"got {features!r}."
-        )
-    return names, SETS["default"].sigmas
+def _corner(core: Core) -> tuple[int, ...]:
+    return tuple(span[0] for span in core)
 
 
 def _positive(name: str, values: Any) -> tuple[float, ...]:

@@ -1,20 +1,20 @@
-"""Features that were computed before, found again by the content of their frame."""
+"""Features that were computed before, found again by the content of their tile."""
 
 import hashlib
 from collections import OrderedDict
-from threading import Lock
+from threading import Event, Lock
 
 import numpy as np
 
 from napari_segen.core.imagespec import Array
-from napari_segen.core.steps import Steps, run
-from napari_segen.features.bank import Features, FilterBank
+from napari_segen.features.bank import Core, Features, FilterBank
+from napari_segen.features.scratch import Scratch
 
-_Key = tuple[FilterBank, bytes]
+_Key = tuple[FilterBank, Core, bytes]
 
 
 class FeatureCache:
-    """Remembers features by the content of the frame and the bank that made them.
+    """Remembers features by the content of the tile and the bank that made them.
 
     What was used longest ago goes first. Several threads may use one cache. What is
     handed out cannot be written to, because others may hold it too.
@@ -43,37 +43,46 @@ class FeatureCache:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, bank: FilterBank, frame: Array) -> Features | None:
-        """Return the features of a normalised frame ``(C, *S)``, or None."""
-        return self._find(_key(bank, frame))
+    def get(self, bank: FilterBank, part: Array, core: Core) -> Features | None:
+        """Return the features that `compute` has kept, or None."""
+        return self._find(_key(bank, part, core))
 
-    def put(self, bank: FilterBank, frame: Array, features: Features) -> None:
-        """Remember `features`, which from now on cannot be written to."""
-        self._keep(_key(bank, frame), features)
-
-    def compute_steps(self, bank: FilterBank, frame: Array) -> Steps[Features]:
-        """Return the features of a frame, computing them only where they are new.
+    def compute(
+        self,
+        bank: FilterBank,
+        part: Array,
+        core: Core,
+        scratch: Scratch | None = None,
+        stop: Event | None = None,
+    ) -> Features:
+        """Return the features of a tile's core, computing them only where they are new.
 
         Parameters
         ----------
         bank : FilterBank
-        frame : float32 array of shape (C, *S)
-            Normalised; no-data is 0.
+        part : contiguous float32 array of shape (C, *S)
+            The tile with its halo, normalised; no-data is 0.
+        core : tuple of Span
+            The pixels wanted, within `part`.
+        scratch, stop
+            See `FilterBank.fill`; unfinished results are not kept.
 
         Returns
         -------
-        float32 array of shape (F, *S), read-only
+        float32 array of shape (F, *core), read-only
         """
-        key = _key(bank, frame)
-        features = self._find(key)
-        if features is None:
-            features = yield from bank.compute_steps(frame)
+        key = _key(bank, part, core)
+        if (known := self._find(key)) is not None:
+            return known
+        stop = stop or Event()
+        shape = [last - first for first, last in core]
+        features = np.empty((len(bank.names(len(part))), *shape), np.float32)
+        corner = (0,) * len(core)
+        bank.fill(part, core, corner, features, scratch or Scratch(), stop)
+        features.flags.writeable = False
+        if not stop.is_set():
             self._keep(key, features)
         return features
-
-    def compute(self, bank: FilterBank, frame: Array) -> Features:
-        """Return what `compute_steps` returns."""
-        return run(self.compute_steps(bank, frame))
 
     def clear(self) -> None:
         """Forget everything."""
@@ -87,7 +96,6 @@ class FeatureCache:
             return self._kept.get(key)
 
     def _keep(self, key: _Key, features: Features) -> None:
-        features.flags.writeable = False
         if features.nbytes > self.max_bytes:
             return
         with self._lock:
@@ -99,8 +107,7 @@ class FeatureCache:
                 total -= oldest.nbytes
 
 
-def _key(bank: FilterBank, frame: Array) -> _Key:
-    content = np.ascontiguousarray(frame, np.float32)
-    digest = hashlib.blake2b(repr(content.shape).encode(), digest_size=32)
-    digest.update(content.data)
-    return bank, digest.digest()
+def _key(bank: FilterBank, part: Array, core: Core) -> _Key:
+    digest = hashlib.sha256(repr(part.shape).encode())
+    digest.update(np.ascontiguousarray(part).data)
+    return bank, core, digest.digest()

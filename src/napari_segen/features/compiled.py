@@ -185,21 +185,3 @@ def filter_rows(source: Array, index: Array, weights: Array, out: Array) -> None
                 )
                 for k in range(orders):
                     copy_row(sums[k], out[k, s, j, x:stop])
-
-
-@njit(**_options)  # type: ignore[untyped-decorator]
-def filter_columns(source: Array, index: Array, weights: Array, out: Array) -> None:
-    """Filter along the last axis: as `filter_rows`, with `source` of shape (A, n).
-
-    `out` has shape (k, A, m).
-    """
-    orders, reach = out.shape[0], weights.shape[1] - 1
-    sums = np.empty((3, out.shape[2]), np.float32)
-    row = np.empty(index.size, np.float32)
-    first, last = straight_run(index, reach)
-    for s in range(source.shape[0]):
-        copy_row(source[s, index[first] :], row[first:last])
-        fill_ends(row, index, first, last)
-        filter_along(row, orders, weights, (sums[0], sums[1], sums[2]))
-        for k in range(orders):
-            copy_row(sums[k], out[k, s])

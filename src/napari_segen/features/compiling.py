@@ -37,7 +37,7 @@ def _on_disk(ndim: int) -> bool:
     """Tell whether Numba has kept the machine code of an earlier run."""
     from napari_segen.features import eigenvalues, fused
 
-    last: Any = fused.structure_tensor_2 if ndim == 2 else eigenvalues.eigenvalues_3
+    last: Any = fused.structure_tensor if ndim == 2 else eigenvalues.eigenvalues_3
     needed = (fused.derivative_features, last)
     source = Path(fused.__file__).stat().st_mtime
     return all(

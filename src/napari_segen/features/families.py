@@ -1,8 +1,7 @@
 """The families of features: what they are called, how they are computed, and sets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 
 import numpy as np
 
@@ -10,10 +9,8 @@ from napari_segen.core.imagespec import Array
 from napari_segen.features.gaussian import (
     TRUNCATE,
     TRUNCATE_MEAN,
-    Orders,
     Sigma,
     Span,
-    derivatives,
     filter_axis,
     grow,
     half_kernels,
@@ -91,8 +88,7 @@ def write_features(
         _pointwise(window, wanted, corner, out)
     if "structure_tensor" in places:
         first = places["structure_tensor"]
-        write = _structure_tensor if window.ndim == 2 else _structure_tensor_3d
-        write(window, corner, out[first : first + window.ndim])
+        _structure_tensor(window, corner, out[first : first + window.ndim])
 
 
 def _region(window: Window, corner: tuple[int, ...]) -> tuple[slice, ...]:
@@ -107,40 +103,44 @@ def _pointwise(
     from napari_segen.features.fused import derivative_features
 
     spans, orders = window.grown(), int(_ORDERS[places >= 0].max())
-    starts: tuple[int, ...] = (0, 0)
+    weights = [half_kernels(s) for s in window.sigma]
+    source, starts = _source(window, spans, window.core[0], weights[0], orders)
     if window.ndim == 2:
-        source = window.plane[np.newaxis, np.newaxis]
         out, corner = out[:, np.newaxis], (0, *corner)
-    else:
-        source = _along_first(window, spans, orders)
-        starts = tuple(s[0] for s in spans[1:])
-    weights = tuple(half_kernels(s) for s in window.sigma[-2:])
-    indices = tuple(
-        positions(core, span, w.shape[1] - 1, n, start)
-        for core, span, w, n, start in zip(
-            window.core[-2:],
-            spans[-2:],
-            weights,
-            window.plane.shape[-2:],
-            starts,
-            strict=True,
-        )
-    )
-    derivative_features(
-        read_only(source), indices, weights, orders, places, corner, out
-    )
+    indices = _positions(window, window.core, spans, weights, starts)
+    last = tuple(weights[-2:])
+    derivative_features(source, indices, last, orders, places, corner, out)
 
 
-def _along_first(window: Window, spans: tuple[Span, ...], orders: int) -> Array:
-    """Filter a stack across its planes; returns ``(orders, D, H, W)``."""
+def _source(
+    window: Window, spans: tuple[Span, ...], core: Span, weights: Array, orders: int
+) -> tuple[Array, tuple[int, ...]]:
+    """Return what rows and columns are filtered of, ``(Z, D, H, W)``, and its start.
+
+    In 2D the plane itself; of a stack the lowest `orders` across planes, at those of
+    `core`, within `spans`.
+    """
+    if window.ndim == 2:
+        return read_only(window.plane[np.newaxis, np.newaxis]), (0, 0)
     crop = window.plane[tuple(slice(*span) for span in spans)]
     part = window.scratch.empty(crop.shape)
     part[...] = crop
-    (first, stop), n = window.core[0], window.plane.shape[0]
-    out = window.scratch.empty((orders, stop - first, *crop.shape[1:]))
-    weights = half_kernels(window.sigma[0])
-    filter_axis(part, 0, (first, stop), spans[0], n, weights, out)
-    return out
+    out = window.scratch.empty((orders, core[1] - core[0], *crop.shape[1:]))
+    filter_axis(part, 0, core, spans[0], window.plane.shape[0], weights, out)
+    return read_only(out), tuple(span[0] for span in spans[1:])
+
+
+def _positions(
+    window: Window,
+    cores: tuple[Span, ...],
+    spans: tuple[Span, ...],
+    weights: Sequence[Array],
+    starts: tuple[int, ...],
+) -> tuple[Array, ...]:
+    """Map what stands under the kernels, along rows and columns."""
+    sizes = window.plane.shape[-2:]
+    sides = zip(cores[-2:], spans[-2:], weights[-2:], sizes, starts, strict=True)
+    return tuple(positions(c, s, w.shape[1] - 1, n, at) for c, s, w, n, at in sides)
 
 
 def _structure_tensor(window: Window, corner: tuple[int, ...], out: Array) -> None:
@@ -150,55 +150,39 @@ def _structure_tensor(window: Window, corner: tuple[int, ...], out: Array) -> No
     3 sigma): energy of the fine texture around a pixel, across and along its main
     direction. Largest first.
     """
-    from napari_segen.features.fused import structure_tensor_2
+    from napari_segen.features.fused import structure_tensor
 
     around = window.grown(TRUNCATE_MEAN)
-    fine, mean, fine_weights, mean_weights = [], [], [], []
-    for core, wide, s, n in zip(
-        window.core, around, window.sigma, window.plane.shape, strict=True
-    ):
-        fine_weights.append(half_kernels(s / 2))
-        mean_weights.append(half_kernels(s, TRUNCATE_MEAN))
-        reach = fine_weights[-1].shape[1] - 1
-        fine.append(positions(wide, grow(wide, radius(s / 2), n), reach, n, 0))
-        reach = mean_weights[-1].shape[1] - 1
-        mean.append(positions(core, wide, reach, n, wide[0]))
-    structure_tensor_2(
-        read_only(window.plane),
-        tuple(fine),
-        tuple(fine_weights),
-        tuple(mean),
-        tuple(mean_weights),
-        corner,
-        out,
-    )
+    fine_weights = [half_kernels(s / 2) for s in window.sigma]
+    weights = [half_kernels(s, TRUNCATE_MEAN) for s in window.sigma]
+    sides = zip(around, window.sigma, window.plane.shape, strict=True)
+    spans = tuple(grow(wide, radius(s / 2), n) for wide, s, n in sides)
+    source, starts = _source(window, spans, around[0], fine_weights[0], 2)
+    fine = _positions(window, around, spans, fine_weights, starts)
+    begin = tuple(span[0] for span in around[-2:])
+    mean = _positions(window, window.core, around, weights, begin)
+    filters = (fine, tuple(fine_weights[-2:]), mean, tuple(weights[-2:]))
+    if window.ndim == 2:
+        structure_tensor(source, *filters, corner, out[:, np.newaxis])
+        return
+    plane = [stop - start for start, stop in window.core[1:]]
+    means = window.scratch.empty((6, source.shape[1], *plane))
+    structure_tensor(source, *filters, (0, 0), means)
+    out[:, *_region(window, corner)] = _across(window, means, around[0], weights[0])
 
 
-def _structure_tensor_3d(window: Window, corner: tuple[int, ...], out: Array) -> None:
-    """Write what `_structure_tensor` writes, of a stack."""
+def _across(window: Window, means: Array, span: Span, weights: Array) -> Array:
+    """Average ``(6, D, H, W)`` across planes; return eigenvalues ``(3, *core)``."""
     from napari_segen.features.eigenvalues import eigenvalues_3
 
-    size, scratch, none = window.plane.shape, window.scratch, (0, 0, 0)
-    around = window.grown(TRUNCATE_MEAN)
-    half = tuple(s / 2 for s in window.sigma)
-    first = derivatives(window.plane, none, around, size, half, 1, scratch)
-    start = tuple(span[0] for span in around)
-    product = scratch.empty(tuple(stop - begin for begin, stop in around))
-    means = []
-    for a, b in combinations_with_replacement(range(3), 2):
-        np.multiply(first[_orders(a)], first[_orders(b)], out=product)
-        mean = derivatives(
-            product, start, window.core, size, window.sigma, 0, scratch, TRUNCATE_MEAN
-        )
-        means.append(mean[none].reshape(-1))
-    values = scratch.empty((3, means[0].size))
-    eigenvalues_3(tuple(means), values[0], values[1], values[2])
-    region = _region(window, corner)
-    out[:, *region] = values.reshape(out[:, *region].shape)
-
-
-def _orders(axis: int) -> Orders:
-    return tuple(int(a == axis) for a in range(3))
+    shape = tuple(stop - start for start, stop in window.core)
+    size = window.plane.shape[0]
+    upper = window.scratch.empty((1, 6, *shape))
+    filter_axis(means, 1, window.core[0], span, size, weights, upper)
+    values = window.scratch.empty((3, *shape))
+    flat = values.reshape(3, -1)
+    eigenvalues_3(tuple(upper.reshape(6, -1)), flat[0], flat[1], flat[2])
+    return values
 
 
 def _one(ndim: int) -> tuple[str, ...]:
@@ -273,3 +257,25 @@ SETS: dict[str, FeatureSet] = {
         "Brightness alone, as it is and smoothed: for objects that differ in it.",
     ),
 }
+
+
+def chosen_families(
+    features: str | tuple[str, ...],
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Return the families meant, and the sigmas that go with them."""
+    if isinstance(features, str):
+        if features not in SETS:
+            raise ValueError(
+                f"features must be one of {', '.join(SETS)}, or a tuple of "
+                f"{', '.join(FAMILIES)}, got {features!r}."
+            )
+        return SETS[features].families, SETS[features].sigmas
+    if not isinstance(features, Iterable):
+        raise TypeError(f"features must be a string or a tuple, got {features!r}.")
+    names = tuple(features)
+    if not names or len(set(names)) != len(names) or set(names) - set(FAMILIES):
+        raise ValueError(
+            f"features must name some of {', '.join(FAMILIES)}, each once, "
+            f"got {features!r}."
+        )
+    return names, SETS["default"].sigmas

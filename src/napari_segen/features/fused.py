@@ -23,6 +23,8 @@ from napari_segen.features.eigenvalues import eigenvalues_2, eigenvalues_3
 _X, _XX, _Y, _XY, _YY, _Z, _XZ, _YZ, _ZZ = range(1, 10)
 _FIRST_ROW = (0, 3, 5)  # of each order across planes, among the rows filtered down
 _FIRST_PLACE = (0, 3, 5, 6, 8, 9)  # of what is made of each of these rows
+# Numba would compile the filters anew for each number that is written out.
+_NONE, _ONE, _TWO = np.int64(0), np.int64(1), np.int64(2)
 
 _options = {"nogil": True, "cache": True, "fastmath": {"contract"}}
 
@@ -163,8 +165,8 @@ def _sum(found: Array, is_3d: bool, out: Array) -> None:
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
-def structure_tensor_2(
-    plane: Array,
+def structure_tensor(
+    source: Array,
     fine: tuple[Array, Array],
     fine_weights: tuple[Array, Array],
     mean: tuple[Array, Array],
@@ -172,13 +174,14 @@ def structure_tensor_2(
     corner: tuple[int, int],
     out: Array,
 ) -> None:
-    """Write the eigenvalues of the local mean of gradient times gradient.
+    """Average gradient times gradient over rows and columns.
 
     Parameters
     ----------
-    plane : float32 array of shape (H, W)
+    source : float32 array of shape (Z, D, H, W)
+        D planes; in 3D their derivatives of order 0 and 1 across them, in 2D Z is 1.
     fine : int arrays of shape (n + 2r,), (m + 2r,)
-        Row and column of `plane` at each position of the gradient's filter, for the n
+        Row and column of `source` at each position of the gradient's filter, for the n
         rows and m columns that the mean looks at.
     fine_weights : float32 arrays of shape (3, r + 1)
         Right halves of the gradient's kernels along rows and columns.
@@ -186,66 +189,89 @@ def structure_tensor_2(
         Which of the n rows and m columns stands at each position of the mean's.
     mean_weights : float32 arrays of shape (3, R + 1)
     corner : tuple of int
-        Where in `out` the first pixel goes.
-    out : float32 array of shape (2, H', W')
+        Where in the planes of `out` the first pixel goes.
+    out : float32 array of shape (P, D, H', W')
+        In 2D receives the eigenvalues, P is 2; in 3D the averages, the upper triangle
+        row by row, P is 6.
     """
-    reach, across_reach = mean_weights[0].shape[1] - 1, mean_weights[1].shape[1] - 1
-    width = mean[1].size - 2 * across_reach
+    reach, width = mean_weights[0].shape[1] - 1, mean[1].size
+    width -= 2 * (mean_weights[1].shape[1] - 1)
+    n_products = 3 if source.shape[0] == 1 else 6
     # The averaged rows of products that a row of results needs, each in turn.
     held = 2 * reach + 1
-    ring = np.empty((3, held, width), np.float32)
-    slots = mean[0] % held
-    means = np.empty((3, width), np.float32)
-    sums = (means[0], means[1], means[2])
-    products = np.empty((3, mean[1].size), np.float32)
-    run = straight_run(mean[1], across_reach)
-    rows, left, right = 0, corner[1], corner[1] + width
-    for j in range(mean[0].size - 2 * reach):
-        last = mean[0][j : j + held].max()
-        while rows <= last:
-            _products(plane, fine, rows, fine_weights, run, mean[1], products)
-            for k in range(3):
-                target = ring[k, rows % held]
-                filter_along(products[k], 1, mean_weights[1], (target, target, target))
-            rows += 1
-        for k in range(3):
-            own = (sums[k], sums[k], sums[k])
-            filter_across(
-                ring[k], slots, j + reach, (0, width), 1, mean_weights[0], own
-            )
-        y = corner[0] + j
-        eigenvalues_2(*sums, out[0, y, left:right], out[1, y, left:right])
+    ring = np.empty((n_products, held, width), np.float32)
+    means = np.empty((n_products, width), np.float32)
+    products = np.empty((n_products, mean[1].size), np.float32)
+    slots, margin = mean[0] % held, fine_weights[1].shape[1] - 1
+    run = straight_run(mean[1], mean_weights[1].shape[1] - 1)
+    straight = straight_run(fine[1], margin)
+    filtered = np.empty((2, fine[1].size), np.float32)
+    gradient = np.empty((3, fine[1].size - 2 * margin), np.float32)
+    for d in range(source.shape[1]):
+        rows = _NONE
+        for j in range(mean[0].size - 2 * reach):
+            last = mean[0][j : j + held].max()
+            while rows <= last:
+                _differentiate(
+                    source, (d, rows), fine, straight, fine_weights, filtered, gradient
+                )
+                _multiply(gradient, run, mean[1], products)
+                for k in range(n_products):
+                    sums = _three(ring[k], rows % held, _ONE)
+                    filter_along(products[k], _ONE, mean_weights[1], sums)
+                rows += 1
+            for k in range(n_products):
+                sums = _three(means, k, _ONE)
+                columns, at = (0, width), j + reach
+                filter_across(ring[k], slots, at, columns, _ONE, mean_weights[0], sums)
+            _write_means(means, d, corner[0] + j, corner[1], out)
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
-def _products(
-    plane: Array,
+def _write_means(means: Array, d: int, y: int, left: int, out: Array) -> None:
+    right = left + means.shape[1]
+    if len(out) == 2:
+        high, low = out[0, d, y, left:right], out[1, d, y, left:right]
+        eigenvalues_2(means[0], means[1], means[2], high, low)
+    else:
+        for k in range(len(out)):
+            copy_row(means[k], out[k, d, y, left:right])
+
+
+@njit(**_options)  # type: ignore[untyped-decorator]
+def _differentiate(
+    source: Array,
+    at: tuple[int, int],
     fine: tuple[Array, Array],
-    j: int,
+    straight: tuple[int, int],
     weights: tuple[Array, Array],
-    run: tuple[int, int],
-    index: Array,
-    products: Array,
+    filtered: Array,
+    gradient: Array,
 ) -> None:
-    """Multiply the gradient's components in row `j`, reflected ends included."""
-    reach = weights[1].shape[1] - 1
-    smooth = np.empty(fine[1].size, np.float32)
-    slope = np.empty(fine[1].size, np.float32)
-    straight = straight_run(fine[1], reach)
-    _filter_down(plane, fine, j, straight, 2, weights[0], (smooth, slope, slope))
-    n = fine[1].size - 2 * reach
-    y, x = np.empty(n, np.float32), np.empty(n, np.float32)
-    filter_along(slope, 1, weights[1], (y, y, y))
-    slope_along(smooth, weights[1], x)
+    """Write the last components of the gradient ``(3, m)`` in plane and row `at`."""
+    d, j = at
+    if source.shape[0] == 2:
+        rows = _three(filtered, _NONE, _ONE)
+        _filter_down(source[1, d], fine, j, straight, _ONE, weights[0], rows)
+        filter_along(filtered[0], _ONE, weights[1], _three(gradient, _NONE, _ONE))
+    rows = _three(filtered, _NONE, _TWO)
+    _filter_down(source[0, d], fine, j, straight, _TWO, weights[0], rows)
+    filter_along(filtered[1], _ONE, weights[1], _three(gradient, _ONE, _ONE))
+    slope_along(filtered[0], weights[1], gradient[2])
+
+
+@njit(**_options)  # type: ignore[untyped-decorator]
+def _multiply(
+    gradient: Array, run: tuple[int, int], index: Array, products: Array
+) -> None:
+    """Multiply the gradient's components, reflected ends included."""
     first, last = run
-    yy, xy, xx = (
-        products[0, first:last],
-        products[1, first:last],
-        products[2, first:last],
-    )
-    shift = index[first]
-    for i in range(last - first):
-        a, b = y[shift + i], x[shift + i]
-        yy[i], xy[i], xx[i] = a * a, a * b, b * b
-    for k in range(3):
-        fill_ends(products[k], index, first, last)
+    shift, k = index[first], 0
+    for a in range(0 if len(products) == 6 else 1, 3):
+        for b in range(a, 3):
+            left, right = gradient[a], gradient[b]
+            product = products[k, first:last]
+            for i in range(last - first):
+                product[i] = left[shift + i] * right[shift + i]
+            fill_ends(products[k], index, first, last)
+            k += 1

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
-from napari_segen.features.scratch import Scratch
 
 TRUNCATE = 4.0
 # Of the weights of a mean of products: they need no more, and each tap costs.
@@ -21,7 +20,6 @@ TRUNCATE_MEAN = 3.0
 
 Sigma = tuple[float, ...]  # in pixels, one entry per spatial axis
 Span = tuple[int, int]  # first pixel, and the one after the last
-Orders = tuple[int, ...]  # order of the derivative along each axis
 
 
 def radius(sigma: float, truncate: float = TRUNCATE) -> int:
@@ -57,62 +55,6 @@ def grow(span: Span, reach: int, size: int) -> Span:
     return max(span[0] - reach, 0), min(span[1] + reach, size)
 
 
-def derivatives(
-    plane: Array,
-    start: tuple[int, ...],
-    core: tuple[Span, ...],
-    size: tuple[int, ...],
-    sigma: Sigma,
-    order: int,
-    scratch: Scratch,
-    truncate: float = TRUNCATE,
-) -> dict[Orders, Array]:
-    """Compute all Gaussian derivatives up to a total order on a window.
-
-    Parameters
-    ----------
-    plane : float32 array of shape (*R)
-        A part of a frame that holds the core and the kernel's reach around it.
-    start : tuple of int
-        Where in the frame `plane` begins.
-    core : tuple of Span
-        The pixels of the frame that are wanted.
-    size : tuple of int
-        Shape of the whole frame: beyond it the image is reflected.
-    sigma : tuple of float
-        In pixels along each axis.
-    order : int
-        0 to 2.
-    scratch : Scratch
-        Lends the memory of the results.
-    truncate : float
-        Where the kernels are cut, in sigmas.
-
-    Returns
-    -------
-    dict of tuple of int to float32 array
-        For each tuple of orders whose sum is at most `order`, the derivative on the
-        core.
-    """
-    spans = [
-        grow(c, radius(s, truncate), n)
-        for c, s, n in zip(core, sigma, size, strict=True)
-    ]
-    crop = tuple(slice(a - o, b - o) for (a, b), o in zip(spans, start, strict=True))
-    level: dict[Orders, Array] = {(): np.ascontiguousarray(plane[crop])}
-    for axis, s in enumerate(sigma):
-        following = {}
-        for done, part in level.items():
-            shape = list(part.shape)
-            shape[axis] = core[axis][1] - core[axis][0]
-            out = scratch.empty((order - sum(done) + 1, *shape))
-            weights = half_kernels(s, truncate)
-            filter_axis(part, axis, core[axis], spans[axis], size[axis], weights, out)
-            following.update({(*done, k): f for k, f in enumerate(out)})
-        level = following
-    return level
-
-
 def positions(
     core: Span, span: Span, reach: int, size: int, start: int
 ) -> npt.NDArray[np.intp]:
@@ -146,7 +88,7 @@ def filter_axis(
     weights: Array,
     out: Array,
 ) -> None:
-    """Apply the kernels of the ``len(out)`` lowest orders along one axis.
+    """Apply the kernels of the ``len(out)`` lowest orders along an axis, not the last.
 
     Parameters
     ----------
@@ -161,17 +103,12 @@ def filter_axis(
     out : contiguous float32 array
         One result after the other, each of `part`'s shape but for `axis`.
     """
-    from napari_segen.features.compiled import filter_columns, filter_rows
+    from napari_segen.features.compiled import filter_rows
 
     index = positions(core, span, weights.shape[1] - 1, size, span[0])
-    part = read_only(part)
     outer, length = math.prod(part.shape[:axis]), part.shape[axis]
-    if axis == part.ndim - 1:
-        target = out.reshape(len(out), outer, -1)
-        filter_columns(part.reshape(outer, length), index, weights, target)
-    else:
-        cube = out.reshape(len(out), outer, out.shape[axis + 1], -1)
-        filter_rows(part.reshape(outer, length, -1), index, weights, cube)
+    cube = out.reshape(len(out), outer, out.shape[-part.ndim + axis], -1)
+    filter_rows(read_only(part).reshape(outer, length, -1), index, weights, cube)
 
 
 def read_only(array: Array) -> Array:

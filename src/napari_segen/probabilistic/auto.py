@@ -107,12 +107,17 @@ class AutoClassifier(Classifier):
 
     def log_scores(self, block: Array) -> npt.NDArray[np.float32]:
         """Return the logarithm of the mean posterior ``(K, n)``."""
+        total = self.probabilities(block)
+        np.maximum(total, np.finfo(np.float32).tiny, out=total)
+        return np.log(total, out=total)
+
+    def probabilities(self, block: Array) -> npt.NDArray[np.float32]:
+        """Return the mean of the members' posteriors ``(K, n)``."""
         total = np.zeros((self.n_classes_, block.shape[1]), np.float32)
         for member, trust in zip(self.members_.values(), self.trust_, strict=True):
             if trust:
-                total += trust * member.posterior(block)
-        np.maximum(total, np.finfo(np.float32).tiny, out=total)
-        return np.log(total, out=total)
+                total += trust * member.probabilities(block)
+        return total
 
     def arrays(self) -> dict[str, Array]:
         """Return the members' arrays, their names in front, and how they are joined."""

@@ -101,6 +101,13 @@ class Classifier(ABC):
         Each pixel's scores depend on its own features alone.
         """
 
+    def probabilities(self, block: Array) -> npt.NDArray[np.float32]:
+        """Return the posterior ``(K, n)`` of features ``(F, n)``."""
+        scores = self.log_scores(block)
+        if self.temperature_ != 1:
+            scores /= np.float32(self.temperature_)
+        return normalized(scores)
+
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
         """Return all that was learnt as named arrays."""
@@ -148,10 +155,7 @@ class Classifier(ABC):
         step = max(BLOCK_BYTES // (4 * n_features), 1)
         for start in range(0, n, step):
             part = slice(start, start + step)
-            scores = self.log_scores(flat[:, part])
-            if self.temperature_ != 1:
-                scores /= np.float32(self.temperature_)
-            result[:, part] = normalized(scores)
+            result[:, part] = self.probabilities(flat[:, part])
         return result.reshape(self.n_classes_, *shape)
 
 

@@ -1,8 +1,10 @@
 """One frame, seen through the filter bank: features where they are wanted."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from threading import Event
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +15,12 @@ from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.core.tiles import Slices, Tile, tile_grid
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
+from napari_segen.features.compiling import compile_steps
+from napari_segen.features.parallel import side_by_side_steps
+from napari_segen.features.scratch import Scratch
 
-MAX_FEATURE_BYTES = 2**29
+# Of the tile that a thread works on: many channels make it smaller.
+MAX_FEATURE_BYTES = 2**26
 LEAST_TILE_SIDE = 32
 
 
@@ -30,7 +36,7 @@ class Frame:
         What normalisation subtracts and divides by.
     bank : FilterBank
     cache : FeatureCache, optional
-        Keeps the features of the whole frame from one call to the next.
+        Keeps features of tiles from one call to the next.
     """
 
     values: Array
@@ -54,73 +60,110 @@ class Frame:
         missing = ~has_data(self.values[np.newaxis, :, *region])[0]
         return missing if missing.any() else None
 
-    def tiles(self, halo: int) -> list[Tile]:
+    def tiles(self) -> list[Tile]:
         """Cut the frame so that a tile's features stay within `MAX_FEATURE_BYTES`.
 
-        The features of the whole frame are one tile where the cache can keep them.
+        The cut depends on shape and bank alone, so that results do as well.
         """
-        widths = tuple(h + halo for h in self.bank.halo)
-        tile = list(self.shape)
-        while self._kept_by is None and self._bytes(tile, widths) > MAX_FEATURE_BYTES:
+        tile = [
+            min(t, n) for t, n in zip(self.bank.tile_shape, self.shape, strict=True)
+        ]
+        while 4 * self.n_features * math.prod(tile) > MAX_FEATURE_BYTES:
             longest = int(np.argmax(tile))
             if tile[longest] <= LEAST_TILE_SIDE:
                 break
             tile[longest] = -(-tile[longest] // 2)
-        return list(tile_grid(self.shape, tuple(tile), (halo,) * len(tile)))
+        return list(tile_grid(self.shape, tuple(tile), self.bank.halo))
 
-    def _bytes(self, tile: Sequence[int], halo: tuple[int, ...]) -> int:
-        """Memory of the features of a tile with its halo."""
-        sides = zip(tile, halo, self.shape, strict=True)
-        pixels = math.prod(min(t + 2 * h, n) for t, h, n in sides)
-        return 4 * self.n_features * pixels
+    def features_steps(
+        self,
+        use: Callable[[Tile, Array], None],
+        text: str,
+        tiles: Sequence[Tile] | None = None,
+    ) -> Steps[None]:
+        """Compute features tile by tile, and use them before the next ones come.
 
-    @property
-    def _kept_by(self) -> FeatureCache | None:
-        """The cache, where the features of the whole frame have room in it."""
+        Parameters
+        ----------
+        use : callable
+            Takes a tile and its core's features ``(F, *core)``, which are only valid
+            within the call. Called from several threads.
+        text : str
+            Says in the steps what is done.
+        tiles : sequence of Tile, optional
+            Which; None: all of `tiles`.
+        """
+        yield from stretch_steps(compile_steps(len(self.shape)), 0, 0)
+        stop, scratch, memory = Event(), Scratch(), Scratch()
+        kept = self._kept()
+
+        def job(tile: Tile) -> None:
+            keep = self.cache if _corner(tile) in kept else None
+            features = self._features(tile, keep, scratch, memory, stop)
+            if not stop.is_set():
+                use(tile, features)
+
+        jobs = [partial(job, t) for t in (self.tiles() if tiles is None else tiles)]
+        yield from side_by_side_steps(jobs, text, stop=stop)
+
+    def _kept(self) -> set[tuple[int, ...]]:
+        """Corners of the first tiles, as many as have room in the cache.
+
+        More would push one another out before they are wanted again.
+        """
         if self.cache is None:
-            return None
-        whole = self._bytes(self.shape, self.bank.halo)
-        return self.cache if whole <= self.cache.max_bytes else None
+            return set()
+        tiles = self.tiles()
+        pixels = math.prod(int(part.stop - part.start) for part in tiles[0].core)
+        room = self.cache.max_bytes // (4 * self.n_features * pixels)
+        return {_corner(tile) for tile in tiles[:room]}
 
-    def features_steps(self, region: Slices) -> Steps[npt.NDArray[np.float32]]:
-        """Compute the features ``(F, *region)``, equal to those of the whole frame."""
-        if (cache := self._kept_by) is not None:
-            whole = scaled(self.values, self.low, self.span)
-            features = yield from cache.compute_steps(self.bank, whole)
-            return features[:, *region]
-        padded, inner = self._padded(region)
-        part = scaled(self.values[:, *padded], self.low, self.span)
-        features = yield from self.bank.compute_steps(part)
-        return features[:, *inner]
-
-    def _padded(self, region: Slices) -> tuple[Slices, Slices]:
-        padded, inner = [], []
-        for part, n, h in zip(region, self.shape, self.bank.halo, strict=True):
-            first = max(part.start - h, 0)
-            padded.append(slice(first, min(part.stop + h, n)))
-            inner.append(slice(part.start - first, part.stop - first))
-        return tuple(padded), tuple(inner)
+    def _features(
+        self,
+        tile: Tile,
+        cache: FeatureCache | None,
+        scratch: Scratch,
+        memory: Scratch,
+        stop: Event,
+    ) -> Array:
+        """Compute the features ``(F, *core)``, or find them in the cache."""
+        part = scaled(self.values[:, *tile.padded], self.low, self.span)
+        core = tuple((s.start, s.stop) for s in tile.inner)
+        if cache is not None:
+            return cache.compute(self.bank, part, core, scratch, stop)
+        memory.clear()
+        out = memory.empty((self.n_features, *(stop - start for start, stop in core)))
+        self.bank.fill(part, core, (0,) * len(core), out, scratch, stop)
+        return out
 
     def features_at_steps(
-        self, positions: npt.NDArray[np.intp]
+        self,
+        positions: npt.NDArray[np.intp],
+        tiles: Sequence[Tile] | None = None,
     ) -> Steps[npt.NDArray[np.float32]]:
-        """Compute the features ``(M, F)`` of the pixels at ``(M, ndim)``."""
+        """Compute the features ``(M, F)`` of the pixels at ``(M, ndim)``.
+
+        They lie in `tiles`; None: in any of the frame's.
+        """
         result = np.empty((len(positions), self.n_features), np.float32)
-        wanted = [(t, at) for t, at in self._tiles_with(positions) if len(at)]
-        for i, (tile, at) in enumerate(wanted):
-            features = yield from stretch_steps(
-                self.features_steps(tile.core), i / len(wanted), (i + 1) / len(wanted)
-            )
-            corner = [part.start for part in tile.core]
-            local = tuple((positions[at] - corner).T)
-            result[at] = features[:, *local].T
+
+        def pick(tile: Tile, features: Array) -> None:
+            at = _within(tile, positions)
+            local = positions[at] - _corner(tile)
+            result[at] = features[:, *local.T].T
+
+        if tiles is None:
+            tiles = self.tiles()
+        tiles = [t for t in tiles if len(_within(t, positions))]
+        yield from self.features_steps(pick, "Computing features", tiles)
         return result
 
-    def _tiles_with(
-        self, positions: npt.NDArray[np.intp]
-    ) -> Iterator[tuple[Tile, npt.NDArray[np.intp]]]:
-        for tile in self.tiles(halo=0):
-            low = [part.start for part in tile.core]
-            high = [part.stop for part in tile.core]
-            inside = ((positions >= low) & (positions < high)).all(axis=1)
-            yield tile, np.flatnonzero(inside)
+
+def _corner(tile: Tile) -> tuple[int, ...]:
+    return tuple(part.start for part in tile.core)
+
+
+def _within(tile: Tile, positions: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Find out which positions ``(M, ndim)`` lie in the tile's core."""
+    low, high = _corner(tile), [part.stop for part in tile.core]
+    return np.flatnonzero(((positions >= low) & (positions < high)).all(axis=1))

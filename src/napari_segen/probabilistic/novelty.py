@@ -10,18 +10,17 @@ are under 1/2, each measured against classes that were learnt without its stroke
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
-from napari_segen.core.steps import Steps, stretch_steps
+from napari_segen.core.steps import Steps
+from napari_segen.core.tiles import Tile
 from napari_segen.probabilistic.bayes import shrunk_covariances, squared_lengths
 from napari_segen.probabilistic.classifier import Classifier, check_array
 from napari_segen.probabilistic.frame import Frame
-from napari_segen.probabilistic.parallel import side_by_side_steps
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.scaling import FeatureScaling
 
@@ -32,7 +31,6 @@ USUAL_SHARE = 0.95
 WIDER = 4.0  # where no stroke can be left out
 LEAST_USUAL = 1e-3
 BLOCK_PIXELS = 2**13
-JOB_PIXELS = 2**16
 
 Gaussians = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
@@ -83,29 +81,15 @@ class Novelty:
     def frame_steps(self, frame: Frame) -> Steps[npt.NDArray[np.float32]]:
         """Compute a frame's novelty ``(*S)``; 1 where it has no data."""
         result = np.empty(frame.shape, np.float32)
-        tiles = frame.tiles(halo=0)
-        for i, tile in enumerate(tiles):
-            steps = self._tile_steps(frame, tile.core)
-            part = yield from stretch_steps(steps, i / len(tiles), (i + 1) / len(tiles))
-            result[tile.core] = part
-        return result
 
-    def _tile_steps(
-        self, frame: Frame, core: tuple[slice, ...]
-    ) -> Steps[npt.NDArray[np.float32]]:
-        features = yield from stretch_steps(frame.features_steps(core), 0, 0.5)
-        flat = features.reshape(len(features), -1)
-        found = np.empty(flat.shape[1], np.float32)
+        def measure(tile: Tile, features: Array) -> None:
+            found = self.of(features.reshape(len(features), -1))
+            found = found.reshape(features.shape[1:])
+            if (missing := frame.no_data(tile.core)) is not None:
+                found[missing] = 1
+            result[tile.core] = found
 
-        def work(part: slice) -> None:
-            found[part] = self.of(flat[:, part])
-
-        starts = range(0, len(found), JOB_PIXELS)
-        jobs = [partial(work, slice(s, s + JOB_PIXELS)) for s in starts]
-        yield from stretch_steps(side_by_side_steps(jobs, "Measuring novelty"), 0.5, 1)
-        result = found.reshape(features.shape[1:])
-        if (missing := frame.no_data(core)) is not None:
-            result[missing] = 1
+        yield from frame.features_steps(measure, "Measuring novelty")
         return result
 
     def as_arrays(self) -> dict[str, Array]:

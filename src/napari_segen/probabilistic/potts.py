@@ -21,7 +21,7 @@ RADIUS = 2
 HALO = PASSES * RADIUS
 COUPLING = 4.0
 
-_TAPS = (6 / 16, 4 / 16, 1 / 16)  # binomial: a small Gaussian of variance 1
+_TINY = np.finfo(np.float32).tiny
 
 
 def smooth(
@@ -45,54 +45,58 @@ def smooth(
     """
     if smoothing == 0:
         return posterior
-    evidence = np.log(np.maximum(posterior, np.finfo(np.float32).tiny))
-    belief = posterior.copy()
-    for i in range(PASSES):
-        # Silence is neutral: a term that all classes share cancels.
-        if no_data is not None:
-            belief[:, no_data] = 0
-        power = 1 / (1 + smoothing) if i == PASSES - 1 else 1.0
-        message = _neighbours(belief)
-        belief = _softmax_of(evidence, message, smoothing * COUPLING, power)
+    n_classes, *shape = posterior.shape
+    is_3d = len(shape) == 3
+    stacked = (n_classes, *shape) if is_3d else (n_classes, 1, *shape)
+    values = np.ascontiguousarray(posterior, np.float32).reshape(stacked)
+    silent = None if no_data is None else no_data.reshape(stacked[1:])
+    work = _two if n_classes == 2 else _many
+    belief = work(values, smoothing, silent, is_3d).reshape(posterior.shape)
     if no_data is not None:
         belief[:, no_data] = posterior[:, no_data]
     return belief
 
 
-def _softmax_of(
-    evidence: Array, message: Array, strength: float, power: float
-) -> Array:
-    message *= np.float32(strength)
-    message += evidence
-    message *= np.float32(power)
-    message -= message.max(axis=0)
-    np.exp(message, out=message)
-    message /= message.sum(axis=0)
-    return message
+def _two(
+    p: Array, smoothing: float, silent: Array | None, is_3d: bool
+) -> npt.NDArray[np.float32]:
+    """Smooth ``(2, D, H, W)``: what two classes believe is one number."""
+    from napari_segen.probabilistic.compiled import weigh_two
 
-
-def _neighbours(belief: Array) -> Array:
-    """Weighted mean of what the neighbours believe; beyond the border nobody does."""
-    total = belief
-    for axis in range(1, belief.ndim):
-        total = _binomial(total, axis)
-    own = np.float32(_TAPS[0] ** (belief.ndim - 1))
-    total -= own * belief
-    total /= 1 - own
-    return total
-
-
-def _binomial(values: Array, axis: int) -> Array:
-    """Weigh ``(K, *S)`` with 1 4 6 4 1 along one axis, zero beyond the border."""
-    result: Array = values * np.float32(_TAPS[0])
-    for distance in range(1, RADIUS + 1):
-        before: list[slice] = [slice(None)] * values.ndim
-        after = before.copy()
-        before[axis], after[axis] = slice(None, -distance), slice(distance, None)
-        # Both sides are added up first, so that a flip changes no rounding.
-        pair = np.zeros_like(values)
-        pair[tuple(after)] = values[tuple(before)]
-        pair[tuple(before)] += values[tuple(after)]
-        pair *= np.float32(_TAPS[distance])
-        result += pair
+    evidence = np.log(np.maximum(p[1], _TINY))
+    evidence -= np.log(np.maximum(p[0], _TINY))
+    belief = (p[1] - p[0])[np.newaxis]
+    spare, result = np.empty_like(belief), np.empty_like(p)
+    for i in range(PASSES):
+        _silence(belief, silent)
+        out = result if i == PASSES - 1 else spare
+        weigh_two(evidence, belief[0], _weights(smoothing, i), is_3d, out)
+        belief, spare = out, belief
     return result
+
+
+def _many(
+    p: Array, smoothing: float, silent: Array | None, is_3d: bool
+) -> npt.NDArray[np.float32]:
+    """Smooth ``(K, D, H, W)``."""
+    from napari_segen.probabilistic.compiled import weigh_many
+
+    evidence = np.log(np.maximum(p, _TINY))
+    belief, spare = p.copy(), np.empty_like(p)
+    for i in range(PASSES):
+        _silence(belief, silent)
+        weigh_many(evidence, belief, _weights(smoothing, i), is_3d, spare)
+        belief, spare = spare, belief
+    return belief
+
+
+def _weights(smoothing: float, i: int) -> tuple[float, float]:
+    """Say how much evidence and neighbours weigh in a pass."""
+    power = 1 / (1 + smoothing) if i == PASSES - 1 else 1.0
+    return power, power * smoothing * COUPLING
+
+
+def _silence(belief: Array, silent: Array | None) -> None:
+    # Silence is neutral: a term that all classes share cancels.
+    if silent is not None:
+        belief[:, silent] = 0

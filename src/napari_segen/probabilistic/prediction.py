@@ -1,6 +1,6 @@
 """A fitted classifier over a whole frame: tile by tile, then the priors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,17 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array, ImageSpec
-from napari_segen.core.labels import Segmentation, best_class, entropy_over_log_k
+from napari_segen.core.labels import (
+    Segmentation,
+    best_class,
+    entropy_over_log_k,
+    smallest_unsigned,
+)
 from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.core.tiles import Tile, tile_grid
+from napari_segen.features.parallel import side_by_side_steps
 from napari_segen.probabilistic import potts
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.frame import Frame
-from napari_segen.probabilistic.parallel import side_by_side_steps
 from napari_segen.probabilistic.prior import apply_prior
 
 SLAB_PIXELS = 2**17
-SHARE_OF_FEATURES = 0.5
+SHARE_OF_CLASSIFYING = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,68 +44,60 @@ class Posterior:
     prior: Array | None
     smoothing: float
 
-    @property
-    def halo(self) -> int:
-        """How far the result reaches beyond a pixel's own features, in pixels."""
-        return potts.HALO if self.smoothing > 0 else 0
+    def by_pixel_steps(self, frame: Frame) -> Steps[npt.NDArray[np.float32]]:
+        """Compute ``(K, *S)`` of a frame, each pixel by its own features alone.
 
-    def steps(self, frame: Frame) -> Steps[npt.NDArray[np.float32]]:
-        """Compute a frame's posterior ``(K, *S)``; uniform where it has no data."""
+        Uniform where the frame has no data.
+        """
         result = np.empty((self.classifier.n_classes_, *frame.shape), np.float32)
-        tiles = frame.tiles(self.halo)
-        for i, tile in enumerate(tiles):
-            steps = self._tile_steps(frame, tile)
-            part = yield from stretch_steps(steps, i / len(tiles), (i + 1) / len(tiles))
-            result[:, *tile.core] = part[:, *tile.inner]
+
+        def classify(tile: Tile, features: Array) -> None:
+            posterior = self.classifier.posterior(features)
+            if self.prior is not None:
+                posterior = apply_prior(posterior, self.prior)
+            if (missing := frame.no_data(tile.core)) is not None:
+                posterior[:, missing] = 1 / len(posterior)
+            result[:, *tile.core] = posterior
+
+        yield from frame.features_steps(classify, "Classifying")
         return result
 
-    def _tile_steps(self, frame: Frame, tile: Tile) -> Steps[Array]:
-        features = yield from stretch_steps(
-            frame.features_steps(tile.padded), 0, SHARE_OF_FEATURES
-        )
-        missing = frame.no_data(tile.padded)
-        return (
-            yield from stretch_steps(
-                self._from_features_steps(features, missing), SHARE_OF_FEATURES, 1
-            )
-        )
-
-    def _from_features_steps(
-        self, features: Array, missing: Array | None
-    ) -> Steps[Array]:
-        shape = features.shape[1:]
-        own = np.empty((self.classifier.n_classes_, *shape), np.float32)
-        job = partial(self._classify, features, missing, own)
-        yield from side_by_side_steps(_jobs(job, _slabs(shape, 0)), "Classifying")
+    def smoothed(self, by_pixel: Array, frame: Frame, slab: Tile) -> Array:
+        """Apply the spatial prior to a slab's core; returns ``(K, *core)``."""
         if self.smoothing == 0:
-            return own
-        result = np.empty_like(own)
-        smooth = partial(self._smooth, own, missing, result)
-        yield from side_by_side_steps(
-            _jobs(smooth, _slabs(shape, self.halo)), "Smoothing"
-        )
-        return result
+            return by_pixel[:, *slab.core]
+        gaps = frame.no_data(slab.padded)
+        smooth = potts.smooth(by_pixel[:, *slab.padded], self.smoothing, gaps)
+        return smooth[:, *slab.inner]
 
-    def _classify(
-        self, features: Array, missing: Array | None, result: Array, slab: Tile
-    ) -> None:
-        posterior = self.classifier.posterior(features[:, *slab.core])
-        if self.prior is not None:
-            posterior = apply_prior(posterior, self.prior)
+
+def segment_frame_steps(
+    posterior: Posterior, frame: Frame, classes: Array
+) -> Steps[Segmentation]:
+    """Compute posterior, labels and uncertainty of one frame."""
+    by_pixel = yield from stretch_steps(
+        posterior.by_pixel_steps(frame), 0, SHARE_OF_CLASSIFYING
+    )
+    shape, is_smoothed = frame.shape, posterior.smoothing > 0
+    found = Segmentation(
+        np.empty_like(by_pixel) if is_smoothed else by_pixel,
+        np.empty(shape, smallest_unsigned(int(classes.max()))),
+        np.empty(shape, np.float32),
+    )
+
+    def finish(slab: Tile) -> None:
+        part = posterior.smoothed(by_pixel, frame, slab)
+        found.posterior[:, *slab.core] = part
+        missing = frame.no_data(slab.core)
+        found.labels[slab.core] = best_class(part, classes, missing)
+        found.uncertainty[slab.core] = entropy_over_log_k(part)
         if missing is not None:
-            posterior[:, missing[slab.core]] = 1 / len(posterior)
-        result[:, *slab.core] = posterior
+            found.uncertainty[slab.core][missing] = 1
 
-    def _smooth(
-        self, own: Array, missing: Array | None, result: Array, slab: Tile
-    ) -> None:
-        gaps = None if missing is None else missing[slab.padded]
-        smoothed = potts.smooth(own[:, *slab.padded], self.smoothing, gaps)
-        result[:, *slab.core] = smoothed[:, *slab.inner]
-
-
-def _jobs(work: Callable[[Tile], None], slabs: list[Tile]) -> list[Callable[[], None]]:
-    return [partial(work, slab) for slab in slabs]
+    jobs = [partial(finish, s) for s in _slabs(shape, potts.HALO * is_smoothed)]
+    steps = side_by_side_steps(jobs, "Smoothing" if is_smoothed else "Labelling")
+    yield from stretch_steps(steps, SHARE_OF_CLASSIFYING, 1)
+    return found
 
 
 def _slabs(shape: tuple[int, ...], halo: int) -> list[Tile]:
@@ -110,29 +107,18 @@ def _slabs(shape: tuple[int, ...], halo: int) -> list[Tile]:
     return list(tile_grid(shape, (per_slab, *shape[1:]), widths))
 
 
-def segment_frame_steps(
-    posterior: Posterior, frame: Frame, classes: Array
-) -> Steps[Segmentation]:
-    """Compute posterior, labels and uncertainty of one frame."""
-    probabilities = yield from posterior.steps(frame)
-    no_data = frame.no_data((slice(None),) * len(frame.shape))
-    uncertainty = entropy_over_log_k(probabilities)
-    if no_data is not None:
-        uncertainty[no_data] = 1
-    labels = best_class(probabilities, classes, no_data)
-    return Segmentation(probabilities, labels, uncertainty)
-
-
 def unframed(
     parts: Sequence[Segmentation], spec: ImageSpec, label_shape: tuple[int, ...]
 ) -> Segmentation:
     """Put the frames' results back to the axes of the image."""
-    planes = [
-        spec.unframe(np.stack(plane), label_shape)
-        for plane in zip(*(p.posterior for p in parts), strict=True)
-    ]
+    posterior = _joined([p.posterior for p in parts], axis=1)
     return Segmentation(
-        np.stack(planes),
-        spec.unframe(np.stack([p.labels for p in parts]), label_shape),
-        spec.unframe(np.stack([p.uncertainty for p in parts]), label_shape),
+        spec.unframe(posterior, label_shape),
+        spec.unframe(_joined([p.labels for p in parts], axis=0), label_shape),
+        spec.unframe(_joined([p.uncertainty for p in parts], axis=0), label_shape),
     )
+
+
+def _joined(parts: list[Array], axis: int) -> Array:
+    # One frame, the usual case, needs no copy.
+    return np.expand_dims(parts[0], axis) if len(parts) == 1 else np.stack(parts, axis)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.normalization import has_data
-from napari_segen.core.steps import Steps, stretch_steps
-from napari_segen.core.tiles import Slices
+from napari_segen.core.steps import Steps
+from napari_segen.core.tiles import Slices, tile_at
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.samples import symmetric_key
 
@@ -163,15 +163,6 @@ def sampled_features_steps(
     Only the regions' features are computed, so that a huge frame costs no more than
     what was looked at of it.
     """
-    if len(regions) == 1:
-        return (yield from frame.features_at_steps(positions))
-    result = np.empty((len(positions), frame.n_features), np.float32)
-    for i, region in enumerate(regions):
-        low, high = ([getattr(r, end) for r in region] for end in ("start", "stop"))
-        inside = ((positions >= low) & (positions < high)).all(axis=1)
-        if inside.any():
-            features = yield from stretch_steps(
-                frame.features_steps(region), i / len(regions), (i + 1) / len(regions)
-            )
-            result[inside] = features[:, *(positions[inside] - low).T].T
-    return result
+    shape, halo = frame.shape, frame.bank.halo
+    tiles = [tile_at(r, shape, halo) for r in regions] if len(regions) > 1 else None
+    return (yield from frame.features_at_steps(positions, tiles))

@@ -83,6 +83,15 @@ class ForestClassifier(Classifier):
         np.maximum(shares, np.finfo(np.float32).tiny, out=shares)
         return np.log(shares, out=shares)
 
+    def probabilities(self, block: Array) -> npt.NDArray[np.float32]:
+        """Return the mean shares ``(K, n)``, at the forest's temperature."""
+        shares = self._questions.summed_shares(block)
+        if self.temperature_ != 1:
+            shares /= shares.max(axis=0)
+            np.power(shares, np.float32(1 / self.temperature_), out=shares)
+        shares /= shares.sum(axis=0)
+        return shares
+
     def arrays(self) -> dict[str, Array]:
         """Return the trees and the features' importances."""
         return {

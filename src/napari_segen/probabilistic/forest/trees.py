@@ -9,6 +9,7 @@ from napari_segen.core.imagespec import Array
 
 WORD = 32  # leaves whose bits fit the integers of the kernel
 SUM_TOLERANCE = 1e-4
+ROUNDING = 2e-6  # of sums of shares that are one in truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class Questions:
     asked: tuple[Array, Array, Array]
     words: tuple[Array, Array, Array]
     shares: npt.NDArray[np.float32]
+    n_trees: int
 
     @classmethod
     def of(cls, trees: Trees, n_trees: int) -> "Questions":
@@ -132,6 +134,7 @@ class Questions:
                 (np.diff(word_tree, prepend=-1) > 0).astype(np.int32),
             ),
             np.ascontiguousarray(trees.shares.T),
+            n_trees,
         )
 
     def summed_shares(self, block: Array) -> npt.NDArray[np.float32]:
@@ -141,7 +144,11 @@ class Questions:
         out = np.empty((len(self.shares), block.shape[1]), np.float32)
         # One memory layout for all blocks: the kernel is compiled once for each.
         values = np.ascontiguousarray(block, np.float32)
-        sum_shares(values, self.asked, self.words, self.shares, out)
+        # The shares of a leaf sum to one: the first class has what the others leave.
+        sum_shares(values, self.asked, self.words, self.shares[1:], out[1:])
+        np.subtract(self.n_trees, out[1:].sum(axis=0), out=out[0])
+        # Where they leave nothing, the sums' rounding is no vote.
+        out[0] *= out[0] > ROUNDING * self.n_trees
         return out
 
 

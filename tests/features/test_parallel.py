@@ -4,7 +4,7 @@ import time
 import pytest
 
 from napari_segen.core.steps import run
-from napari_segen.probabilistic.parallel import side_by_side_steps
+from napari_segen.features.parallel import side_by_side_steps
 
 
 def test_every_job_runs_once():
@@ -19,6 +19,21 @@ def test_an_error_in_a_job_reaches_the_caller():
 
     with pytest.raises(ValueError, match="no luck"):
         run(side_by_side_steps([fail], "Failing"))
+
+
+def test_steps_keep_coming_while_a_job_takes_long():
+    steps = list(side_by_side_steps([lambda: time.sleep(0.5)], "Waiting"))
+    assert len(steps) >= 3
+    assert [s.done for s in steps] == [0] * (len(steps) - 1) + [1]
+
+
+def test_closing_tells_the_jobs():
+    stop = threading.Event()
+    steps = side_by_side_steps([lambda: stop.wait(30)] * 2, "Waiting", stop=stop)
+    next(steps)
+    began = time.monotonic()
+    steps.close()
+    assert time.monotonic() - began < 10
 
 
 def test_after_closing_nothing_is_written():

@@ -1,0 +1,44 @@
+"""Independent pieces of array work on several threads, as steps."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from threading import Event
+
+from napari_segen.core.steps import Step, Steps
+
+PATIENCE_S = 0.1  # between two Steps, so that Cancel is heard
+
+
+def side_by_side_steps(
+    jobs: Sequence[Callable[[], None]],
+    text: str,
+    *,
+    stop: Event | None = None,
+    n_threads: int | None = None,
+) -> Steps[None]:
+    """Run all `jobs`, each of which writes into its own part of a result.
+
+    Closing the generator sets `stop`, which the jobs may look at, cancels those that
+    have not begun and waits for the others, so that nothing is written afterwards.
+    None takes one thread per usable processor.
+    """
+    waiting = set()
+    pool = ThreadPoolExecutor(n_threads or usable_processors(), "napari-segen")
+    try:
+        waiting = {pool.submit(job) for job in jobs}
+        while waiting:
+            ready, waiting = wait(waiting, PATIENCE_S, FIRST_COMPLETED)
+            for job in ready:
+                job.result()
+            yield Step(len(jobs) - len(waiting), len(jobs), text)
+    finally:
+        if stop is not None:
+            stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def usable_processors() -> int:
+    """Count the processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
