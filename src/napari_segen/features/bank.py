@@ -30,7 +30,7 @@ MAX_SIGMA_PX = 200.0
 MAX_SIGMAS = 64
 # What one thread computes at once. Long rows, because the loops run along them; many
 # rows, because a tile computes its first means from rows outside of it.
-TILE_2D = (128, 1024)
+TILE_2D = (256, 1024)
 TILE_3D = (32, 64, 256)
 
 Features = npt.NDArray[np.float32]
