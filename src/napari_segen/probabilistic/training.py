@@ -98,6 +98,15 @@ def training_set_steps(
         steps = frame_of(frame.values).features_at_steps(samples.positions)
         n = len(frames)
         features.append((yield from stretch_steps(steps, i / n, (i + 1) / n)))
+    return training_set(chosen, features, classes)
+
+
+def training_set(
+    chosen: Sequence[Samples],
+    features: Sequence[Array],
+    classes: npt.NDArray[np.int64],
+) -> TrainingSet:
+    """Join what frames have: labelled pixels and their features ``(M, F)``."""
     values = np.concatenate([s.values for s in chosen])
     return TrainingSet(
         np.concatenate(features),
