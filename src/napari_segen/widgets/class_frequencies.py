@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QWidget
 
 from napari_segen.core.imagespec import Array
 from napari_segen.probabilistic.prior import completed_prior
-from napari_segen.widgets.panels import note
+from napari_segen.widgets.panels import Action, Fold, note
 
 _ABOUT = (
     "In percent; empty: as painted. Press Enter, and the result follows; Run, Apply "
@@ -19,6 +19,7 @@ _HELP = (
     "Where the image leaves a doubt, frequent classes win. Classes left empty share "
     "what the others leave. The strokes are not learnt again."
 )
+_TITLE = "Class frequencies"
 _WRONG = "QLineEdit { border: 1px solid #ff6b5e; }"
 
 
@@ -141,6 +142,33 @@ class ClassFrequencies(QWidget):
         except ValueError as err:
             return str(err)
         return ""
+
+
+class FrequencyFold(Fold):
+    """The fields behind a title that says how many of them are set.
+
+    Parameters
+    ----------
+    fields : ClassFrequencies
+    update : Action
+        Brings the result up to date; Enter in a field does so too.
+    """
+
+    def __init__(self, fields: ClassFrequencies, update: Action) -> None:
+        super().__init__(
+            _TITLE,
+            fields,
+            update.button,
+            tooltip="How frequent the classes are, where strokes do not tell.",
+        )
+        self._fields = fields
+        fields.entered.connect(update.button.click)
+        fields.changed.connect(self.entitle)
+
+    def entitle(self) -> None:
+        """Say on the closed fold that something in it is not as usual."""
+        n = self._fields.n_set
+        self.set_title(f"{_TITLE} ({n} set)" if n else _TITLE)
 
 
 def percent_in(text: str, title: str) -> float | None:

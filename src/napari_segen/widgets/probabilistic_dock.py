@@ -9,11 +9,13 @@ from napari.layers import Labels
 
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.widgets.class_figures import ClassFigures
-from napari_segen.widgets.class_frequencies import ClassFrequencies
+from napari_segen.widgets.class_frequencies import ClassFrequencies, FrequencyFold
 from napari_segen.widgets.class_table import MAX_ROWS, ClassTable
 from napari_segen.widgets.colors import class_title
 from napari_segen.widgets.curves import CurvePlot
 from napari_segen.widgets.layers import Source
+from napari_segen.widgets.live_controls import LiveControls
+from napari_segen.widgets.live_preview import LiveInputs
 from napari_segen.widgets.method_form import MethodForm
 from napari_segen.widgets.panels import WIDE_LABEL_PX, Fold, form, side_by_side
 from napari_segen.widgets.results import Ready
@@ -24,7 +26,6 @@ from napari_segen.widgets.steps_worker import Progress
 from napari_segen.widgets.tasks import RunSteps, run_here
 
 FEATURE_SETS = ("default", "gradient", "intensity")
-_FREQUENCIES = "Class frequencies"
 _CACHE_BYTES = 2 * 2**30
 
 
@@ -54,7 +55,10 @@ class ProbabilisticDock(SegmentDock):
         # Whose classes are shown, and how frequent they were taken to be.
         self._shown: tuple[Source, Mapping[int, float] | None] | None = None
         self._method = MethodForm(
-            CLASSIFIERS, "auto", "How features become probabilities."
+            CLASSIFIERS,
+            "auto",
+            "How features become probabilities.",
+            self._on_parameter,
         )
         self._method.choice.changed.connect(self._on_method)
         self._smoothing = FloatSpinBox(
@@ -90,6 +94,17 @@ class ProbabilisticDock(SegmentDock):
             "layer is hidden at first.",
         )
         self._plot = CurvePlot()
+        self._live = LiveControls(
+            self._viewer,
+            self._live_inputs,
+            self._why_no_live,
+            self._action,
+            self.paint_with,
+            self._result_layer,
+        )
+        self._table.listed.connect(self._live_lists_classes)
+        for choice in (self._smoothing, self._features, self._normalization):
+            choice.changed.connect(self._live.look_again)
         self._run = self._action(
             "Run",
             "Learn from the strokes, if the method needs any, and segment the whole "
@@ -107,6 +122,7 @@ class ProbabilisticDock(SegmentDock):
             self._new_strokes.button,
             self._table,
             form(self._method.choice, self._smoothing).native,
+            self._live.native,
             self._run_panel((self._run,)),
             self._score.native,
             options.native,
@@ -130,22 +146,23 @@ class ProbabilisticDock(SegmentDock):
             self._why_no_update,
             self.apply_model,
         )
-        self._frequencies.entered.connect(update.button.click)
-        self._frequencies.changed.connect(self._on_frequencies)
-        self._fold = Fold(
-            _FREQUENCIES,
-            self._frequencies,
-            update.button,
-            tooltip="How frequent the classes are, where strokes do not tell.",
-        )
+        self._frequencies.changed.connect(self._on_input)
+        self._fold = FrequencyFold(self._frequencies, update)
         self._table.listed.connect(self._list_frequencies)
         self._list_frequencies()
         return self._fold
 
     def _on_input(self, *args: Any) -> None:
         super()._on_input()
-        if hasattr(self, "_table") and not self._is_shut:
+        if hasattr(self, "_live") and not self._is_shut:
             self._table.show_layer(self._labels.value)
+            self._live.look_again()
+
+    def refresh(self) -> None:
+        """Enable what can be pressed, and say why the rest cannot."""
+        super().refresh()
+        if hasattr(self, "_live") and not self._is_shut:
+            self._live.bar.refresh()
 
     def _on_progress(self, progress: Progress) -> None:
         super()._on_progress(progress)
@@ -175,26 +192,74 @@ class ProbabilisticDock(SegmentDock):
         """Learn from the strokes, if the method needs any, and segment the image."""
         if self._why_no_fit():
             return
+        self._live.preview.turn_off()
         # Imported when first needed: the filters' module is not small.
-        from napari_segen.features.cache import FeatureCache
         from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
 
         try:
-            model = ProbabilisticSegmenter(
-                self._method.choice.value,
-                params=self._method.values(),
-                features=self._features.value,
-                smoothing=self._smoothing.value,
-                normalization=self._normalization.value,
-            )
+            model = ProbabilisticSegmenter(**self._settings())
         except ValueError as err:
             self.say(str(err), "error")
             return
-        self._cache = self._cache or FeatureCache(_CACHE_BYTES)
+        cache = self._feature_cache()
         self._plot.clear()
         expected = self._frequencies.expected()
         options = self._segment_options()
-        self._start_fit(model, learning_from_strokes, self._cache, expected, options)
+        self._start_fit(model, learning_from_strokes, cache, expected, options)
+
+    def _settings(self) -> dict[str, Any]:
+        """Return the arguments of `ProbabilisticSegmenter` that are chosen."""
+        return {
+            "method": self._method.choice.value,
+            "params": self._method.values(),
+            "features": self._features.value,
+            "smoothing": self._smoothing.value,
+            "normalization": self._normalization.value,
+        }
+
+    def _feature_cache(self) -> Any:
+        from napari_segen.features.cache import FeatureCache
+
+        if self._cache is None:
+            self._cache = FeatureCache(_CACHE_BYTES)
+        return self._cache
+
+    # -- the live preview -----------------------------------------------------
+
+    def _why_no_live(self) -> str:
+        if not self._needs_strokes:
+            return "This method looks at the whole image: press Run."
+        return self._why_no_fit()
+
+    def _live_inputs(self) -> LiveInputs | str:
+        if reason := self._why_no_live():
+            return reason
+        try:
+            settings = self._settings()
+        except ValueError as err:
+            return str(err)
+        return LiveInputs(
+            self._image.value,
+            self._source(),
+            self._labels.value,
+            settings,
+            self._frequencies.expected(),
+            self._feature_cache,
+        )
+
+    def _on_parameter(self, *args: Any) -> None:
+        if hasattr(self, "_live"):
+            self._live.look_again()
+
+    def _live_lists_classes(self) -> None:
+        self._live.bar.show_classes(self._table.titles)
+
+    def _result_layer(self) -> Labels | None:
+        """Return the layer with the classes that the last run found."""
+        if self._image.value is None or not self._stack.axes:
+            return None
+        earlier = self._results.earlier(self._source()).get("classes")
+        return None if earlier is None else earlier.layer()
 
     # -- class frequencies ----------------------------------------------------
 
@@ -207,16 +272,7 @@ class ProbabilisticDock(SegmentDock):
             info = self._model.class_info_
             titles = {v: class_title(v, info) for v in classes[:MAX_ROWS]} | titles
         self._frequencies.show_classes(titles, painted)
-        self._entitle_fold()
-
-    def _entitle_fold(self) -> None:
-        """Say on the closed fold that something in it is not as usual."""
-        n = self._frequencies.n_set
-        self._fold.set_title(f"{_FREQUENCIES} ({n} set)" if n else _FREQUENCIES)
-
-    def _on_frequencies(self) -> None:
-        self._entitle_fold()
-        self._on_input()
+        self._fold.entitle()
 
     def _why_no_model(self) -> str:
         reason = super()._why_no_model()
@@ -281,5 +337,7 @@ class ProbabilisticDock(SegmentDock):
 
     def shut_down(self) -> None:
         """End all that runs: the dock was closed, or the viewer."""
+        if not self._is_shut:
+            self._live.shut_down()
         super().shut_down()
         self._table.shut_down()

@@ -35,6 +35,14 @@ def layers_to_choose(layers: Iterable[Layer], kind: type[Layer]) -> list[Layer]:
     return sorted(found, key=lambda layer: MARK in layer.metadata)
 
 
+def place_over(layers: Any, image: Layer) -> int:
+    """Where in the list a passing layer goes: over the image and its results."""
+    over = layers.index(image) + 1
+    while over < len(layers) and MARK in layers[over].metadata:
+        over += 1
+    return over
+
+
 @dataclass(frozen=True)
 class Earlier:
     """A result layer that a coming result may replace, as it was when the job began."""

@@ -57,7 +57,7 @@ class StepsWorker(GeneratorWorker):
 
     def run(self) -> None:
         """Drive the generator to its end (on the thread)."""
-        _lower_priority()
+        lower_priority()
         # RuntimeError: the application has gone, and the signals with it.
         with suppress(RuntimeError):
             self.started.emit()
@@ -125,7 +125,8 @@ class _News:
         self._figures, self._picture, self._told = [], None, time.monotonic()
 
 
-def _lower_priority() -> None:
+def lower_priority() -> None:
+    """Let this thread, and those that it starts, wait for others."""
     # Below the window's thread, so that painting stays smooth. Elsewhere than on Linux
     # the call would lower the whole process.
     if sys.platform.startswith("linux"):

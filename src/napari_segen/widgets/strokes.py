@@ -53,16 +53,16 @@ def count_painted(data: Any) -> Steps[dict[int, tuple[int, int]]]:
         No strokes are counted where the values are so many that they are objects.
     """
     # SciPy's import: not while a dock opens.
-    from napari_segen.core.scribbles import number_strokes
+    from napari_segen.core.scribbles import samples_of
 
     yield Step(0, 1, "Counting strokes")
-    labels = np.array(pixels(data))
-    values, counts = np.unique(labels[labels != 0], return_counts=True)
-    if len(values) > MAX_CLASSES:
-        return {int(v): (1, int(n)) for v, n in zip(values, counts, strict=True)}
-    ids, _ = number_strokes(labels)
-    found = {}
-    for value, n in zip(values, counts, strict=True):
-        found[int(value)] = (len(np.unique(ids[labels == value])), int(n))
-        yield Step(len(found), len(values), "Counting strokes")
-    return found
+    samples = samples_of(pixels(data))
+    values, of, counts = np.unique(
+        samples.values, return_inverse=True, return_counts=True
+    )
+    n_strokes = np.ones(len(values), int)
+    if len(values) <= MAX_CLASSES:
+        _, first = np.unique(samples.strokes, return_index=True)
+        n_strokes = np.bincount(of[first], minlength=len(values))
+    rows = zip(values, n_strokes, counts, strict=True)
+    return {int(v): (int(s), int(n)) for v, s, n in rows}

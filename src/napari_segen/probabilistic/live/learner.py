@@ -19,6 +19,7 @@ from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.strokes import Painted
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.samples import choose_samples
+from napari_segen.probabilistic.score import StrokeScore
 from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
 from napari_segen.probabilistic.training import (
     PaintedFrame,
@@ -42,12 +43,15 @@ class Learnt:
     shares : float array of shape (K,)
         How frequent the classifier takes each class to be.
     scale : Normalization
+    score : StrokeScore, optional
+        How good it is on held-out strokes; None where that is not known.
     """
 
     classifier: Classifier
     classes: Array
     shares: Array
     scale: Normalization
+    score: StrokeScore | None = None
 
 
 class Learner:
@@ -109,14 +113,16 @@ class Learner:
         else:
             classifier = method(model.params, model.seed)
         yield from classifier.fit_steps(samples)
+        score = None
         if quickly:
             usual = method.usual_temperature
             classifier.temperature_ = self._temperatures.get(method.title, usual)
         else:
-            yield from classifier.calibrate_steps(samples)
+            score = StrokeScore.of((yield from classifier.calibrate_steps(samples)))
             for part in (classifier, *classifier.parts()):
                 self._temperatures[part.title] = part.temperature_
-        return Learnt(classifier, classes, classifier.shares_of(samples), scale)
+        shares = classifier.shares_of(samples)
+        return Learnt(classifier, classes, shares, scale, score)
 
     def _samples_steps(
         self, model: ProbabilisticSegmenter, painted: Painted, level: int

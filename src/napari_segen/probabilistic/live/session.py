@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -23,45 +23,11 @@ from napari_segen.probabilistic.live.store import (
     planes_of,
 )
 from napari_segen.probabilistic.live.strokes import Painted
+from napari_segen.probabilistic.live.view import SHOW, View
 from napari_segen.probabilistic.prediction import Posterior
 from napari_segen.probabilistic.prior import completed_prior, prior_vector
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
-
-MOST_PIXELS = 2**22  # that are answered at full resolution
-SHOW = "Preview"  # the text of a Step after which there is something new to see
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What is looked at.
-
-    Parameters
-    ----------
-    frame : int
-        Which frame of the image.
-    box : tuple of slice
-        Part of the frame, one slice per spatial axis, none of them empty; of a volume
-        one plane.
-    """
-
-    frame: int
-    box: Slices
-
-    @property
-    def level(self) -> int:
-        """How often to halve y and x to come down to `MOST_PIXELS`."""
-        pixels = math.prod(part.stop - part.start for part in self.box)
-        return max(math.ceil(math.log(pixels / MOST_PIXELS, 4)), 0) if pixels else 0
-
-    def wider(self, shape: tuple[int, ...]) -> "View":
-        """Return the view with a tile more on all four sides, within a frame."""
-        margin = SIDE << self.level
-        sides = [
-            slice(max(part.start - margin, 0), min(part.stop + margin, n))
-            for part, n in zip(self.box[-2:], shape[-2:], strict=True)
-        ]
-        return replace(self, box=(*self.box[:-2], *sides))
 
 
 class LiveSession:
@@ -73,6 +39,8 @@ class LiveSession:
         The image.
     spec : ImageSpec
         Its axes; y and x are the last that are not channels.
+    store : TileStore
+        Receives the answers.
     cache : FeatureCache
         Keeps features of tiles.
     channels : tuple of int, optional
@@ -80,8 +48,6 @@ class LiveSession:
 
     Attributes
     ----------
-    store : TileStore
-        The answers.
     learnt : Learnt or None
         By what the last final answer was given.
     """
@@ -90,11 +56,12 @@ class LiveSession:
         self,
         data: Any,
         spec: ImageSpec,
+        store: TileStore,
         cache: FeatureCache,
         channels: tuple[int, ...] | None = None,
     ) -> None:
         self.picture = Picture(data, spec, channels)
-        self.store = TileStore()
+        self.store = store
         self.learnt: Learnt | None = None
         self._learner = Learner(self.picture, cache)
         self._final: dict[int, tuple[Any, Learnt]] = {}

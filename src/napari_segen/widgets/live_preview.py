@@ -1,0 +1,299 @@
+"""The answer follows the brush: what is looked at is answered after each stroke."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_segen.core.steps import Steps
+from napari_segen.probabilistic.live.store import TileStore
+from napari_segen.probabilistic.live.view import SHOW, View
+from napari_segen.widgets.collector import freeze_once
+from napari_segen.widgets.latest import Latest
+from napari_segen.widgets.layers import Source, level_zero
+from napari_segen.widgets.live_layers import Kind, LiveLayers
+from napari_segen.widgets.visible import visible_part
+
+LOOK_MS = 60  # after the last move of the view
+UNDO_MS = 50  # undo and redo are not told from other changes of a layer
+
+OUT_OF_SIGHT = "No pixel of the image is in sight."
+NO_PLANES = "Live shows planes in y and x: go back to the 2D display of these."
+
+
+@dataclass(frozen=True)
+class LiveInputs:
+    """What is answered, and how.
+
+    Parameters
+    ----------
+    image : Image
+    source : Source
+    strokes : Labels
+    settings : mapping
+        Arguments of `ProbabilisticSegmenter`.
+    percent : mapping of int to float
+        How frequent some classes are.
+    cache : callable
+        Returns the `FeatureCache`.
+    """
+
+    image: Image
+    source: Source
+    strokes: Labels
+    settings: Mapping[str, Any]
+    percent: Mapping[int, float]
+    cache: Callable[[], Any]
+
+
+class LivePreview(QObject):
+    """Follows strokes and view; shows the answer in layers that go by themselves.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    inputs : callable
+        Returns `LiveInputs`, or why there can be no answer.
+
+    Signals
+    -------
+    changed()
+        It was turned on or off, or says something else.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Any, inputs: Callable[[], LiveInputs | str]) -> None:
+        super().__init__()
+        self._viewer, self._inputs = viewer, inputs
+        self.layers = LiveLayers(viewer)
+        self.is_on = False
+        self.text = ""
+        self.is_busy = False
+        self._shown: LiveInputs | None = None
+        self._level = 0
+        self._sessions = _Sessions()
+        self._wired: list[tuple[Any, Callable[..., object]]] = []
+        self._worker = Latest(SHOW)
+        self._worker.shown.connect(self._on_shown)
+        self._worker.failed.connect(self._on_failed)
+        self._worker.ended.connect(self._on_ended)
+        self._look = _timer(self, LOOK_MS, self._ask)
+        self._undo = _timer(self, UNDO_MS, self._ask)
+
+    # -- on and off -----------------------------------------------------------
+
+    def turn_on(self) -> None:
+        """Answer now, and after each change."""
+        self.is_on = True
+        self._ask()
+
+    def turn_off(self) -> None:
+        """Stop, and take the answer away."""
+        self.is_on = False
+        self._leave("")
+
+    def update_once(self) -> None:
+        """Answer what is looked at now."""
+        self._ask()
+
+    def shut_down(self) -> None:
+        """End for good: the dock was closed, or the viewer."""
+        self.is_on = False
+        self._worker.shut_down()
+        with suppress(RuntimeError):  # Qt may have deleted the timers
+            self._look.stop()
+            self._undo.stop()
+        self._unwire()
+        self.layers.remove()
+
+    def look_again(self) -> None:
+        """Follow a change of inputs or settings, if there is one."""
+        if self.is_on:
+            self._look.start()
+        elif self._shown is not None and not self._is_about(self._inputs()):
+            self._leave("")
+
+    def _leave(self, text: str) -> None:
+        self._worker.cancel()
+        self._look.stop()
+        self._undo.stop()
+        self._unwire()
+        self.layers.remove()
+        self._shown = None
+        self._say(text, is_busy=False)
+
+    # -- events ---------------------------------------------------------------
+
+    def _wire(self, inputs: LiveInputs) -> None:
+        """Listen to what changes the answer."""
+        self._unwire()
+        strokes, viewer = inputs.strokes.events, self._viewer
+        camera, dims = viewer.scene.camera.events, viewer.dims.events
+        self._wired = [
+            (strokes.paint, self._on_stroke),
+            (strokes.set_data, self._on_set_data),
+            (strokes.colormap, self._on_colors),
+            (viewer.layers.events.removed, self._on_removed),
+            *(
+                (event, self._on_move)
+                for event in (
+                    inputs.image.events.data,
+                    camera.center,
+                    camera.zoom,
+                    dims.current_step,
+                    dims.order,
+                    dims.ndisplay,
+                    viewer.canvas.events.size,
+                )
+            ),
+        ]
+        for event, slot in self._wired:
+            event.connect(slot)
+
+    def _unwire(self) -> None:
+        wired, self._wired = self._wired, []
+        for event, slot in wired:
+            # The layer or the viewer may have gone.
+            with suppress(RuntimeError, ValueError, AttributeError):
+                event.disconnect(slot)
+
+    def _on_stroke(self, event: Any = None) -> None:
+        if self.is_on:
+            self._ask()
+
+    def _on_set_data(self, event: Any = None) -> None:
+        if self.is_on:
+            self._undo.start()
+
+    def _on_move(self, event: Any = None) -> None:
+        if self.is_on:
+            self._look.start()
+
+    def _on_colors(self, event: Any = None) -> None:
+        self.layers.recolor()
+
+    def _on_removed(self, event: Any = None) -> None:
+        if self._shown is not None and not self.layers.are_there:
+            self.turn_off()
+
+    # -- answers --------------------------------------------------------------
+
+    def _is_about(self, inputs: LiveInputs | str) -> bool:
+        """Whether what is shown is of these layers as they are."""
+        shown = self._shown
+        return (
+            shown is not None
+            and not isinstance(inputs, str)
+            and inputs.image is shown.image
+            and inputs.strokes is shown.strokes
+            and inputs.source.data is shown.source.data
+            and inputs.source.spec == shown.source.spec
+        )
+
+    def _ask(self) -> None:
+        inputs = self._inputs()
+        if isinstance(inputs, str):
+            self._leave(inputs)
+            return
+        if not self._is_about(inputs) or not self.layers.are_there:
+            self._sessions.renew()
+            self._shown = inputs
+            self.layers.add(self._sessions.store, inputs.source, inputs.strokes)
+            self._wire(inputs)
+        if (view := self._view(inputs)) is None:
+            return
+        self._level = view.level
+        self._say(self.text or "Learning from the strokes…", is_busy=True)
+        strokes = level_zero(inputs.strokes)
+        self._worker.ask(partial(self._sessions.answer_steps, inputs, strokes, view))
+
+    def _view(self, inputs: LiveInputs) -> View | None:
+        part = visible_part(self._viewer, inputs.image, inputs.source)
+        is_plane = part is not None and all(
+            w.stop - w.start == 1 for w in part.window[:-2]
+        )
+        if part is not None and is_plane:
+            return View(part.frame, part.window)
+        self._worker.cancel()
+        flat = self._viewer.dims.ndisplay == 2 and part is None
+        self._say(OUT_OF_SIGHT if flat else NO_PLANES, is_busy=False)
+        return None
+
+    def _on_shown(self) -> None:
+        if self._shown is None:
+            return
+        freeze_once()
+        self.layers.refresh()
+
+    def _on_ended(self) -> None:
+        if self._shown is not None:
+            self._say(self._said(), is_busy=False)
+
+    def _on_failed(self, error: Exception) -> None:
+        if self._shown is not None:
+            self._say(str(error) or type(error).__name__, is_busy=False)
+
+    def _said(self) -> str:
+        score = self._sessions.score
+        parts = [] if score is None else [f"Held-out strokes: {score}."]
+        if self._level:
+            parts.append(
+                f"Seen at 1/{2**self._level} of the resolution: zoom in for the exact "
+                "answer."
+            )
+        return " ".join(parts) or "This is what a run on the whole image gives."
+
+    def _say(self, text: str, *, is_busy: bool) -> None:
+        self.text, self.is_busy = text, is_busy
+        self.changed.emit()
+
+    def show(self, kind: Kind) -> None:
+        """Show classes, uncertainty, or the probability of a class."""
+        self.layers.show(kind)
+
+
+class _Sessions:
+    """The session of the image at hand; made and used on the worker's thread."""
+
+    def __init__(self) -> None:
+        self.store = TileStore()
+        self._session: Any = None
+        self._of: TileStore | None = None
+
+    def renew(self) -> None:
+        """Begin anew: another image."""
+        self.store = TileStore()
+
+    @property
+    def score(self) -> Any:
+        """How good the last answer is on held-out strokes, or None."""
+        learnt = None if self._session is None else self._session.learnt
+        return None if learnt is None else learnt.score
+
+    def answer_steps(self, inputs: LiveInputs, strokes: Any, view: View) -> Steps[None]:
+        # SciPy, Numba and scikit-learn: not on the window's thread.
+        from napari_segen.probabilistic.live.session import LiveSession
+        from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
+
+        model = ProbabilisticSegmenter(**inputs.settings)
+        store = self.store
+        if self._of is not store:
+            source = inputs.source
+            self._session = LiveSession(
+                source.data, source.spec, store, inputs.cache(), model.channels
+            )
+            self._of = store
+        yield from self._session.answer_steps(model, strokes, view, inputs.percent)
+
+
+def _timer(parent: QObject, ms: int, slot: Callable[[], None]) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(ms)
+    timer.timeout.connect(slot)
+    return timer
