@@ -34,7 +34,7 @@ class Scatter:
 
     Positions come from turned and mirrored copies of the training map's, each in a
     region of its own, so that density, clusters and distances are as found; the
-    objects come from the library, of similar size, turned, scaled and bent anew.
+    objects come from the library, of similar size, turned, stretched and bent anew.
 
     Parameters
     ----------

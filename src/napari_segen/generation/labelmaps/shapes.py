@@ -1,4 +1,4 @@
-"""The objects of training maps, and new ones like them: turned, scaled, bent."""
+"""The objects of training maps, and new ones like them: turned, stretched, bent."""
 
 from dataclasses import dataclass
 
