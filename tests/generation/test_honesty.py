@@ -32,7 +32,7 @@ def fields(n, seed, side=96, sigma=3.0, channels=None):
 def test_identical_copies_are_memorised():
     real = list(fields(4, 0))
     found = honesty(np.stack(real), real, held_out=list(fields(4, 1)), patch_px=16)
-    assert found.memorised > 0.95
+    assert found.memorised.value > 0.95
     assert found.nearest[0].distance < 1e-2
 
 
@@ -42,7 +42,7 @@ def test_copies_that_are_moved_turned_and_relit_are_memorised():
         [3 * np.rot90(r[5:, 3:-2], k)[:90, :90] - 1 for k, r in enumerate(real)]
     )
     found = honesty(copies[:, ::-1], real, held_out=list(fields(4, 1)), patch_px=16)
-    assert found.memorised > 0.9
+    assert found.memorised.value > 0.9
     first = found.nearest[0]
     assert np.corrcoef(first.generated.ravel(), first.real.ravel())[0, 1] > 0.99
 
@@ -51,7 +51,8 @@ def test_independent_images_are_as_near_as_unseen_ones():
     found = honesty(
         fields(8, 0), list(fields(8, 1)), held_out=list(fields(8, 2)), patch_px=16
     )
-    assert 0.02 < found.memorised < 0.09
+    assert 0.02 < found.memorised.value < 0.09
+    assert found.memorised.low < 0.05 < found.memorised.high
 
 
 def test_images_of_one_kind_reach_the_yardstick():
@@ -84,13 +85,29 @@ def test_without_unseen_images_copies_cannot_be_told():
     assert found.nearest
 
 
+def test_from_few_patches_no_share_is_told():
+    """A handful of patches has a 5 % quantile, but it says nothing of copying."""
+    real, few = list(fields(4, 0)), list(fields(1, 1, 40))
+    found = honesty(fields(4, 2), real, held_out=few, patch_px=16)
+    assert found.memorised is None
+    assert "Take more unseen images" in found.sentence
+    found = honesty(fields(1, 2, 40), real, held_out=list(fields(4, 1)), patch_px=16)
+    assert found.memorised is None
+    assert "Take more generated images" in found.sentence
+
+
 def test_one_image_is_its_own_yardstick():
     found = honesty(fields(1, 0, 128), list(fields(1, 1, 128)))
     assert found.spectrum.yardstick > 0
 
 
 def test_same_seed_same_figures_and_json():
-    a, b = (honesty(fields(2, 0), list(fields(2, 1)), seed=3) for _ in range(2))
+    made, real, unseen = (list(fields(4, k)) for k in range(3))
+    a, b = (
+        honesty(np.stack(made), real, seed=3, held_out=unseen, patch_px=16)
+        for _ in range(2)
+    )
+    assert a.as_json()["memorised"]["value"] == a.memorised.value
     assert json.dumps(a.as_json()) == json.dumps(b.as_json())
     assert a.sentence == b.sentence
 
@@ -124,6 +141,7 @@ def test_constant_images_have_no_copies():
     flat = np.full((2, 64, 64), 7, np.uint8)
     found = honesty(flat, list(flat), held_out=list(flat))
     assert found.memorised is None
+    assert "nothing in the training images" in found.sentence
     assert found.spectrum.value == found.histogram.value == 0
     assert found.nearest == []
 

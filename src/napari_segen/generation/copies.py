@@ -56,6 +56,9 @@ class Neighbours:
     turns: Array
     distance: Floats
 
+    def __len__(self) -> int:
+        return len(self.patches)
+
 
 @dataclass(frozen=True, slots=True)
 class Training:
@@ -94,13 +97,18 @@ class Training:
         ]
         return cls(basis, corners, np.concatenate(parts), padded)
 
+    def __len__(self) -> int:
+        return len(self.corners)
+
     def neighbours_steps(
         self, planes: Sequence[Array], n: int, rng: np.random.Generator
-    ) -> Steps[Neighbours | None]:
-        """Find the neighbours of the patches about `n` spots; None without spots."""
+    ) -> Steps[Neighbours]:
+        """Find the neighbours of the patches about `n` spots; none without spots."""
         where = spots(planes, self.basis, n, rng)
         if not len(where) or not len(self.corners):
-            return None
+            none = np.zeros(0, int)
+            nowhere = Corners(none, none, none)
+            return Neighbours(nowhere, nowhere, none, np.zeros(0, np.float32))
         patches = self.basis.normalised(cut(planes, where, self.basis.patch_px))
         found = []
         for start in range(0, len(where), _CHUNK):

@@ -12,9 +12,14 @@ from napari_segen.generation.copies import Neighbours, Training
 from napari_segen.generation.likeness import Blocks, Looks
 from napari_segen.generation.patches import Basis, turn
 from napari_segen.generation.planes import Planes, canonical, patch_side
+from napari_segen.generation.shares import (
+    QUANTILE,
+    Grouped,
+    Share,
+    share_of,
+    why_untold,
+)
 
-# A patch this near to a training patch is suspect: so are 5 % of real ones.
-_QUANTILE = 0.05
 _SPLITS = 32
 _PATCHES = 1500
 _SHOWN = 8
@@ -72,10 +77,11 @@ class Honesty:
         1-Wasserstein distance of the grey values, in ranges of the real images.
     patch_distance : Figure
         Energy distance of patches, 0 to 1, by their 64 first principal components.
-    memorised : float or None
+    memorised : Share or None
         Share of generated patches nearer to a training patch than 95 % of held-out
-        real ones are; 0.05 is expected without copying. None where no images were
-        held out, or where they have no structure.
+        real ones are; 0.05 is expected without copying.
+    untold : str
+        Why there is no such share; empty where there is one.
     nearest : list of NearestPatch
         From the most to the least suspect, evenly spread.
     patch_px : int
@@ -85,7 +91,8 @@ class Honesty:
     spectrum: Figure
     histogram: Figure
     patch_distance: Figure
-    memorised: float | None
+    memorised: Share | None
+    untold: str
     nearest: list[NearestPatch]
     patch_px: int
 
@@ -98,14 +105,15 @@ class Honesty:
             f"{s.yardstick:.2g}), grey values {h.value:.2%} of the range "
             f"({h.yardstick:.2%}), patches {p.value:.2g} ({p.yardstick:.2g})."
         )
-        if self.memorised is None:
+        m = self.memorised
+        if m is None:
             return (
-                f"{likeness} Whether patches are copies cannot be told: that takes "
-                "real images which the generator has not seen."
+                f"{likeness} Whether patches are copies cannot be told: {self.untold}"
             )
         return (
-            f"{likeness} {self.memorised:.1%} of the patches are as near to a training "
-            f"patch as {_QUANTILE:.0%} of unseen real ones are."
+            f"{likeness} {m.value:.1%} of the patches ({m.low:.1%} to {m.high:.1%}) "
+            "are as near to a training patch as "
+            f"{QUANTILE:.0%} of unseen real ones are."
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -114,7 +122,8 @@ class Honesty:
             "spectrum_db": asdict(self.spectrum),
             "histogram": asdict(self.histogram),
             "patch_distance": asdict(self.patch_distance),
-            "memorised": self.memorised,
+            "memorised": None if self.memorised is None else asdict(self.memorised),
+            "untold": self.untold,
             "nearest": [
                 {"source": n.source, "corner": list(n.corner), "distance": n.distance}
                 for n in self.nearest
@@ -172,10 +181,10 @@ def honesty_steps(
     yield Step(0, 1, "Comparing spectra, grey values and patches")
     basis = Basis.fit(known.planes, p, rng)
     figures = _figures(made, known, basis, rng)
-    copies, nearest = yield from stretch_steps(
+    memorised, untold, nearest = yield from stretch_steps(
         _copies_steps(made, known, unseen, basis, rng), 0.3, 1
     )
-    return Honesty(*figures, copies, nearest, p)
+    return Honesty(*figures, memorised, untold, nearest, p)
 
 
 def _figures(
@@ -230,18 +239,21 @@ def _copies_steps(
     unseen: Planes | None,
     basis: Basis,
     rng: np.random.Generator,
-) -> Steps[tuple[float | None, list[NearestPatch]]]:
-    training = Training.of(known.planes, basis, rng)
+) -> Steps[tuple[Share | None, str, list[NearestPatch]]]:
+    p, training = basis.patch_px, Training.of(known.planes, basis, rng)
     found = yield from training.neighbours_steps(made.planes, _PATCHES, rng)
-    if found is None:
-        return None, []
-    share = None
-    if unseen is not None:
-        usual = yield from training.neighbours_steps(unseen.planes, _PATCHES, rng)
-        if usual is not None:
-            limit = np.quantile(usual.distance, _QUANTILE)
-            share = float(np.mean(found.distance < limit))
-    return share, _nearest(found, made, known, basis.patch_px)
+    nearest = _nearest(found, made, known, p)
+    if unseen is None:
+        return None, why_untold(len(training), len(found), None), nearest
+    usual = yield from training.neighbours_steps(unseen.planes, _PATCHES, rng)
+    untold = why_untold(len(training), len(found), len(usual))
+    if untold:
+        return None, untold, nearest
+    new, old = (
+        Grouped.of(n.distance, n.patches, planes.owners, p)
+        for n, planes in ((found, made), (usual, unseen))
+    )
+    return share_of(new, old, rng), "", nearest
 
 
 def _nearest(

@@ -128,7 +128,8 @@ def _rows(found: Any) -> list[tuple[str, str, str, str]]:
         figure = getattr(found, name)
         value, yardstick = f"{figure.value:.3g}", f"{figure.yardstick:.3g}"
         rows.append((title, value, yardstick, tooltip))
-    copied = "not known" if found.memorised is None else f"{found.memorised:.1%}"
+    share = found.memorised
+    copied = "not known" if share is None else f"{share.value:.1%}"
     about = "Pieces that are suspiciously near to one of the training image."
     return [*rows, ("near copies", copied, "5.0%", about)]
 

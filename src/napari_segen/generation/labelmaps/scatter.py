@@ -19,7 +19,9 @@ _SHAPES = 20
 _PLACES = 6
 _STRAY = 0.8
 _LIKE = 0.1
-_JITTER = 0.12
+# How far places stray in any case, in the same distances: pairs of neighbours that come
+# again just as they were are counted as copies.
+_JITTER = 0.25
 _OBJECTS_A_STEP = 40
 # Pixels of a map's side, and copies along an axis of the new map.
 _SMALL = 64
@@ -32,7 +34,7 @@ class Scatter:
 
     Positions come from turned and mirrored copies of the training map's, each in a
     region of its own, so that density, clusters and distances are as found; the
-    objects come from the library, of similar size, turned, scaled and bent anew.
+    objects come from the library, of similar size, turned, stretched and bent anew.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The objects of training maps, and new ones like them: turned, scaled, bent."""
+"""The objects of training maps, and new ones like them: turned, stretched, bent."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,12 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import Array
 from napari_segen.generation.labelmaps.placed import Floats, draw_turn
 
-# Spread of the size, and depth of the two waves that bend an outline, both relative.
-_SPREAD = 0.04
-_BEND = 0.035
+# How much larger or smaller an object gets at most, and how much longer in a direction
+# of the plane, as logarithms of the sides; and how deep two waves bend its outline, in
+# sizes. With less of it the same few objects come again, and are counted as copies.
+_SPREAD = 0.2
+_STRETCH = 0.3
+_BEND = 0.02
 _FEW = 8
 
 
@@ -54,10 +57,12 @@ class Shape:
             Turned by any angle; see `draw_turn`.
         """
         ndim = self.marks.ndim
-        scale = np.exp(rng.normal(0, _SPREAD))
+        scale = np.exp(rng.uniform(-_SPREAD, _SPREAD))
         size = 2 * self.reach[-2:].max() + 1
-        half = np.ceil(self.reach * scale + 2 * _BEND * size).astype(int)
+        longer = np.exp(rng.uniform(0, _STRETCH))
+        half = np.ceil(self.reach * scale * longer + 2 * _BEND * size).astype(int)
         inverse = draw_turn(ndim, free, rng) / scale
+        inverse[-2:, -2:] = inverse[-2:, -2:] @ _squeeze(longer, rng)
         grid = np.ogrid[tuple(slice(-h, h + 1) for h in half)]
         waves = _waves(grid, size, rng)
         inside = np.ones(tuple(2 * half + 1), bool)
@@ -72,6 +77,15 @@ class Shape:
             index.append(np.clip(place, 0, n - 1))
         varied: Array = np.where(inside, self.marks[tuple(index)], 0)
         return varied
+
+
+def _squeeze(longer: float, rng: np.random.Generator) -> Floats:
+    """Draw a direction; return what undoes a stretch along it, narrower across."""
+    angle = rng.uniform(0, np.pi)
+    along = np.array([np.sin(angle), np.cos(angle)])
+    narrower = 1 / longer - longer
+    squeeze: Floats = longer * np.eye(2) + narrower * np.outer(along, along)
+    return squeeze
 
 
 def _waves(grid: tuple[Array, ...], size: float, rng: np.random.Generator) -> Array:
