@@ -80,3 +80,18 @@ def test_the_paragraph_names_method_versions_and_seed(method):
     assert f"numpy {np.__version__}" in text
     assert ("nucleus" in text) == (method != "mixture")
     assert "tensorflow" not in text
+
+
+def test_a_networks_paragraph_says_how_it_was_trained_and_how_good_it_was():
+    net = ns.CnnSegmenter(learning_rate=0.004, seed=3)
+    net.spec_, net.classes_, net.weights_ = SPEC, np.array([1, 2]), []
+    net.n_steps_, net.note_ = 12, "stopped"
+    net.history_ = {"step": [4, 8, 12], "val_iou": [0.25, 0.5, None]}
+    net.provenance_ = {"images": ["a", "b"], "labels": ["c", "d"]}
+    net.provenance_ |= {"versions": {"python": "3.12", "tensorflow": "2.21"}}
+    text = methods_text(net)
+    assert "2 images for 12 steps" in text
+    assert "learning rate = 0.004" in text
+    assert "held out from the training was 0.500" in text
+    assert "seed was 3" in text
+    assert "tensorflow 2.21" in text
