@@ -29,16 +29,21 @@ class Latest(QObject):
 
     Signals
     -------
-    shown()
+    shown(int)
         There is something to see: after such a step, and now and then before it.
-    failed(Exception)
-    ended()
-        The job that was asked for last has come to its end.
+    failed(int, Exception)
+    ended(int)
+        Each tells the number of its job; what is not `number` is history.
+
+    Attributes
+    ----------
+    number : int
+        Of the job that was asked for last.
     """
 
-    shown = Signal()
-    failed = Signal(object)
-    ended = Signal()
+    shown = Signal(int)
+    failed = Signal(int, object)
+    ended = Signal(int)
 
     def __init__(self, show: str) -> None:
         super().__init__()
@@ -47,11 +52,13 @@ class Latest(QObject):
         self._has_news = threading.Condition()
         self._is_shut = False
         self._thread: threading.Thread | None = None
+        self.number = 0
 
     def ask(self, job: Job) -> None:
         """Run this job instead of what runs or waits."""
         with self._has_news:
             self._wanted = job
+            self.number += 1
             if self._thread is None and not self._is_shut:
                 self._thread = threading.Thread(
                     target=self._work, name=THREAD_NAME, daemon=True
@@ -61,12 +68,15 @@ class Latest(QObject):
 
     def cancel(self) -> None:
         """End what runs, and run nothing until the next `ask`."""
-        self.ask(_nothing_steps)
+        with self._has_news:
+            self._wanted = None
+            self.number += 1
 
     def shut_down(self) -> None:
         """End the thread."""
         with self._has_news:
             self._is_shut, self._wanted = True, None
+            self.number += 1
             self._has_news.notify()
 
     def _work(self) -> None:
@@ -78,28 +88,24 @@ class Latest(QObject):
                 if self._is_shut:
                     return
                 job, self._wanted = self._wanted, None
+                number = self.number
             # RuntimeError: the application has gone, and the signals with it.
             with suppress(RuntimeError):
-                self._run(job)
+                self._run(job(), number)
 
-    def _run(self, job: Job) -> None:
-        steps, looked = job(), time.monotonic()
+    def _run(self, steps: Steps[Any], number: int) -> None:
+        looked = time.monotonic()
         try:
             for step in steps:
-                if self._is_shut or self._wanted is not None:
+                if self.number != number:
                     steps.close()
                     return
                 now = time.monotonic()
                 if step.text == self._show or now - looked > LOOK_SECONDS:
                     looked = now
-                    self.shown.emit()
+                    self.shown.emit(number)
         except Exception as err:  # noqa: BLE001 - the window must hear of anything
             _LOG.info("the live preview failed", exc_info=err)
-            if self._wanted is None:
-                self.failed.emit(err)
+            self.failed.emit(number, err)
             return
-        self.ended.emit()
-
-
-def _nothing_steps() -> Steps[None]:
-    yield from ()
+        self.ended.emit(number)

@@ -131,7 +131,6 @@ class LivePreview(QObject):
 
     def _wire(self, inputs: LiveInputs) -> None:
         """Listen to what changes the answer."""
-        self._unwire()
         strokes, viewer = inputs.strokes.events, self._viewer
         camera, dims = viewer.scene.camera.events, viewer.dims.events
         self._wired = [
@@ -201,6 +200,7 @@ class LivePreview(QObject):
             self._leave(inputs)
             return
         if not self._is_about(inputs) or not self.layers.are_there:
+            self._unwire()
             self._sessions.renew()
             self._shown = inputs
             self.layers.add(self._sessions.store, inputs.source, inputs.strokes)
@@ -224,18 +224,17 @@ class LivePreview(QObject):
         self._say(OUT_OF_SIGHT if flat else NO_PLANES, is_busy=False)
         return None
 
-    def _on_shown(self) -> None:
-        if self._shown is None:
-            return
-        freeze_once()
-        self.layers.refresh()
-
-    def _on_ended(self) -> None:
+    def _on_shown(self, number: int) -> None:
         if self._shown is not None:
+            freeze_once()
+            self.layers.refresh()
+
+    def _on_ended(self, number: int) -> None:
+        if number == self._worker.number:
             self._say(self._said(), is_busy=False)
 
-    def _on_failed(self, error: Exception) -> None:
-        if self._shown is not None:
+    def _on_failed(self, number: int, error: Exception) -> None:
+        if number == self._worker.number:
             self._say(str(error) or type(error).__name__, is_busy=False)
 
     def _said(self) -> str:
