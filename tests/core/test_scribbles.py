@@ -4,7 +4,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from tests.strategies import scribbles, shapes
 
-from napari_segen.core.scribbles import classes_in, number_strokes, samples_of
+from napari_segen.core.scribbles import (
+    classes_in,
+    labelled_at,
+    number_strokes,
+    samples_of,
+)
 
 
 def strokes_by_flooding(labels):
@@ -60,11 +65,23 @@ def test_samples_are_the_labelled_pixels_with_their_class_and_stroke(labels):
     assert_array_equal(ids[tuple(samples.positions.T)] - 1, samples.strokes)
 
 
-@given(scribbles())
-def test_pixels_without_data_are_left_out(labels):
-    usable = np.indices(labels.shape).sum(axis=0) % 2 == 0
-    positions = samples_of(labels, usable).positions
-    assert_array_equal(positions, np.argwhere((labels > 0) & usable))
+@given(st.data(), st.integers(1, 5))
+def test_few_labelled_pixels_are_grouped_as_many_are(data, spread):
+    small = data.draw(scribbles())
+    large = np.zeros([9 * spread * n for n in small.shape], small.dtype)
+    large[tuple(slice(3, 3 + n) for n in small.shape)] = small
+    ids, n = number_strokes(large)
+    expected, n_expected = strokes_by_flooding(small)
+    assert n == n_expected
+    at = tuple(slice(3, 3 + n) for n in small.shape)
+    assert same_partition(ids[at], expected)
+
+
+@given(st.lists(st.integers(0, 3 * 2**14), max_size=8), st.integers(0, 3))
+def test_labelled_pixels_are_found_in_large_images(at, more):
+    labels = np.zeros((3, 2**14 + more), np.uint8)
+    labels.reshape(-1)[at] = 1
+    assert_array_equal(labelled_at(labels), np.flatnonzero(labels))
 
 
 @given(scribbles())
@@ -75,6 +92,6 @@ def test_reading_strokes_does_not_write_to_the_scribbles(labels):
 
 def test_classes_are_ascending_and_zero_is_none_of_them():
     frames = [np.array([[0, 7], [2, 0]]), np.array([[9, 2]], np.uint8)]
-    assert classes_in(frames).tolist() == [2, 7, 9]
-    assert classes_in([np.zeros((3, 3), int)]).size == 0
+    assert classes_in([samples_of(f) for f in frames]).tolist() == [2, 7, 9]
+    assert classes_in([samples_of(np.zeros((3, 3), int))]).size == 0
     assert classes_in([]).size == 0

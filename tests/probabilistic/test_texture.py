@@ -8,9 +8,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.probabilistic.problems import blobs, two_regions
 
 import napari_segen as ns
+from napari_segen.core.steps import run
 from napari_segen.features.bank import FilterBank
 from napari_segen.probabilistic import frame, prediction
 from napari_segen.probabilistic.auto import TEXTURE, AutoClassifier
+from napari_segen.probabilistic.live.session import LiveSession, View
+from napari_segen.probabilistic.live.store import FIRST_CLASS
 from napari_segen.probabilistic.texture import may_see_texture
 
 
@@ -203,3 +206,13 @@ def test_loaded_it_predicts_the_same_bytes(channels, tmp_path):
     # It goes on as it began: from the default features, texture if needed.
     again = loaded.fit(image, scribbles)
     assert_array_equal(again.predict_proba(image), model.predict_proba(image))
+
+
+def test_the_live_answer_is_that_of_a_fit_and_prediction():
+    image, scribbles, _ = rough_beside_smooth()
+    session = LiveSession(image, ns.ImageSpec("yx"), ns.FeatureCache())
+    view = View(0, tuple(slice(0, n) for n in image.shape))
+    run(session.answer_steps(ns.ProbabilisticSegmenter(), scribbles, view))
+    model = ns.ProbabilisticSegmenter().fit(image, scribbles)
+    planes = session.store.get((0, 0, 0, 0)).planes[FIRST_CLASS:]
+    assert_array_equal(planes, np.rint(255 * model.predict_proba(image)))

@@ -7,6 +7,7 @@ less of that span a frame has, the more its zero is the training frames': the br
 of an empty field, bright or dark, can only be told by theirs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from napari_segen.core.imagespec import Array
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
 SAMPLE = 2**13  # pixels from which the percentiles are guessed before they are found
+Range = tuple[Array, Array]
 MODES = ("auto", "training", "image", "none")
 
 
@@ -27,7 +29,13 @@ def has_data(frames: Array) -> npt.NDArray[np.bool_]:
     return np.asarray(np.isfinite(frames).all(axis=1))
 
 
-def channel_range(frame: Array) -> tuple[Array, Array]:
+def data_at(values: Array, positions: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Return which pixels at ``(M, ndim)`` of a frame ``(C, *S)`` hold data."""
+    there: npt.NDArray[np.bool_] = has_data(values[np.newaxis, :, *positions.T])[0]
+    return there
+
+
+def channel_range(frame: Array) -> Range:
     """Low percentile and span of each channel of a frame ``(C, *S)``, as float64 (C,).
 
     No-data pixels do not count; a channel without any finite pixel has range (0, 0).
@@ -113,7 +121,12 @@ class Normalization:
 
     def fit(self, images: list[Array]) -> "Normalization":
         """Learn from training images, each ``(N, C, *S)``; returns self."""
-        ranges = [channel_range(frame) for frames in images for frame in frames]
+        return self.learn(
+            [channel_range(frame) for frames in images for frame in frames]
+        )
+
+    def learn(self, ranges: Sequence[Range]) -> "Normalization":
+        """Learn from the training frames' `channel_range`; returns self."""
         lows, spans = np.array([r[0] for r in ranges]), np.array([r[1] for r in ranges])
         self.low, self.span = lows.mean(axis=0), spans.mean(axis=0)
         # A blank training frame must not take the floor away.
@@ -121,14 +134,17 @@ class Normalization:
         self.least_span = np.where(np.isfinite(smallest), smallest / 2, 0.0)
         return self
 
-    def scale_of(self, frame: Array) -> tuple[Array, Array]:
-        """Return what to subtract and what to divide by for a frame ``(C, *S)``."""
+    def scale_of(self, frame: Array, known: Range | None = None) -> Range:
+        """Return what to subtract and what to divide by for a frame ``(C, *S)``.
+
+        `known` is its `channel_range`, where that was computed before.
+        """
         if self.mode == "none":
             return np.zeros(len(frame)), np.ones(len(frame))
         if self.mode == "training":
             low, span = self.low, self.span
         else:
-            low, span = channel_range(frame)
+            low, span = channel_range(frame) if known is None else known
             if self.mode == "auto":
                 low, span = self._with_least_span(low, span)
         return low, np.where(span > 0, span, 1.0)

@@ -1,12 +1,17 @@
 """From painted scribbles to samples: which pixels, of which class, in which stroke."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from napari_segen.core.imagespec import Array
+
+_BLOCK = 2**14  # pixels that are looked at together
+_FEW = 1 / 16  # of all pixels: up to so many are compared one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,28 @@ class Samples:
     values: Array
     strokes: npt.NDArray[np.int64]
 
+    def at(self, chosen: npt.NDArray[np.intp]) -> "Samples":
+        """Return the chosen of them, in that order."""
+        return Samples(
+            self.positions[chosen], self.values[chosen], self.strokes[chosen]
+        )
 
-def classes_in(label_frames: list[Array]) -> npt.NDArray[np.int64]:
-    """Return the class values that occur, ascending; 0 is unlabelled."""
-    found = [np.unique(labels) for labels in label_frames]
-    values = np.unique(np.concatenate(found)) if found else np.zeros(0)
-    return values[values > 0].astype(np.int64)
+
+def classes_in(frames: Sequence[Samples]) -> npt.NDArray[np.int64]:
+    """Return the class values that occur, ascending."""
+    values = [np.unique(s.values) for s in frames]
+    return np.unique(np.concatenate([np.zeros(0, np.int64), *values]))
+
+
+def labelled_at(labels: Array) -> npt.NDArray[np.intp]:
+    """Return where an array is not 0: indices into it as one row, ascending."""
+    flat = labels.reshape(-1)
+    # Most of a large image has no strokes, which the blocks' maxima tell much faster.
+    whole = flat.size // _BLOCK * _BLOCK
+    blocks = flat[:whole].reshape(-1, _BLOCK)
+    painted = np.flatnonzero(blocks.max(axis=1)) if whole else ()
+    parts = [np.flatnonzero(blocks[i]) + i * _BLOCK for i in painted]
+    return np.concatenate([*parts, np.flatnonzero(flat[whole:]) + whole])
 
 
 def number_strokes(labels: Array) -> tuple[npt.NDArray[np.int64], int]:
@@ -42,41 +63,80 @@ def number_strokes(labels: Array) -> tuple[npt.NDArray[np.int64], int]:
     unlabelled) and how many there are.
     """
     ids = np.zeros(labels.shape, np.int64)
-    touching = np.ones((3,) * labels.ndim, bool)
-    n = 0
-    for box, value in _value_boxes(labels):
-        part, found = ndimage.label(labels[box] == value, structure=touching)
-        ids[box][part > 0] = part[part > 0] + n
-        n += found
+    flat = labelled_at(labels)
+    numbers, n = _strokes_at(labels, flat)
+    ids.reshape(-1)[flat] = numbers + 1
     return ids, n
 
 
-def _value_boxes(labels: Array) -> list[tuple[tuple[slice, ...], int]]:
-    """Bounding box of each class value: strokes are few, the image is large."""
-    flat = np.flatnonzero(labels)
-    positions = np.unravel_index(flat, labels.shape)
-    values = labels.ravel()[flat]
-    boxes = []
-    for value in np.unique(values):
-        inside = values == value
-        box = tuple(slice(p[inside].min(), p[inside].max() + 1) for p in positions)
-        boxes.append((box, int(value)))
-    return boxes
-
-
-def samples_of(labels: Array, usable: Array | None = None) -> Samples:
-    """List the labelled pixels of one frame of scribbles ``(*S)``.
-
-    Parameters
-    ----------
-    labels : array of shape (*S)
-    usable : bool array of shape (*S), optional
-        Pixels that hold data; the others are left out.
-    """
-    ids, _ = number_strokes(labels)
-    flat = np.flatnonzero(labels)
-    if usable is not None:
-        flat = flat[usable.ravel()[flat]]
+def samples_of(labels: Array) -> Samples:
+    """List the labelled pixels of one frame of scribbles ``(*S)``."""
+    flat = labelled_at(labels)
+    numbers, _ = _strokes_at(labels, flat)
     positions = np.stack(np.unravel_index(flat, labels.shape), axis=1)
-    values = labels.ravel()[flat].astype(np.int64)
-    return Samples(positions, values, ids.ravel()[flat] - 1)
+    return Samples(positions, labels.reshape(-1)[flat].astype(np.int64), numbers)
+
+
+def _strokes_at(
+    labels: Array, flat: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Give numbers from 0 to the strokes of the labelled pixels."""
+    values = labels.reshape(-1)[flat]
+    at = np.unravel_index(flat, labels.shape)
+    if flat.size > _FEW * labels.size:
+        return _numbered_in_boxes(labels, values, at)
+    return _numbered_one_by_one(values, at, labels.shape)
+
+
+def _numbered_in_boxes(
+    labels: Array, values: Array, at: tuple[Array, ...]
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Go class by class, each in its box: for finished masks."""
+    numbers, n = np.empty(values.size, np.int64), 0
+    touching = np.ones((3,) * labels.ndim, bool)
+    for value in np.unique(values):
+        own = values == value
+        first = [int(a[own].min()) for a in at]
+        box = tuple(
+            slice(f, int(a[own].max()) + 1) for f, a in zip(first, at, strict=True)
+        )
+        part, found = ndimage.label(labels[box] == value, structure=touching)
+        inside = tuple(a[own] - f for f, a in zip(first, at, strict=True))
+        numbers[own] = part[inside] + (n - 1)
+        n += found
+    return numbers, n
+
+
+def _numbered_one_by_one(
+    values: Array, at: tuple[Array, ...], shape: tuple[int, ...]
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Look for the neighbours of each pixel: for few pixels."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    # A border of one pixel all around: no neighbour is on the far side of the frame.
+    wide = tuple(n + 2 for n in shape)
+    place = np.ravel_multi_index(tuple(a + 1 for a in at), wide)
+    pairs = [_equal_pairs(values, place, step) for step in _steps_ahead(wide)]
+    pair = np.concatenate([np.zeros((2, 0), np.intp), *pairs], axis=1)
+    links = coo_array((np.ones(pair.shape[1], bool), pair), shape=(values.size,) * 2)
+    n, numbers = connected_components(links, directed=False)
+    return numbers.astype(np.int64), int(n)
+
+
+def _steps_ahead(wide: tuple[int, ...]) -> Iterator[int]:
+    """Go from a pixel to each touching one behind it in the raster."""
+    strides = np.cumprod([1, *wide[:0:-1]])[::-1]
+    for step in product((-1, 0, 1), repeat=len(wide)):
+        if step > (0,) * len(wide):
+            yield int(np.dot(step, strides))
+
+
+def _equal_pairs(
+    values: Array, place: npt.NDArray[np.intp], step: int
+) -> npt.NDArray[np.intp]:
+    """Return pixels ``(2, n)`` a step apart that have equal values."""
+    other = np.minimum(np.searchsorted(place, place + step), place.size - 1)
+    alike = (place[other] == place + step) & (values[other] == values)
+    first = np.flatnonzero(alike)
+    return np.stack([first, other[first]])

@@ -1,6 +1,6 @@
 """The default method: a linear and a non-linear model, trusted as they have earned."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
@@ -76,6 +76,8 @@ class AutoClassifier(Classifier):
         "choice where nothing is known."
     )
 
+    stand_in: ClassVar[str] = "softmax"
+
     members_: dict[str, Classifier]
     trust_: npt.NDArray[np.float32]
 
@@ -141,6 +143,10 @@ class AutoClassifier(Classifier):
             return f"{', '.join(parts)}: no stroke could be held out"
         told = " and ".join(f"{loss / n_strokes:.2f}" for loss in losses)
         return f"{', '.join(parts)}: log loss {told} on {n_strokes} held-out strokes"
+
+    def parts(self) -> Sequence[Classifier]:
+        """Return the members that see the usual features."""
+        return tuple(self.members_[name] for name in MEMBERS)
 
     def log_scores(self, block: Array) -> npt.NDArray[np.float32]:
         """Return the logarithm of the mean posterior ``(K, n)``."""

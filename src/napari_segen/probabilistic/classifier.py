@@ -1,7 +1,7 @@
 """What every pixel classifier can do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -47,6 +47,8 @@ class Classifier(ABC):
     title: ClassVar[str]
     summary: ClassVar[str]
     needs_strokes: ClassVar[bool] = True
+    # Name of a method that gives a similar answer much sooner, for a first look.
+    stand_in: ClassVar[str] = ""
 
     # What suits where no stroke can be held out.
     usual_temperature: ClassVar[float] = 1.0
@@ -96,6 +98,10 @@ class Classifier(ABC):
             np.float32(held_out.temperature(self.usual_temperature))
         )
         return held_out.sharpened(self.temperature_)
+
+    def parts(self) -> Sequence["Classifier"]:
+        """Return the classifiers that this one is made of, if any."""
+        return ()
 
     @abstractmethod
     def log_scores(self, block: Array) -> npt.NDArray[np.float32]:

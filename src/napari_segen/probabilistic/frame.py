@@ -92,6 +92,8 @@ class Frame:
         use: Callable[[Tile, Array], None],
         text: str,
         tiles: Sequence[Tile] | None = None,
+        *,
+        keep_all: bool = False,
     ) -> Steps[None]:
         """Compute features tile by tile, and use them before the next ones come.
 
@@ -104,13 +106,15 @@ class Frame:
             Says in the steps what is done.
         tiles : sequence of Tile, optional
             Which; None: all of `tiles`.
+        keep_all : bool
+            Whether the cache gets each of them; otherwise as many as stay in it.
         """
         yield from stretch_steps(compile_steps(len(self.shape)), 0, 0)
         stop, scratch, memory = Event(), Scratch(), Scratch()
-        kept = self._kept()
+        kept = set() if keep_all else self._kept()
 
         def job(tile: Tile) -> None:
-            keep = self.cache if _corner(tile) in kept else None
+            keep = self.cache if keep_all or _corner(tile) in kept else None
             features = self._features(tile, keep, scratch, memory, stop)
             if not stop.is_set():
                 use(tile, features)

@@ -44,6 +44,29 @@ class Posterior:
     prior: Array | None
     smoothing: float
 
+    @classmethod
+    def with_frequencies(
+        cls,
+        classifier: Classifier,
+        shares: Array,
+        frequencies: Array | None,
+        smoothing: float,
+    ) -> "Posterior":
+        """Put frequencies of the classes in the place of the classifier's own.
+
+        Parameters
+        ----------
+        shares : float array of shape (K,)
+            How frequent the classifier takes each class to be.
+        frequencies : float array of shape (K,), or None
+            How frequent they are; None: as the classifier learnt it, if it did.
+        """
+        prior = classifier.frequencies_
+        if frequencies is not None:
+            ratio = frequencies / shares
+            prior = (ratio / ratio.sum()).astype(np.float32)
+        return cls(classifier, prior, smoothing)
+
     def by_pixel_steps(self, frame: Frame) -> Steps[npt.NDArray[np.float32]]:
         """Compute ``(K, *S)`` of a frame, each pixel by its own features alone.
 
@@ -52,15 +75,19 @@ class Posterior:
         result = np.empty((self.classifier.n_classes_, *frame.shape), np.float32)
 
         def classify(tile: Tile, features: Array) -> None:
-            posterior = self.classifier.posterior(features)
-            if self.prior is not None:
-                posterior = apply_prior(posterior, self.prior)
-            if (missing := frame.no_data(tile.core)) is not None:
-                posterior[:, missing] = 1 / len(posterior)
-            result[:, *tile.core] = posterior
+            result[:, *tile.core] = self.of(features, frame.no_data(tile.core))
 
         yield from frame.features_steps(classify, "Classifying")
         return result
+
+    def of(self, features: Array, no_data: Array | None) -> npt.NDArray[np.float32]:
+        """Classify features ``(F, *S)``, each pixel by its own; ``(K, *S)``."""
+        posterior = self.classifier.posterior(features)
+        if self.prior is not None:
+            posterior = apply_prior(posterior, self.prior)
+        if no_data is not None:
+            posterior[:, no_data] = 1 / len(posterior)
+        return posterior
 
     def smoothed(self, by_pixel: Array, frame: Frame, slab: Tile) -> Array:
         """Apply the spatial prior to a slab's core; returns ``(K, *core)``."""

@@ -9,8 +9,6 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from napari_segen.core.imagespec import Array
-from napari_segen.core.normalization import has_data
 from napari_segen.core.steps import Steps
 from napari_segen.core.tiles import Slices, tile_at
 from napari_segen.probabilistic.frame import Frame
@@ -147,12 +145,6 @@ def _lowest(keys: npt.NDArray[np.uint64], most: int) -> npt.NDArray[np.intp]:
     limit = np.partition(keys, most)[most]
     at = np.flatnonzero(keys < limit)
     return at[np.argsort(keys[at], kind="stable")]
-
-
-def data_at(values: Array, positions: Positions) -> npt.NDArray[np.bool_]:
-    """Return which pixels at ``(M, ndim)`` of a frame ``(C, *S)`` hold data."""
-    there: npt.NDArray[np.bool_] = has_data(values[np.newaxis, :, *positions.T])[0]
-    return there
 
 
 def sampled_features_steps(

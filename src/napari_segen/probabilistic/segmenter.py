@@ -315,14 +315,10 @@ class ProbabilisticSegmenter(ResultsOnePass):
         return spec, spec.label_shape(array.shape), frames
 
     def _posterior(self) -> Posterior:
-        prior = self._prior(self.classes_)
-        if prior is None:
-            prior = self.classifier_.frequencies_
-        else:
-            # The classifier's own frequencies go, those that are asked for come.
-            prior = prior / self.class_shares_
-            prior = (prior / prior.sum()).astype(np.float32)
-        return Posterior(self.classifier_, prior, self.smoothing)
+        wanted = self._prior(self.classes_)
+        return Posterior.with_frequencies(
+            self.classifier_, self.class_shares_, wanted, self.smoothing
+        )
 
     def _prior(self, classes: Array) -> Array | None:
         """Return how probable the classes are as set; ValueError if it cannot be."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from napari_segen.core.checks import Pair, check_class_values, warn_if_flat
 from napari_segen.core.imagespec import Array
-from napari_segen.core.normalization import has_data
+from napari_segen.core.normalization import data_at
 from napari_segen.core.scribbles import Samples, classes_in, samples_of
 from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.probabilistic.frame import Frame
@@ -41,26 +41,38 @@ def painted_frames(
         Where there are not from 2 to 255 classes, or a class has no pixel with data.
     """
     labelled = [
-        (values, labels)
+        (values, samples_of(labels))
         for pair in pairs
         if pair.labels is not None
         for values, labels in zip(pair.frames, pair.labels, strict=True)
-        if labels.any()
     ]
-    classes = classes_in([labels for _, labels in labelled])
+    frames = [PaintedFrame(v, s) for v, s in labelled if len(s.values)]
+    for frame in frames:
+        warn_if_flat(frame.values[np.newaxis])
+    return usable_frames(frames)
+
+
+def usable_frames(
+    frames: Sequence[PaintedFrame],
+) -> tuple[list[PaintedFrame], npt.NDArray[np.int64]]:
+    """Leave out labelled pixels without data; returns frames and class values.
+
+    Raises what `painted_frames` raises.
+    """
+    classes = classes_in([f.samples for f in frames])
     check_class_values(classes)
-    frames = []
-    for values, labels in labelled:
-        warn_if_flat(values[np.newaxis])
-        usable = has_data(values[np.newaxis])[0]
-        frames.append(PaintedFrame(values, samples_of(labels, usable)))
-    found = np.unique(np.concatenate([f.samples.values for f in frames]))
+    kept = [PaintedFrame(f.values, f.samples.at(_usable(f))) for f in frames]
+    found = classes_in([f.samples for f in kept])
     if lost := sorted(set(classes.tolist()) - set(found.tolist())):
         raise ValueError(
             f"scribbles has class {lost[0]} only on pixels without data (NaN or "
             "infinite). Paint it where the image has values."
         )
-    return frames, classes
+    return kept, classes
+
+
+def _usable(frame: PaintedFrame) -> npt.NDArray[np.intp]:
+    return np.flatnonzero(data_at(frame.values, frame.samples.positions))
 
 
 def training_set_steps(
@@ -86,6 +98,15 @@ def training_set_steps(
         steps = frame_of(frame.values).features_at_steps(samples.positions)
         n = len(frames)
         features.append((yield from stretch_steps(steps, i / n, (i + 1) / n)))
+    return training_set(chosen, features, classes)
+
+
+def training_set(
+    chosen: Sequence[Samples],
+    features: Sequence[Array],
+    classes: npt.NDArray[np.int64],
+) -> TrainingSet:
+    """Join what frames have: labelled pixels and their features ``(M, F)``."""
     values = np.concatenate([s.values for s in chosen])
     return TrainingSet(
         np.concatenate(features),

@@ -6,13 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
-from napari_segen.core.normalization import scaled
+from napari_segen.core.normalization import data_at, scaled
 from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.sampling import (
     Positions,
-    data_at,
     even_sample,
     look_regions,
     sampled_features_steps,

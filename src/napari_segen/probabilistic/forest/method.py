@@ -40,6 +40,8 @@ class ForestClassifier(Classifier):
         "shape of the classes; strong with few strokes."
     )
 
+    stand_in: ClassVar[str] = "softmax"
+
     trees_: Trees
     importances_: npt.NDArray[np.float32]
 

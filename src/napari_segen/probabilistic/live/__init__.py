@@ -1,0 +1,1 @@
+"""The answer to strokes where it is looked at, while they are painted."""
