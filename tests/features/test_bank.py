@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.reference.filters import REFERENCE, derivative
+from tests.reference.filters import REFERENCE, derivative, texture_energy
 
 from napari_segen.core.steps import run
 from napari_segen.core.tiles import tile_grid
@@ -64,6 +64,33 @@ def test_each_family_equals_scipys_definition_in_3d(family, shape):
         assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("shape", [(150, 131), (7, 90), (1, 1), (9, 20, 31)])
+def test_texture_energy_equals_its_definition_by_scipy(shape):
+    bank = FilterBank(("texture_energy",), sampling=(1,) * len(shape))
+    image = frame(shape)
+    theirs = texture_energy(image[0].astype(float), (8, 16), (1, 2))
+    assert_allclose(bank.compute(image), theirs, rtol=0, atol=TOLERANCE)
+
+
+def test_texture_energy_comes_last_and_leaves_the_others_where_they_were():
+    plain = FilterBank(plain_channels=1)
+    bank, image = plain.only((*plain.features, "texture_energy")), frame((20, 30), 0, 3)
+    features, before = bank.compute(image), plain.compute(image)
+    assert_array_equal(features[: len(before)], before)
+    added = bank.names(3)[len(before) :]
+    assert len(added) == len(set(added)) == 8  # of two channels
+    assert all("texture_energy" in name for name in added)
+
+
+def test_tiles_of_texture_energy_equal_the_whole():
+    bank = FilterBank(("texture_energy",))
+    image = frame((190, 230))
+    whole = bank.compute(image)
+    for tile in tile_grid(image.shape[1:], (50, 90), bank.halo):
+        part = bank.compute(image[:, *tile.padded])[:, *tile.inner]
+        assert_allclose(part, whole[:, *tile.core], rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("family", ["gaussian", "hessian", "structure_tensor"])
 def test_physical_sigma_is_divided_by_the_pixel_size_of_each_axis(family):
     bank = FilterBank((family,), (4.0,), "physical", sampling=(2.0, 1.0, 0.5))
@@ -112,16 +139,16 @@ def test_tiles_with_the_declared_halo_equal_the_whole(image, tile_shape):
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f != "intensity"])
 def test_the_declared_halo_is_exactly_what_a_feature_looks_at(family, axis):
     bank = FilterBank((family,), (2.0,))
-    image = frame((90, 90))
-    at = [slice(45, 46), slice(45, 46)]
+    image = frame((160, 160))
+    at = [slice(80, 81), slice(80, 81)]
     before = bank.compute(image)
     for distance, same in ((bank.halo[axis] + 1, True), (bank.halo[axis], False)):
         changed = image.copy()
         where = list(at)
-        where[axis] = slice(45 + distance, None)
+        where[axis] = slice(80 + distance, None)
         changed[(0, *where)] += 1e3
         after = bank.compute(changed)
-        assert (after[:, 45, 45] == before[:, 45, 45]).all() == same
+        assert (after[:, 80, 80] == before[:, 80, 80]).all() == same
 
 
 @few

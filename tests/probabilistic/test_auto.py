@@ -70,6 +70,14 @@ def test_its_held_out_posterior_joins_the_members():
     assert_allclose(held_out.posterior[:, known], mean[:, known], atol=1e-6)
 
 
+def test_made_again_from_its_arrays_it_has_the_very_temperatures():
+    # The forest's posterior changes in its last digits with those of a temperature.
+    model = AutoClassifier().fit(ring())
+    again = AutoClassifier.from_arrays(None, model.arrays(), 2, 2)
+    for name, member in model.members_.items():
+        assert again.members_[name].temperature_ == member.temperature_ != 1
+
+
 def test_no_trust_in_all_is_refused():
     arrays = AutoClassifier().fit(blobs()).arrays()
     for wrong in ([-0.1, 1.1], [0.2, 0.2]):

@@ -231,7 +231,7 @@ def test_the_features_of_a_large_image_are_never_there_at_once(monkeypatch):
     monkeypatch.setattr(parallel, "usable_processors", lambda: 2)
     image, scribbles, _ = two_regions()
     segmenter = fitted(image, scribbles)
-    large = np.tile(image, (2048 // image.shape[0], 1500 // image.shape[1]))
+    large = np.tile(image, (3072 // image.shape[0], 1500 // image.shape[1]))
     segmenter.predict_proba(image)
     tracemalloc.start()
     segmenter.predict_proba(large)

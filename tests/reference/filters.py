@@ -29,6 +29,14 @@ def moment(plane, sigma, a, b):
     return gaussian_filter(product, sigma, truncate=3)
 
 
+def texture_energy(plane, windows, sigmas):
+    return [
+        np.sqrt(gaussian_filter((s**2 * gaussian_laplace(plane, s)) ** 2, w))
+        for w in windows
+        for s in sigmas
+    ]
+
+
 REFERENCE = {  # gradient magnitude and Laplacian: for one sigma along all axes
     "gaussian": lambda p, s: [gaussian_filter(p, s)],
     "gradient_magnitude": lambda p, s: [s[0] * gaussian_gradient_magnitude(p, s)],

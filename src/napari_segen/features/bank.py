@@ -16,6 +16,8 @@ from napari_segen.features.compiling import compile_steps
 from napari_segen.features.families import (
     FAMILIES,
     PLAIN,
+    TEXTURE,
+    TEXTURE_WINDOWS,
     UNSCALED,
     Window,
     chosen_families,
@@ -34,7 +36,8 @@ TILE_2D = (256, 1024)
 TILE_3D = (32, 64, 256)
 
 Features = npt.NDArray[np.float32]
-Plan = list[tuple[Sigma, tuple[str, ...]]]  # families by sigma
+# Channel, name of the scale, sigma in pixels, and families, in the features' order.
+Plan = list[tuple[int, str, Sigma, tuple[str, ...]]]
 Core = tuple[Span, ...]
 
 
@@ -52,7 +55,8 @@ class FilterBank:
     features : str or tuple of str
         A set (``"default"``, ``"gradient"``, ``"intensity"``) or names of families:
         ``"intensity"``, ``"gaussian"``, ``"gradient_magnitude"``, ``"laplacian"``,
-        ``"hessian"``, ``"structure_tensor"``.
+        ``"hessian"``, ``"structure_tensor"``; ``"texture_energy"``, which has scales
+        of its own: 8 and 16 pixels.
     sigmas : tuple of float, optional
         Widths of the Gaussian; None takes the set's own, or (1, 2, 4, 8).
     sigma_unit : str
@@ -134,29 +138,40 @@ class FilterBank:
 
     def names(self, n_channels: int) -> list[str]:
         """Name each feature of an image of `n_channels`, in the order of `compute`."""
-        unit = "px" if self.sigma_unit == "pixel" else "units"
-        scales = [f"sigma {s:g} {unit}" for s in self.sigmas]
-        if UNSCALED in self.features:
-            scales.insert(0, "")
         return [
             " ".join(filter(None, (f"channel {channel}", family, part, scale)))
-            for channel in range(n_channels)
-            for scale, (_, families) in zip(
-                scales, self._plan(channel, n_channels), strict=True
-            )
+            for channel, scale, _, families in self._plan(n_channels)
             for family in families
             for part in FAMILIES[family].parts(len(self.sampling))
         ]
 
-    def _plan(self, channel: int, n_channels: int) -> Plan:
-        """List sigmas in pixels, each with its families, in the features' order."""
-        plain = channel >= n_channels - self.plain_channels
-        wanted = [f for f in self.features if f in PLAIN or not plain]
-        scaled = tuple(f for f in wanted if f != UNSCALED)
-        plan = [(s, scaled) for s in self.sigmas_px]
-        if UNSCALED in self.features:
-            plan.insert(0, ((0.0,) * len(self.sampling), (UNSCALED,)))
+    def _plan(self, n_channels: int) -> Plan:
+        ndim, n_shaped = len(self.sampling), n_channels - self.plain_channels
+        unit = "px" if self.sigma_unit == "pixel" else "units"
+        scales = [f"sigma {s:g} {unit}" for s in self.sigmas]
+        plan: Plan = []
+        for channel in range(n_channels):
+            wanted = [f for f in self.features if f in PLAIN or channel < n_shaped]
+            scaled = tuple(f for f in wanted if f not in (UNSCALED, TEXTURE))
+            if UNSCALED in wanted:
+                plan.append((channel, "", (0.0,) * ndim, (UNSCALED,)))
+            plan += [
+                (channel, scale, sigma, scaled)
+                for scale, sigma in zip(scales, self.sigmas_px, strict=True)
+            ]
+        if TEXTURE in self.features:
+            # Last of all, so that the others are those of the bank without it.
+            plan += [
+                (channel, f"within {size:g} px", (size,) * ndim, (TEXTURE,))
+                for channel in range(n_shaped)
+                for size in TEXTURE_WINDOWS
+            ]
         return plan
+
+    def only(self, features: tuple[str, ...]) -> Self:
+        """Return the bank of these families, all else the same."""
+        unit, size, plain = self.sigma_unit, self.sampling, self.plain_channels
+        return type(self)(features, self.sigmas, unit, size, plain)
 
     def compute(self, part: Array) -> Features:
         """Compute the features of a frame, or of a tile of one, in this thread.
@@ -246,15 +261,14 @@ class FilterBank:
             Once it is set, the result is unfinished.
         """
         first = 0
-        for channel, plane in enumerate(part):
-            for sigma, families in self._plan(channel, len(part)):
-                if stop.is_set():
-                    return
-                scratch.clear()
-                n = sum(len(FAMILIES[f].parts(len(core))) for f in families)
-                window = Window(plane, core, sigma, scratch)
-                write_features(window, families, corner, out[first : first + n])
-                first += n
+        for channel, _, sigma, families in self._plan(len(part)):
+            if stop.is_set():
+                return
+            scratch.clear()
+            n = sum(len(FAMILIES[f].parts(len(core))) for f in families)
+            window = Window(part[channel], core, sigma, scratch)
+            write_features(window, families, corner, out[first : first + n])
+            first += n
 
     def as_json(self) -> dict[str, Any]:
         """Return the bank's choices as JSON values."""

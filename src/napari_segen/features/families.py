@@ -24,6 +24,10 @@ from napari_segen.features.scratch import Scratch
 POINTWISE = ("gaussian", "gradient_magnitude", "laplacian", "hessian")
 _ORDERS = np.array((1, 2, 3, 3))  # one more than the order of their derivatives
 UNSCALED = "intensity"  # the one family that has no sigma
+# The one that has scales of its own, in pixels: how far around a pixel its mean looks,
+# and the sigmas of what it averages.
+TEXTURE = "texture_energy"
+TEXTURE_WINDOWS, TEXTURE_SIGMAS = (8.0, 16.0), (1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,9 @@ def write_features(
     if "structure_tensor" in places:
         first = places["structure_tensor"]
         _structure_tensor(window, corner, out[first : first + window.ndim])
+    if TEXTURE in places:
+        first = places[TEXTURE]
+        _texture_energy(window, corner, out[first : first + len(TEXTURE_SIGMAS)])
 
 
 def _region(window: Window, corner: tuple[int, ...]) -> tuple[slice, ...]:
@@ -185,6 +192,29 @@ def _across(window: Window, means: Array, span: Span, weights: Array) -> Array:
     return values
 
 
+def _texture_energy(window: Window, corner: tuple[int, ...], out: Array) -> None:
+    """Write the root of the local mean of the squared Laplacian at fine sigmas.
+
+    How strong the texture around a pixel is, whatever its direction and phase.
+    """
+    around = window.grown()
+    own = tuple(
+        (core[0] - wide[0], core[1] - wide[0])
+        for core, wide in zip(window.core, around, strict=True)
+    )
+    only_gaussian, only_laplacian = np.array((0, -1, -1, -1)), np.array((-1, -1, 0, -1))
+    for plane, sigma in zip(out, TEXTURE_SIGMAS, strict=True):
+        energy = window.scratch.empty(tuple(stop - start for start, stop in around))
+        fine = Window(window.plane, around, (sigma,) * window.ndim, window.scratch)
+        _pointwise(fine, only_laplacian, (0,) * window.ndim, energy[np.newaxis])
+        energy *= energy
+        # The Laplacian of a reflected image is the reflected Laplacian.
+        mean = Window(energy, own, window.sigma, window.scratch)
+        _pointwise(mean, only_gaussian, corner, plane[np.newaxis])
+        result = plane[_region(window, corner)]
+        np.sqrt(result, out=result)
+
+
 def _one(ndim: int) -> tuple[str, ...]:
     return ("",)
 
@@ -199,6 +229,14 @@ def _twice(sigma: float) -> int:
 
 def _none(sigma: float) -> int:
     return 0
+
+
+def _fine(ndim: int) -> tuple[str, ...]:
+    return tuple(f"sigma {sigma:g} px" for sigma in TEXTURE_SIGMAS)
+
+
+def _texture_reach(sigma: float) -> int:
+    return radius(max(TEXTURE_SIGMAS)) + radius(max(TEXTURE_WINDOWS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +262,7 @@ FAMILIES: dict[str, Family] = {
     "laplacian": Family(_one),
     "hessian": Family(_each),
     "structure_tensor": Family(_each, _twice),
+    "texture_energy": Family(_fine, _texture_reach),
 }
 PLAIN = ("intensity", "gaussian")  # how bright it is, and nothing of its shape
 

@@ -1,7 +1,7 @@
 """The default method: a linear and a non-linear model, trusted as they have earned."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, span
 from napari_segen.core.steps import Steps, stretch_steps
-from napari_segen.probabilistic.classifier import Classifier
+from napari_segen.probabilistic.classifier import Classifier, check_array
 from napari_segen.probabilistic.forest.method import ForestClassifier
 from napari_segen.probabilistic.held_out import HeldOut
 from napari_segen.probabilistic.samples import TrainingSet
@@ -20,7 +20,14 @@ MEMBERS: dict[str, type[Classifier]] = {
     "softmax": SoftmaxClassifier,
     "forest": ForestClassifier,
 }
+TEXTURE = "texture"  # softmax regression that sees texture energy as well
 LEAST_TRUST = 0.05  # a member below it is left out: its part would not be seen
+# The mean log loss of held-out strokes above which texture is looked at: it costs as
+# much as all other features, and where the loss is small there is little to gain.
+IN_DOUBT = 0.4
+# By how much in all it must make the loss smaller to be used, and its trust then. Both
+# sets of features have errors of their own: their mean did better than either.
+LEAST_GAIN, TEXTURE_TRUST = 0.5, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +56,15 @@ class AutoClassifier(Classifier):
     Bayesian model averaging (Hoeting et al., Statistical Science 14, 1999) in which a
     stroke counts as one observation.
 
+    Where they leave held-out strokes in doubt, a third member is asked that sees
+    texture energy beside the other features. It is used, with half of the trust, only
+    if it does better on them.
+
     Attributes
     ----------
     members_ : dict of str to Classifier
-        The fitted members by name.
-    trust_ : float32 array of shape (len(MEMBERS),)
+        The fitted members by name; ``"texture"``, if it is used, is the last.
+    trust_ : float32 array of shape (len(members_),)
         Their weights; they sum to 1.
     """
 
@@ -61,7 +72,8 @@ class AutoClassifier(Classifier):
     title: ClassVar[str] = "Automatic"
     summary: ClassVar[str] = (
         "Softmax regression and a random forest, each trusted as far as strokes say "
-        "that it did not see. The best choice where nothing is known."
+        "that it did not see; coarse texture where those strokes ask for it. The best "
+        "choice where nothing is known."
     )
 
     stand_in: ClassVar[str] = "softmax"
@@ -73,22 +85,43 @@ class AutoClassifier(Classifier):
         """Fit and calibrate the members, and weigh them."""
         before = np.array([1 - self.params.forest, self.params.forest])
         members, found = {}, []
-        n = len(MEMBERS)
+        n = len(MEMBERS) + 1
         for i, (name, method) in enumerate(MEMBERS.items()):
-            members[name] = member = method(None, self.seed)
-            fit = stretch_steps(member.fit_steps(samples), i / n, (i + 0.5) / n)
-            yield from fit
-            held_out = member.calibrate_steps(samples)
-            found.append(
-                (yield from stretch_steps(held_out, (i + 0.5) / n, (i + 1) / n))
-            )
-        losses = np.array([f.stroke_loss() for f in found])
-        self.trust_ = trusted(before, losses)
+            members[name] = method(None, self.seed)
+            fit = _fit_and_calibrate_steps(members[name], samples)
+            found.append((yield from stretch_steps(fit, i / n, (i + 1) / n)))
+        losses = [f.stroke_loss() for f in found]
+        trust = trusted(before, np.array(losses))
+        self._held_out = _mean(found, trust)
         self.n_features_ = samples.features.shape[1]
         self.n_classes_ = samples.n_classes
-        self.members_, self._held_out = members, _mean(found, self.trust_)
-        self.reason_ = self._why(losses, found[0].n_strokes)
+        look = stretch_steps(self._texture_steps(samples), 1 - 1 / n, 1)
+        if (texture := (yield from look)) is not None:
+            members[TEXTURE], held_out = texture
+            losses.append(held_out.stroke_loss())
+            shares = np.array([1 - TEXTURE_TRUST, TEXTURE_TRUST], np.float32)
+            trust = np.append(trust * shares[0], shares[1])
+            self._held_out = _mean([self._held_out, held_out], shares)
+            self.n_features_ = members[TEXTURE].n_features_
+        self.members_, self.trust_ = members, trust
+        self.reason_ = self._why(losses)
         return self
+
+    def _texture_steps(
+        self, samples: TrainingSet
+    ) -> Steps[tuple[Classifier, HeldOut] | None]:
+        """Fit the member that sees texture; None where it is not to be used."""
+        loss = self._held_out.stroke_loss()
+        if samples.texture_steps is None or loss <= IN_DOUBT * self._held_out.n_strokes:
+            return None
+        texture = yield from stretch_steps(samples.texture_steps(), 0, 0.5)
+        features = np.concatenate([samples.features, texture], axis=1)
+        member = SoftmaxClassifier(None, self.seed)
+        fit = _fit_and_calibrate_steps(member, replace(samples, features=features))
+        held_out = yield from stretch_steps(fit, 0.5, 1)
+        if held_out.stroke_loss() > loss - LEAST_GAIN:
+            return None
+        return member, held_out
 
     def held_out_steps(self, samples: TrainingSet) -> Steps[HeldOut]:
         """Return what the fit held out; `samples` are those of the fit."""
@@ -99,8 +132,12 @@ class AutoClassifier(Classifier):
         """Return what the fit held out: the members are calibrated already."""
         return (yield from self.held_out_steps(samples))
 
-    def _why(self, losses: Array, n_strokes: int) -> str:
-        titles = [m.title.lower() for m in MEMBERS.values()]
+    def _why(self, losses: list[float]) -> str:
+        n_strokes = self._held_out.n_strokes
+        titles = [
+            f"{m.title.lower()}{' with texture' * (name == TEXTURE)}"
+            for name, m in self.members_.items()
+        ]
         parts = [f"{t} {w:.0%}" for t, w in zip(titles, self.trust_, strict=True) if w]
         if n_strokes == 0:
             return f"{', '.join(parts)}: no stroke could be held out"
@@ -108,8 +145,8 @@ class AutoClassifier(Classifier):
         return f"{', '.join(parts)}: log loss {told} on {n_strokes} held-out strokes"
 
     def parts(self) -> Sequence[Classifier]:
-        """Return the members."""
-        return tuple(self.members_.values())
+        """Return the members that see the usual features."""
+        return tuple(self.members_[name] for name in MEMBERS)
 
     def log_scores(self, block: Array) -> npt.NDArray[np.float32]:
         """Return the logarithm of the mean posterior ``(K, n)``."""
@@ -122,7 +159,8 @@ class AutoClassifier(Classifier):
         total = np.zeros((self.n_classes_, block.shape[1]), np.float32)
         for member, trust in zip(self.members_.values(), self.trust_, strict=True):
             if trust:
-                total += trust * member.probabilities(block)
+                # All but the last see the first features alone.
+                total += trust * member.probabilities(block[: member.n_features_])
         return total
 
     def arrays(self) -> dict[str, Array]:
@@ -132,42 +170,69 @@ class AutoClassifier(Classifier):
             for name, member in self.members_.items()
             for key, array in member.arrays().items()
         }
-        temperatures = [m.temperature_ for m in self.members_.values()]
-        return found | {
-            "trust": self.trust_,
-            "temperatures": np.array(temperatures, np.float32),
-        }
+        members = self.members_.values()
+        found["trust"] = self.trust_
+        found["temperatures"] = np.array([m.temperature_ for m in members], np.float32)
+        if TEXTURE in self.members_:
+            found["n_features"] = np.array([m.n_features_ for m in members], np.float32)
+        return found
 
     @classmethod
     def array_shapes(
         cls, n_features: int, n_classes: int
     ) -> dict[str, tuple[int | None, ...]]:
         """Names and shapes of `arrays` but the members', which check their own."""
-        return {"trust": (len(MEMBERS),), "temperatures": (len(MEMBERS),)}
+        return {"trust": (None,), "temperatures": (None,)}
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
         """Take over what `arrays` returned."""
         self.trust_, temperatures = arrays["trust"], arrays["temperatures"]
+        methods = MEMBERS | {TEXTURE: SoftmaxClassifier}
+        n = len(self.trust_)
+        if not len(MEMBERS) <= n <= len(methods):
+            raise ValueError(f"array 'trust' has {n} entries, not one per member.")
+        n_features = np.full(n, self.n_features_, np.float32)
+        if n > len(MEMBERS):
+            check_array("n_features", arrays.get("n_features"), (n,))
+            n_features = arrays["n_features"]
+        check_array("temperatures", temperatures, (n,))
         if self.trust_.min() < 0 or abs(self.trust_.sum() - 1) > 1e-4:
             raise ValueError("array 'trust' must be weights that sum to 1.")
         if temperatures.min() <= 0:
             raise ValueError("array 'temperatures' must be positive.")
+        if n_features.min() < 1 or n_features.max() > self.n_features_:
+            raise ValueError(
+                f"array 'n_features' must be from 1 to {self.n_features_}."
+            )
         self.members_ = {}
-        for (name, method), t in zip(MEMBERS.items(), temperatures, strict=True):
-            self.members_[name] = self._member(name, method, arrays)
-            self.members_[name].temperature_ = float(t)
+        for i, name in enumerate(list(methods)[:n]):
+            member = self._member(name, methods[name], arrays, int(n_features[i]))
+            member.temperature_ = float(temperatures[i])
+            self.members_[name] = member
 
     def _member(
-        self, name: str, method: type[Classifier], arrays: Mapping[str, Array]
+        self,
+        name: str,
+        method: type[Classifier],
+        arrays: Mapping[str, Array],
+        n_features: int,
     ) -> Classifier:
         prefix = f"{name}_"
         own = {
             k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)
         }
         try:
-            return method.from_arrays(None, own, self.n_features_, self.n_classes_)
+            return method.from_arrays(None, own, n_features, self.n_classes_)
         except ValueError as err:
             raise ValueError(str(err).replace("array '", f"array '{prefix}")) from err
+
+
+def _fit_and_calibrate_steps(
+    member: Classifier, samples: TrainingSet
+) -> Steps[HeldOut]:
+    """Fit a member; returns what it says of held-out strokes."""
+    yield from stretch_steps(member.fit_steps(samples), 0, 0.5)
+    return (yield from stretch_steps(member.calibrate_steps(samples), 0.5, 1))
 
 
 def trusted(before: Array, losses: Array) -> npt.NDArray[np.float32]:

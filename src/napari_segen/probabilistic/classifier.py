@@ -93,7 +93,10 @@ class Classifier(ABC):
         Returns what was held out, as it is at the chosen temperature.
         """
         held_out = yield from self.held_out_steps(samples)
-        self.temperature_ = held_out.temperature(self.usual_temperature)
+        # As precise as a file may keep it, so that loaded the bytes are the same.
+        self.temperature_ = float(
+            np.float32(held_out.temperature(self.usual_temperature))
+        )
         return held_out.sharpened(self.temperature_)
 
     def parts(self) -> Sequence["Classifier"]:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
-from napari_segen.core.normalization import has_data, scaled
+from napari_segen.core.normalization import Normalization, has_data, scaled
 from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.core.tiles import Slices, Tile, tile_grid
 from napari_segen.features.bank import FilterBank
@@ -44,6 +45,17 @@ class Frame:
     span: Array
     bank: FilterBank
     cache: FeatureCache | None
+
+    @classmethod
+    def of(
+        cls,
+        values: Array,
+        scale: Normalization,
+        bank: FilterBank,
+        cache: FeatureCache | None,
+    ) -> Self:
+        """Look at a frame's values ``(C, *S)`` as a normalisation scales them."""
+        return cls(values, *scale.scale_of(values), bank, cache)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from napari_segen.probabilistic.channels import used_channels
 from napari_segen.probabilistic.novelty import Novelty
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.score import StrokeScore
+from napari_segen.probabilistic.texture import with_texture
 
 if TYPE_CHECKING:
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
@@ -43,6 +44,7 @@ def header_of(model: ProbabilisticSegmenter) -> dict[str, Any]:
         "spec": model.spec_.as_json(),
         "n_channels": model.n_channels_,
         "is_colour": model.is_colour_,
+        "sees_texture": model.sees_texture_,
         "temperature": model.classifier_.temperature_,
         "reason": model.classifier_.reason_,
         "class_shares": [float(s) for s in model.class_shares_],
@@ -88,8 +90,11 @@ def restore(
         raise ValueError(f"the normalization must have {n_used} channels.")
     model.normalization_ = scale
     bank = model.bank(model.spec_.sampling, model.is_colour_)
+    model.novelty_ = Novelty.from_arrays(arrays, len(bank.names(n_used)))
+    model.sees_texture_ = bool(header.get("sees_texture", False))
+    if model.sees_texture_:
+        bank = with_texture(bank)
     n_features = len(bank.names(n_used))
-    model.novelty_ = Novelty.from_arrays(arrays, n_features)
     model.classifier_ = CLASSIFIERS.get(model.method).from_arrays(
         model.params, arrays, n_features, len(model.classes_)
     )

@@ -83,7 +83,9 @@ class Novelty:
         result = np.empty(frame.shape, np.float32)
 
         def measure(tile: Tile, features: Array) -> None:
-            found = self.of(features.reshape(len(features), -1))
+            # Texture, which `auto` may look at besides, comes last.
+            usual = features[: self.means.shape[1]]
+            found = self.of(usual.reshape(len(usual), -1))
             found = found.reshape(features.shape[1:])
             if (missing := frame.no_data(tile.core)) is not None:
                 found[missing] = 1

@@ -6,7 +6,7 @@ the brush, so that a filled region cannot outvote the rest. How many pixels a cl
 says how frequent it is: strokes on thin or small things are small.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.scribbles import Samples
+from napari_segen.core.steps import Steps
 
 MAX_SAMPLES = 20_000
 LEAST_SAMPLES_PER_CLASS = 100
@@ -35,6 +36,9 @@ class TrainingSet:
         K.
     brightness : array of shape (M,), optional
         The first channel, for methods that find and order the classes themselves.
+    texture_steps : callable, optional
+        Computes the texture energy ``(M, T)`` of the pixels, for methods that find
+        that their features do not suffice; None where it is not to be had.
     """
 
     features: Array
@@ -42,6 +46,7 @@ class TrainingSet:
     strokes: npt.NDArray[np.int64]
     n_classes: int
     brightness: Array | None = None
+    texture_steps: Callable[[], Steps[Array]] | None = None
 
     def weights(self) -> npt.NDArray[np.float64]:
         """Weight of each pixel ``(M,)``; they sum to 1."""

@@ -38,6 +38,7 @@ from napari_segen.probabilistic.prediction import (
 from napari_segen.probabilistic.prior import check_class_prior, prior_vector
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.results import ResultsOnePass
+from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.score import StrokeScore, why_no_score
 from napari_segen.probabilistic.settings import check_strength_and_seed
 from napari_segen.probabilistic.source import (
@@ -45,6 +46,7 @@ from napari_segen.probabilistic.source import (
     checked_spec,
     source_of,
 )
+from napari_segen.probabilistic.texture import offer_texture, with_texture
 
 SHARE_OF_FEATURES, SHARE_OF_FIT = 0.6, 0.8
 SHARE_OF_POSTERIOR = 0.6  # beside novelty
@@ -88,6 +90,8 @@ class ProbabilisticSegmenter(ResultsOnePass):
         Channels of the training images, used or not.
     is_colour_ : bool
         Whether they are red, green and blue: three channels, the last axis.
+    sees_texture_ : bool
+        Whether `auto` found that texture energy is needed besides `features`.
     normalization_ : Normalization
         What was learnt of the training images' grey values.
     classifier_ : Classifier
@@ -113,6 +117,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
     spec_: ImageSpec
     n_channels_: int
     is_colour_: bool
+    sees_texture_: bool
     normalization_: Normalization
     classifier_: Classifier
     class_shares_: Array
@@ -211,11 +216,12 @@ class ProbabilisticSegmenter(ResultsOnePass):
             [values[np.newaxis] for values in source.frames]
         )
         bank = self.bank(spec.sampling, is_colour)
-        samples = yield from stretch_steps(
-            source.samples_steps(lambda v: _frame(v, scale, bank, cache)),
-            0,
-            SHARE_OF_FEATURES,
-        )
+
+        def samples_steps(bank: FilterBank) -> Steps[TrainingSet]:
+            return source.samples_steps(lambda v: Frame.of(v, scale, bank, cache))
+
+        samples = yield from stretch_steps(samples_steps(bank), 0, SHARE_OF_FEATURES)
+        samples = offer_texture(samples, bank, samples_steps)
         classifier = method(self.params, self.seed)
         fit = classifier.fit_steps(samples)
         yield from stretch_steps(fit, SHARE_OF_FEATURES, SHARE_OF_FIT)
@@ -235,6 +241,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
         )
         self.spec_, self.n_channels_, self.classes_ = spec, n_channels, classes
         self.is_colour_ = is_colour
+        self.sees_texture_ = classifier.n_features_ > samples.features.shape[1]
         self.normalization_, self.classifier_ = scale, classifier
         self.class_shares_ = classifier.shares_of(samples)
         self.score_ = None if held_out is None else StrokeScore.of(held_out)
@@ -299,8 +306,10 @@ class ProbabilisticSegmenter(ResultsOnePass):
         spec = self.spec_ if spec is None else checked_spec(spec, self.spec_)
         array = check_new_image(image, spec, self.n_channels_)
         bank = self.bank(spec.sampling, self.is_colour_)
+        if self.sees_texture_:
+            bank = with_texture(bank)
         frames = [
-            _frame(values, self.normalization_, bank, cache)
+            Frame.of(values, self.normalization_, bank, cache)
             for values in looked_at(spec.frames(array), self.channels, self.is_colour_)
         ]
         return spec, spec.label_shape(array.shape), frames
@@ -330,10 +339,3 @@ class ProbabilisticSegmenter(ResultsOnePass):
         model = cls(**settings_in(header))
         restore(model, header, arrays)
         return model
-
-
-def _frame(
-    values: Array, scale: Normalization, bank: FilterBank, cache: FeatureCache | None
-) -> Frame:
-    low, span = scale.scale_of(values)
-    return Frame(values, low, span, bank, cache)

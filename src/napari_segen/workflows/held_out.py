@@ -22,7 +22,7 @@ LEARNT_PIXELS = {2: 2**22, 3: 2**20}
 CORE_PX = {2: (256, 256), 3: (16, 64, 64)}
 # What is read around them: what most networks see, and the features' halo.
 SCORED_MARGIN_PX = {2: (96, 96), 3: (16, 32, 32)}
-LEARNT_MARGIN_PX = {2: (48, 48), 3: (16, 32, 32)}
+LEARNT_MARGIN_PX = {2: (80, 80), 3: (16, 32, 32)}
 
 
 @dataclass(frozen=True, slots=True)

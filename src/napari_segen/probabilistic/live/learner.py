@@ -1,6 +1,7 @@
 """Learning from strokes again and again, without doing anything twice."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,10 @@ from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.strokes import Painted
 from napari_segen.probabilistic.registry import CLASSIFIERS
-from napari_segen.probabilistic.samples import choose_samples
+from napari_segen.probabilistic.samples import TrainingSet, choose_samples
 from napari_segen.probabilistic.score import StrokeScore
 from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
+from napari_segen.probabilistic.texture import offer_texture, with_texture
 from napari_segen.probabilistic.training import (
     PaintedFrame,
     training_set,
@@ -43,6 +45,8 @@ class Learnt:
     shares : float array of shape (K,)
         How frequent the classifier takes each class to be.
     scale : Normalization
+    bank : FilterBank
+        Computes the features that the classifier looks at.
     score : StrokeScore, optional
         How good it is on held-out strokes; None where that is not known.
     """
@@ -51,6 +55,7 @@ class Learnt:
     classes: Array
     shares: Array
     scale: Normalization
+    bank: FilterBank
     score: StrokeScore | None = None
 
 
@@ -104,8 +109,10 @@ class Learner:
         quickly : bool
             Whether to learn by the method's stand-in, calibrated as last time.
         """
-        found = yield from self._samples_steps(model, painted, level)
-        scale, classes, samples = found
+        scale, classes, samples_steps = self._source(model, painted, level)
+        bank = self.bank(model, level)
+        samples = yield from samples_steps(bank)
+        samples = offer_texture(samples, bank, samples_steps)
         method = CLASSIFIERS.get(model.method)
         if quickly:
             method = CLASSIFIERS.get(method.stand_in)
@@ -121,12 +128,15 @@ class Learner:
             score = StrokeScore.of((yield from classifier.calibrate_steps(samples)))
             for part in (classifier, *classifier.parts()):
                 self._temperatures[part.title] = part.temperature_
+        if classifier.n_features_ > samples.features.shape[1]:
+            bank = with_texture(bank)
         shares = classifier.shares_of(samples)
-        return Learnt(classifier, classes, shares, scale, score)
+        return Learnt(classifier, classes, shares, scale, bank, score)
 
-    def _samples_steps(
+    def _source(
         self, model: ProbabilisticSegmenter, painted: Painted, level: int
-    ) -> Steps[Any]:
+    ) -> tuple[Normalization, Array, Callable[[FilterBank], Steps[TrainingSet]]]:
+        """Return the scale, the class values, and what computes features by a bank."""
         values = [self.picture.values(i, level) for i in painted.frames]
         samples = painted.at_level(level, values[0].shape[1:])
         pairs = zip(values, samples, strict=True)
@@ -136,14 +146,17 @@ class Learner:
         scale = Normalization(model.normalization).learn(
             [self.picture.range_of(i) for i in painted.frames]
         )
-        bank = self.bank(model, level)
-        features = []
-        for i, part in zip(painted.frames, chosen, strict=True):
-            frame = self.frame(i, level, scale, bank)
-            key = (i, level, bank, frame.low.tobytes(), frame.span.tobytes())
-            steps = self._features_steps(key, frame, part.positions)
-            features.append((yield from steps))
-        return scale, classes, training_set(chosen, features, classes)
+
+        def samples_steps(bank: FilterBank) -> Steps[TrainingSet]:
+            features = []
+            for i, part in zip(painted.frames, chosen, strict=True):
+                frame = self.frame(i, level, scale, bank)
+                key = (i, level, bank, frame.low.tobytes(), frame.span.tobytes())
+                steps = self._features_steps(key, frame, part.positions)
+                features.append((yield from steps))
+            return training_set(chosen, features, classes)
+
+        return scale, classes, samples_steps
 
     def _features_steps(
         self, key: Any, frame: Frame, positions: npt.NDArray[np.intp]

@@ -136,9 +136,7 @@ class LiveSession:
         ]
         if not places:
             return
-        frame = self._learner.frame(
-            view.frame, level, learnt.scale, self._learner.bank(model, level)
-        )
+        frame = self._learner.frame(view.frame, level, learnt.scale, learnt.bank)
         posterior = _posterior(model, learnt, percent)
         smoother = _Smoother(model.smoothing, len(frame.shape) == 3, is_final)
         jobs = {}
