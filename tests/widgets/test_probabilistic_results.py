@@ -1,14 +1,20 @@
 """What the probabilistic dock says about a result, in a real viewer."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
 from tests.widgets.test_docks import (
     PROBABILISTIC,
     finish,
     open_dock,
     painted,
     run_once,
+    two_halves,
 )
 
 import napari_segen as ns
@@ -130,7 +136,7 @@ def test_a_wrong_frequency_disables_what_would_use_it_and_says_why(viewer, qtbot
     assert "class 1" in reason or "class 2" in reason
     using = [a for a in dock._actions if a.button.toolTip() == reason]
     texts = {a.button.text() for a in using if not a.button.isEnabled()}
-    assert texts == {"Run", "Apply", "Save…", "Update result"}
+    assert texts == {"Run", "Apply", "Save…", "Update", "Update result"}
 
 
 def test_frequencies_and_score_are_in_the_model_file(viewer, qtbot, tmp_path):
@@ -151,3 +157,44 @@ def test_frequencies_and_score_are_in_the_model_file(viewer, qtbot, tmp_path):
     assert [fields[v].text() for v in (1, 2)] == ["90", "10"]
     assert cell(other, 0, 3) == "-"
     assert cell(other, 0, 4) == f"{dock.model.score_.recall[0]:.2f}"
+
+
+# -- the record -----------------------------------------------------------------
+
+
+def test_the_copied_script_makes_the_same_bytes_in_a_fresh_process(
+    viewer, qtbot, tmp_path
+):
+    image, strokes = two_halves()
+    tifffile.imwrite(tmp_path / "cells.tif", image)
+    tifffile.imwrite(tmp_path / "strokes.tif", strokes)
+    viewer.open(tmp_path / "cells.tif", plugin="napari", layer_type="image")
+    viewer.add_labels(strokes, name="strokes")
+    dock = open_dock(viewer, PROBABILISTIC)
+    script, methods = (
+        next(a for a in dock._actions if a.button.text() == text)
+        for text in ("Copy as script", "Methods text")
+    )
+    assert "press Run" in script.button.toolTip()
+    set_frequency(dock, 2, "70")
+    dock._posterior.value = True
+    dock.run()
+    finish(dock, qtbot)
+    script.button.click()
+    text = QApplication.clipboard().text()
+    assert str(tmp_path / "cells.tif") in text
+    (tmp_path / "again.py").write_text(text)
+    subprocess.run([sys.executable, "again.py"], cwd=tmp_path, check=True, timeout=120)
+    labels = viewer.layers["cells classes"].data
+    assert tifffile.imread(tmp_path / "labels.tif").tobytes() == labels.tobytes()
+    posterior = np.load(tmp_path / "posterior.npy")
+    for value, p in enumerate(posterior, 1):
+        shown = viewer.layers[f"cells probability of class {value}"].data
+        assert p.tobytes() == shown.tobytes()
+    methods.button.click()
+    assert "softmax" in QApplication.clipboard().text()
+    assert "clipboard" in dock.message
+    dock.apply_model()
+    finish(dock, qtbot)
+    script.button.click()
+    assert "model.segen" in QApplication.clipboard().text()

@@ -136,6 +136,7 @@ class Source:
     label_placement: dict[str, Any]
     image_placement: dict[str, Any]
     first_name: str
+    path: str | None = None
 
     @classmethod
     def of(cls, layer: Image, axes: str) -> "Source":
@@ -149,6 +150,7 @@ class Source:
             placement(layer, axes),
             placement(layer),
             layer.name,
+            layer.source.path,
         )
 
     @property

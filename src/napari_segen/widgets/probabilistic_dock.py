@@ -18,6 +18,7 @@ from napari_segen.widgets.live_controls import LiveControls
 from napari_segen.widgets.live_preview import LiveInputs
 from napari_segen.widgets.method_form import MethodForm
 from napari_segen.widgets.panels import WIDE_LABEL_PX, Fold, form, side_by_side
+from napari_segen.widgets.record_block import RecordFold
 from napari_segen.widgets.results import Ready
 from napari_segen.widgets.score_block import ScoreBlock
 from napari_segen.widgets.segment_dock import SegmentDock
@@ -128,6 +129,7 @@ class ProbabilisticDock(SegmentDock):
             options.native,
             side_by_side(apply.button, save.button, load.button),
             self._frequency_fold(),
+            RecordFold(self._action, self._result_layer, self.say),
             Fold(
                 "More",
                 form(

@@ -34,8 +34,11 @@ from napari_segen.widgets.tasks import (
     run_here,
     segmented_steps,
 )
+from napari_segen.workflows.methods import methods_text
+from napari_segen.workflows.record import script_applying, script_of
 
 FRACTIONS = "fractions"
+SCRIPT, METHODS = "script", "methods"  # of a record
 _KNOWN_COLORS = 32
 
 
@@ -58,7 +61,8 @@ def fitting_and_segmenting(
     model, segmentation = yield from fit(image, painted, source.spec, *args)
     yield Step(0, 0, "Preparing the layers")
     prepare_colormaps()
-    results = segmentation_results(model, segmentation, source, *wanted)
+    record = record_of(model, source, is_fitted=True)
+    results = segmentation_results(model, segmentation, source, *wanted, record)
     return model, ready(results, earlier)
 
 
@@ -100,7 +104,9 @@ def applying(
     found = yield from segmented_steps(run_steps, model, image, source.spec, **options)
     yield Step(0, 0, "Preparing the layers")
     prepare_colormaps()
-    return model, ready(segmentation_results(model, found, source, *wanted), earlier)
+    record = record_of(model, source, is_fitted=False)
+    results = segmentation_results(model, found, source, *wanted, record)
+    return model, ready(results, earlier)
 
 
 def owner_of(model: Any) -> str:
@@ -113,12 +119,32 @@ def finds_objects(model: Any) -> bool:
     return getattr(model, "task", "classes") == "instances"
 
 
+def record_of(model: Any, source: Source, *, is_fitted: bool) -> dict[str, str]:
+    """Say how a pixel classifier's result came about: as a script, and in words.
+
+    `is_fitted` where the model has just been fitted to the image; otherwise the script
+    loads it from a file. The strokes may have been painted on since they were a file.
+    """
+    if model.kind != "probabilistic":
+        return {}
+    script = script_of if is_fitted else script_applying
+    return {
+        SCRIPT: script(model, source.path, spec=source.spec),
+        METHODS: methods_text(model),
+    }
+
+
 def segmentation_results(
-    model: Any, found: Segmentation, source: Source, uncertainty: bool, posterior: bool
+    model: Any,
+    found: Segmentation,
+    source: Source,
+    uncertainty: bool,
+    posterior: bool,
+    record: Mapping[str, str],
 ) -> list[Result]:
     """List the layers that show a segmentation, lowest first."""
     owner = owner_of(model)
-    origin = provenance_of(model, spec=ImageSpec.as_json(source.spec))
+    origin = provenance_of(model, spec=ImageSpec.as_json(source.spec), **record)
     place = source.label_placement
     shown = {"contrast_limits": (0, 1), "visible": False, "blending": "additive"}
     results = []
@@ -158,21 +184,22 @@ def segmentation_results(
                 provenance=origin,
             )
         )
-    return [*results, _labels_result(model, found.labels, source)]
+    return [*results, _labels_result(model, found.labels, source, origin)]
 
 
-def _labels_result(model: Any, labels: Array, source: Source) -> Result:
+def _labels_result(
+    model: Any, labels: Array, source: Source, origin: Mapping[str, Any]
+) -> Result:
     name, more = "objects", {}
     if not finds_objects(model):
         name, more = "classes", {FRACTIONS: class_fractions(labels, model.classes_)}
-    origin = provenance_of(model, spec=ImageSpec.as_json(source.spec), **more)
     return Result(
         f"{owner_of(model)}{name}",
         Labels,
         labels,
         source.label_placement,
         attributes={"opacity": 0.5},
-        provenance=origin,
+        provenance={**origin, **more},
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_segen.core.parameters import as_json
+from napari_segen.features.families import TEXTURE_SIGMAS, TEXTURE_WINDOWS
 
 _SCALES = {
     "auto": "Grey values were scaled by percentiles of each image, by no less than "
@@ -14,6 +15,15 @@ _SCALES = {
 }
 # What no segmentation is computed with, unless it is a network's.
 _OF_NETWORKS = "tensorflow"
+
+
+_FINE, _WIDE = (
+    " and ".join(f"{s:g}" for s in sizes) for sizes in (TEXTURE_SIGMAS, TEXTURE_WINDOWS)
+)
+_TEXTURE = (
+    "; also texture energy, the root mean square of Laplacians at sigma "
+    f"{_FINE} pixels within Gaussian windows of sigma {_WIDE} pixels"
+)
 
 
 def methods_text(model: Any) -> str:
@@ -63,7 +73,9 @@ def _features(model: Any) -> str:
     return (
         f"Each pixel was described by {_counted(n, 'feature')}{which}, computed in "
         f"{space}: {families}"
-        + (f", at the scales sigma = {sigmas} {unit}." if sigmas else ".")
+        + (f", at the scales sigma = {sigmas} {unit}" if sigmas else "")
+        + (_TEXTURE if model.sees_texture_ else "")
+        + "."
     )
 
 

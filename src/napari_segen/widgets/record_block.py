@@ -1,0 +1,71 @@
+"""How the result came about, for the clipboard: as a script, and in words."""
+
+from collections.abc import Callable
+from typing import Any
+
+from napari.layers import Layer
+from qtpy.QtWidgets import QApplication
+
+from napari_segen.widgets.panels import Action, Fold, side_by_side
+from napari_segen.widgets.results import MARK
+from napari_segen.widgets.segment_tasks import METHODS, SCRIPT
+
+_NO_RESULT = "There is no result for this image yet: press Run."
+_NO_RECORD = "This result does not say how it came about: press Run again."
+
+
+class RecordFold(Fold):
+    """Two buttons that copy what a result's layer knows of its making.
+
+    Parameters
+    ----------
+    action : callable
+        Makes a button of the dock: text, tooltip, why not, what to do.
+    result : callable
+        Returns the result's layer, or None.
+    say : callable
+        Shows a message.
+    """
+
+    def __init__(
+        self,
+        action: Callable[..., Action],
+        result: Callable[[], Layer | None],
+        say: Callable[[str], object],
+    ) -> None:
+        self._result, self._say = result, say
+        script = action(
+            "Copy as script",
+            "Put a Python script on the clipboard that makes this result again, byte "
+            "for byte, from the files of image and strokes, without napari.",
+            self._why_not,
+            lambda: self._copy(SCRIPT, "A script"),
+        )
+        methods = action(
+            "Methods text",
+            "Put a paragraph for a paper on the clipboard: method, parameters, "
+            "versions and seed of this result.",
+            self._why_not,
+            lambda: self._copy(METHODS, "A paragraph for the methods section"),
+        )
+        super().__init__(
+            "Record",
+            side_by_side(script.button, methods.button),
+            tooltip="How the result came about, to repeat it or to write about it.",
+        )
+
+    def _record(self) -> dict[str, Any] | None:
+        layer = self._result()
+        return None if layer is None else layer.metadata[MARK]["provenance"]
+
+    def _why_not(self) -> str:
+        record = self._record()
+        if record is None:
+            return _NO_RESULT
+        return "" if SCRIPT in record else _NO_RECORD
+
+    def _copy(self, what: str, title: str) -> None:
+        record = self._record()
+        if record is not None:
+            QApplication.clipboard().setText(record[what])
+            self._say(f"{title} is on the clipboard.")
