@@ -78,6 +78,7 @@ FUNCTIONS = {
         "min_size=0",
         "spec=None",
     ],
+    "measure": ["labels", "image=None", "spec=None"],
 }
 LONG = [(c, m) for c, methods in METHODS.items() for m in methods]
 

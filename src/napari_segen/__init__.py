@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_segen.features.cache import FeatureCache
     from napari_segen.generation.generator import ImageGenerator
     from napari_segen.objects.instances import instances, instances_steps
+    from napari_segen.objects.measurements import measure, measure_steps
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
     from napari_segen.workflows.models import load
 
@@ -29,6 +30,8 @@ _HOME = {
     "instances": "napari_segen.objects.instances",
     "instances_steps": "napari_segen.objects.instances",
     "load": "napari_segen.workflows.models",
+    "measure": "napari_segen.objects.measurements",
+    "measure_steps": "napari_segen.objects.measurements",
     "run": "napari_segen.core.steps",
 }
 
@@ -42,6 +45,8 @@ __all__ = [
     "instances",
     "instances_steps",
     "load",
+    "measure",
+    "measure_steps",
     "run",
 ]
 

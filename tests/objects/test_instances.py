@@ -154,6 +154,25 @@ def test_small_objects_are_left_out():
     assert not ids[0].any()
 
 
+@pytest.mark.parametrize("shape", [(64, 72), (12, 20, 24)])
+@given(seed=st.integers(0, 999))
+def test_filling_every_hole_is_what_scipy_does(shape, seed):
+    mask = blobs(seed, shape, sigma=1.0, share=0.6)
+    ids = ns.instances(
+        posterior_of(mask), foreground=1, method="components", fill_holes=mask.size
+    )
+    full = ndimage.binary_fill_holes(mask, np.ones((3,) * mask.ndim))
+    assert_array_equal(ids > 0, full)
+
+
+def test_only_small_holes_are_filled_and_what_touches_the_border_is_none():
+    mask = np.ones((12, 20), bool)
+    mask[3:5, 3:5] = mask[3:6, 10:13] = mask[0, 16:18] = False
+    for limit, n_filled in ((0, 0), (3, 0), (4, 4), (8, 4), (9, 13), (99, 13)):
+        ids = ns.instances(posterior_of(mask), foreground=1, fill_holes=limit)
+        assert (ids > 0).sum() == mask.sum() + n_filled
+
+
 @pytest.mark.parametrize("method", ["distance", "components"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (1, 1, 1), (2, 1, 5)])
 @pytest.mark.parametrize("inside", [True, False])
@@ -218,6 +237,8 @@ WRONG = {
     "one of": (ValueError, None, {"method": "stardist"}),
     "not be negative": (ValueError, None, {"min_size": -1}),
     "min_size must be a whole number": (TypeError, None, {"min_size": 2.5}),
+    "fill_holes must not be negative": (ValueError, None, {"fill_holes": -1}),
+    "fill_holes must be a whole number": (TypeError, None, {"fill_holes": 1.5}),
     "spec says": (ValueError, None, {"spec": ns.ImageSpec("tyx")}),
     "spec must be": (TypeError, None, {"spec": "yx"}),
 }

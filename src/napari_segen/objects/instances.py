@@ -18,6 +18,7 @@ from napari_segen.objects.watershed import (
     distance_steps,
     smoothed,
     watershed_steps,
+    without_holes,
 )
 
 Ids = npt.NDArray[np.int32]
@@ -30,6 +31,7 @@ def instances(
     boundary: int | None = None,
     method: str = "distance",
     min_size: int = 0,
+    fill_holes: int = 0,
     spec: ImageSpec | None = None,
 ) -> Ids:
     """Tell the objects of an image apart, and number them.
@@ -57,6 +59,10 @@ def instances(
         "components" does not: what is connected is one object.
     min_size : int
         Objects of fewer pixels are left out.
+    fill_holes : int
+        Background of at most so many pixels that objects enclose, alone or together,
+        becomes part of them, before they are cut apart. What touches the border of the
+        image is no hole.
     spec : ImageSpec, optional
         Axes of the image that the posterior is of, and its pixel size; without it all
         axes after the first are space with square pixels.
@@ -80,6 +86,7 @@ def instances(
             boundary=boundary,
             method=method,
             min_size=min_size,
+            fill_holes=fill_holes,
             spec=spec,
         )
     )
@@ -92,13 +99,15 @@ def instances_steps(
     boundary: int | None = None,
     method: str = "distance",
     min_size: int = 0,
+    fill_holes: int = 0,
     spec: ImageSpec | None = None,
 ) -> Steps[Ids]:
     """Do what `instances` does, in steps."""
     posterior = _checked_posterior(posterior)
     spec = _checked_axes(posterior.shape[1:], spec)
     classes = _checked_classes(foreground, boundary, len(posterior))
-    _check_size(min_size)
+    _check_size(min_size, "min_size")
+    _check_size(fill_holes, "fill_holes")
     if method not in METHODS:
         raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}.")
     if boundary is not None and method != "distance":
@@ -111,7 +120,7 @@ def instances_steps(
     for i in range(len(found)):
         yield Step(i, len(found), "Finding objects")
         frame = [p[i] for p in per_class]
-        mask = _is_object(frame, classes)
+        mask = without_holes(_is_object(frame, classes), fill_holes)
         wall = None if boundary is None else frame[boundary]
         found[i] = yield from cut(mask, wall, spec.sampling, min_size)
     return spec.unframe(found, posterior.shape[1:])
@@ -222,8 +231,8 @@ def _checked_position(value: Any, n_classes: int, name: str) -> int:
     return int(value)
 
 
-def _check_size(min_size: Any) -> None:
-    if isinstance(min_size, bool) or not isinstance(min_size, int | np.integer):
-        raise TypeError(f"min_size must be a whole number, got {min_size!r}.")
-    if min_size < 0:
-        raise ValueError(f"min_size must not be negative, got {min_size}.")
+def _check_size(value: Any, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be a whole number, got {value!r}.")
+    if value < 0:
+        raise ValueError(f"{name} must not be negative, got {value}.")

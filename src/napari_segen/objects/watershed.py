@@ -119,6 +119,20 @@ def components(mask: Array, min_size: int) -> npt.NDArray[np.int32]:
     return ids  # type: ignore[no-any-return]
 
 
+def without_holes(mask: Array, max_size: int) -> Array:
+    """Fill what a mask ``(*S)`` encloses, if it has at most `max_size` pixels."""
+    if max_size == 0:
+        return mask
+    # Objects do not connect at corners, so what lies between them does.
+    gaps, n = ndimage.label(~mask, structure=np.ones((3,) * mask.ndim))
+    is_hole = np.bincount(gaps.ravel(), minlength=n + 1) <= max_size
+    is_hole[0] = False
+    for axis in range(mask.ndim):
+        for end in (0, -1):
+            is_hole[np.take(gaps, end, axis)] = False
+    return np.asarray(mask | is_hole[gaps])
+
+
 def smoothed(
     values: Array, sampling: tuple[float, ...], sigma_px: float
 ) -> npt.NDArray[np.float32]:
