@@ -303,6 +303,15 @@ def test_two_docks_on_one_image(live):
     assert live.preview.layers.are_there
 
 
+def test_closing_the_viewer_in_the_middle_of_an_answer(live):
+    live.bar._switch.click()
+    live.viewer.close()
+    live.qtbot.waitUntil(
+        lambda: THREAD_NAME not in [t.name for t in threading.enumerate()],
+        timeout=SLOW_MS,
+    )
+
+
 def test_thousands_of_strokes_and_a_huge_brush(viewer, qtbot):
     image, strokes = two_halves((300, 400))
     strokes[60:290:3, 10:190:4] = 1

@@ -124,6 +124,7 @@ class LivePreview(QObject):
         self._undo.stop()
         self._unwire()
         self.layers.remove()
+        self._sessions.renew()
         self._shown = None
         self._say(text, is_busy=False)
 
@@ -265,8 +266,9 @@ class _Sessions:
         self._of: TileStore | None = None
 
     def renew(self) -> None:
-        """Begin anew: another image."""
+        """Forget what is known: another image comes, or none."""
         self.store = TileStore()
+        self._session = self._of = None
 
     @property
     def score(self) -> Any:
@@ -280,14 +282,15 @@ class _Sessions:
         from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
 
         model = ProbabilisticSegmenter(**inputs.settings)
-        store = self.store
-        if self._of is not store:
-            source = inputs.source
-            self._session = LiveSession(
-                source.data, source.spec, store, inputs.cache(), model.channels
+        # The window's thread may `renew` meanwhile.
+        store, session = self.store, self._session
+        if session is None or self._of is not store:
+            source, cache = inputs.source, inputs.cache()
+            session = LiveSession(
+                source.data, source.spec, store, cache, model.channels
             )
-            self._of = store
-        yield from self._session.answer_steps(model, strokes, view, inputs.percent)
+            self._session, self._of = session, store
+        yield from session.answer_steps(model, strokes, view, inputs.percent)
 
 
 def _timer(parent: QObject, ms: int, slot: Callable[[], None]) -> QTimer:
