@@ -39,6 +39,11 @@ def probabilistic(viewer) -> None:
     dock = opened(viewer, "Probabilistic segmentation")
     dock._posterior.value = True
     save(viewer, "strokes")
+    dock._live.preview.turn_on()
+    dock._live.bar.show_next()
+    while dock._live.preview.is_busy:
+        settle(0.05)
+    save(viewer, "live")
     dock.run()
     wait_for(dock)
     save(viewer, "probabilistic")
