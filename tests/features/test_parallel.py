@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -49,3 +52,27 @@ def test_after_closing_nothing_is_written():
     n = len(written)
     time.sleep(0.05)
     assert len(written) == n < 100
+
+
+def test_after_closing_the_threads_are_there_for_others():
+    steps = side_by_side_steps([lambda: time.sleep(0.01)] * 50, "Waiting")
+    next(steps)
+    steps.close()
+    done = []
+    run(side_by_side_steps([lambda i=i: done.append(i) for i in range(7)], "Adding"))
+    assert sorted(done) == list(range(7))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_forked_process_has_threads_of_its_own():
+    code = (
+        "import os\n"
+        "from napari_segen.core.steps import run\n"
+        "from napari_segen.features.parallel import side_by_side_steps\n"
+        "run(side_by_side_steps([int] * 4, 'Before'))\n"
+        "child = os.fork()\n"
+        "run(side_by_side_steps([int] * 4, 'After'))\n"
+        "if child:\n"
+        "    assert os.waitpid(child, 0)[1] == 0\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import lru_cache
 from threading import Event
 
 from napari_segen.core.steps import Step, Steps
@@ -21,12 +22,13 @@ def side_by_side_steps(
 
     Closing the generator sets `stop`, which the jobs may look at, cancels those that
     have not begun and waits for the others, so that nothing is written afterwards.
-    None takes one thread per usable processor.
+    None takes one thread per usable processor. A job must not come back here: the
+    threads are shared.
     """
-    waiting = set()
-    pool = ThreadPoolExecutor(n_threads or usable_processors(), "napari-segen")
+    pool = _pool(n_threads or usable_processors())
+    waiting: set[Future[None]] = set()
     try:
-        waiting = {pool.submit(job) for job in jobs}
+        waiting.update(pool.submit(job) for job in jobs)
         while waiting:
             ready, waiting = wait(waiting, PATIENCE_S, FIRST_COMPLETED)
             for job in ready:
@@ -35,7 +37,18 @@ def side_by_side_steps(
     finally:
         if stop is not None:
             stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        wait([job for job in waiting if not job.cancel()])
+
+
+@lru_cache
+def _pool(n_threads: int) -> ThreadPoolExecutor:
+    """Return threads that stay: small images take less time than starting some."""
+    return ThreadPoolExecutor(n_threads, "napari-segen")
+
+
+if hasattr(os, "register_at_fork"):
+    # Threads do not come along into a forked process.
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def usable_processors() -> int:
