@@ -63,6 +63,15 @@ def test_after_closing_the_threads_are_there_for_others():
     assert sorted(done) == list(range(7))
 
 
+def test_who_comes_later_need_not_wait_for_all_jobs_of_the_first():
+    long = side_by_side_steps([lambda: time.sleep(0.02)] * 300, "Waiting", n_threads=2)
+    next(long)
+    began = time.monotonic()
+    run(side_by_side_steps([int], "Coming later", n_threads=2))
+    assert time.monotonic() - began < 1
+    long.close()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
 def test_a_forked_process_has_threads_of_its_own():
     code = (

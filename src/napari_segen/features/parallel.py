@@ -4,11 +4,13 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import lru_cache
+from itertools import islice
 from threading import Event
 
 from napari_segen.core.steps import Step, Steps
 
 PATIENCE_S = 0.1  # between two Steps, so that Cancel is heard
+AHEAD = 3  # jobs in the queue for each thread: others shall not wait for all of them
 
 
 def side_by_side_steps(
@@ -22,18 +24,21 @@ def side_by_side_steps(
 
     Closing the generator sets `stop`, which the jobs may look at, cancels those that
     have not begun and waits for the others, so that nothing is written afterwards.
-    None takes one thread per usable processor. A job must not come back here: the
-    threads are shared.
+    None takes one thread per usable processor. The threads are shared, in turn, with
+    whoever else is here; a job must not come here itself.
     """
-    pool = _pool(n_threads or usable_processors())
+    n_threads = n_threads or usable_processors()
+    pool, left, done = _pool(n_threads), iter(jobs), 0
     waiting: set[Future[None]] = set()
     try:
-        waiting.update(pool.submit(job) for job in jobs)
+        waiting.update(pool.submit(job) for job in islice(left, AHEAD * n_threads))
         while waiting:
             ready, waiting = wait(waiting, PATIENCE_S, FIRST_COMPLETED)
             for job in ready:
                 job.result()
-            yield Step(len(jobs) - len(waiting), len(jobs), text)
+            waiting.update(pool.submit(job) for job in islice(left, len(ready)))
+            done += len(ready)
+            yield Step(done, len(jobs), text)
     finally:
         if stop is not None:
             stop.set()
