@@ -2,14 +2,15 @@
 
     python benchmarks/ladder.py [--method NAME]
 
-Blobs in noise, 8 bits, two classes with ten strokes each. Each line in a process of its
-own, after a small image has loaded all code: "peak" is the most memory above that,
-results included. Beside it scikit-image's features and a random forest, which hold the
-features of the whole image.
+Blobs in noise, 8 bits, two classes with ten strokes each, median of three. Each line in
+a process of its own, after a small image has loaded all code: "peak" is the most memory
+above that, results included. Beside it scikit-image's features and a random forest,
+which hold the features of the whole image.
 """
 
 import argparse
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import time
 import numpy as np
 
 SHAPES = ((512, 512), (1024, 1024), (2048, 2048), (4096, 4096), (64, 256, 256))
+REPEATS = 3
 THEIRS = "scikit-image + forest"
 
 
@@ -81,7 +83,8 @@ def measure(method: str, shape: tuple[int, ...]) -> str:
     both(*problem((256, 256) if len(shape) == 2 else (24, 128, 256)))
     before = peak_mb()
     image, scribbles = problem(shape)
-    fit, predict = both(image, scribbles)
+    times = [both(image, scribbles) for _ in range(REPEATS)]
+    fit, predict = (statistics.median(t) for t in zip(*times, strict=True))
     name = " x ".join(map(str, shape))
     return (
         f"| {name} | `{method}` | {fit:.2f} | {predict:.2f} | "
