@@ -91,12 +91,7 @@ class BayesClassifier(Classifier):
     def log_scores(self, block: Array) -> npt.NDArray[np.float32]:
         """Return the log density of each class ``(K, n)``, up to a constant."""
         z = self._scaling.apply(block)
-        scores = np.empty((self.n_classes_, z.shape[1]), np.float32)
-        for k, whitening in enumerate(self.whitening_):
-            scores[k] = squared_lengths(whitening, self.means_[k], z)
-        scores *= -0.5
-        scores += self.log_factor_[:, np.newaxis]
-        return scores
+        return log_densities(self.means_, self.whitening_, self.log_factor_, z)
 
     def arrays(self) -> dict[str, Array]:
         """Return scaling, means and covariances."""
@@ -124,6 +119,27 @@ class BayesClassifier(Classifier):
         self._scaling = FeatureScaling.from_arrays(arrays)
         self.means_, self.whitening_ = arrays["means"], arrays["whitening"]
         self.log_factor_ = arrays["log_factor"]
+
+
+def log_densities(
+    means: Array, whitening: Array, log_factor: Array, z: Array
+) -> npt.NDArray[np.float32]:
+    """Log density of Gaussian classes at ``(F, n)``: ``(K, n)``, up to a constant.
+
+    Parameters
+    ----------
+    means : float32 array of shape (K, F)
+    whitening : float32 array of shape (K, D, F)
+    log_factor : float32 array of shape (K,)
+        Logarithm of what each density is multiplied by.
+    z : float32 array of shape (F, n)
+    """
+    scores = np.empty((len(means), z.shape[1]), np.float32)
+    for k, mean in enumerate(means):
+        scores[k] = squared_lengths(whitening[k], mean, z)
+    scores *= -0.5
+    scores += log_factor[:, np.newaxis]
+    return scores
 
 
 def squared_lengths(whitening: Array, mean: Array, z: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
-from napari_segen.core.normalization import Normalization, has_data, scaled
+from napari_segen.core.normalization import Normalization, Range, has_data, scaled
 from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.core.tiles import Slices, Tile, tile_grid
 from napari_segen.features.bank import FilterBank
@@ -53,9 +53,13 @@ class Frame:
         scale: Normalization,
         bank: FilterBank,
         cache: FeatureCache | None,
+        known: Range | None = None,
     ) -> Self:
-        """Look at a frame's values ``(C, *S)`` as a normalisation scales them."""
-        return cls(values, *scale.scale_of(values), bank, cache)
+        """Look at a frame's values ``(C, *S)`` as a normalisation scales them.
+
+        `known` is their `channel_range`, where that was computed before.
+        """
+        return cls(values, *scale.scale_of(values, known), bank, cache)
 
     @property
     def shape(self) -> tuple[int, ...]:

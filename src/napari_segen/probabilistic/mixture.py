@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, choice, span
 from napari_segen.core.steps import Steps, stretch_steps
-from napari_segen.probabilistic.bayes import squared_lengths
+from napari_segen.probabilistic.bayes import log_densities
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.em import Fit, bic, e_step, fit_steps
 from napari_segen.probabilistic.samples import TrainingSet
@@ -168,12 +168,7 @@ class MixtureClassifier(Classifier):
     def log_scores(self, block: Array) -> npt.NDArray[np.float32]:
         """Return the log density of each class ``(K, n)``, up to a constant."""
         z = self._scaling.apply(block)
-        scores = np.empty((self.n_classes_, z.shape[1]), np.float32)
-        for k, whitening in enumerate(self.whitening_):
-            scores[k] = squared_lengths(whitening, self.means_[k], z)
-        scores *= -0.5
-        scores += self.log_factor_[:, np.newaxis]
-        return scores
+        return log_densities(self.means_, self.whitening_, self.log_factor_, z)
 
     def arrays(self) -> dict[str, Array]:
         """Return scaling, means, covariances and weights."""

@@ -86,8 +86,7 @@ class Learner:
     ) -> Frame:
         """Return a frame of the picture as a classifier sees it."""
         values = self.picture.values(i, level)
-        low, span = scale.scale_of(values, self.picture.range_of(i))
-        return Frame(values, low, span, bank, self.cache)
+        return Frame.of(values, scale, bank, self.cache, self.picture.range_of(i))
 
     def learn_steps(
         self,
@@ -166,15 +165,12 @@ class Learner:
         nothing = np.zeros(0, np.intp), np.zeros((0, frame.n_features), np.float32)
         known, rows = self._known.get(key, nothing)
         new = ~np.isin(place, known)
+        if len(known) + new.sum() > KEPT_ROWS:
+            known, rows = nothing
+            new[:] = True
         if new.any():
             at = positions[new]
             found = yield from frame.features_at_steps(at, _windows(frame, at))
-            if len(known) + len(found) > KEPT_ROWS:
-                known, rows = nothing
-                found = yield from frame.features_at_steps(
-                    positions, _windows(frame, positions)
-                )
-                new[:] = True
             joined = np.concatenate([known, place[new]])
             order = np.argsort(joined)
             known, rows = joined[order], np.concatenate([rows, found])[order]
