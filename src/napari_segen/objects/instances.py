@@ -1,13 +1,14 @@
 """Objects, each with its own id, from the probabilities of classes."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.checks import check_spec
-from napari_segen.core.imagespec import Array, ImageSpec, infer_spec
+from napari_segen.core.imagespec import FRAME, Array, ImageSpec, infer_spec
 from napari_segen.core.steps import Step, Steps, run
 from napari_segen.objects.watershed import (
     NECK,
@@ -106,24 +107,76 @@ def instances_steps(
     posterior = _checked_posterior(posterior)
     spec = _checked_axes(posterior.shape[1:], spec)
     classes = _checked_classes(foreground, boundary, len(posterior))
-    _check_size(min_size, "min_size")
-    _check_size(fill_holes, "fill_holes")
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}.")
-    if boundary is not None and method != "distance":
-        raise ValueError(
-            f"boundary has no meaning for method={method!r}. Leave one of the two out."
-        )
-    cut = METHODS[method] if boundary is None else _at_boundary_steps
+    rules = Rules(method, min_size, fill_holes, boundary is not None)
     per_class = [spec.label_frames(p) for p in posterior]
-    found = np.empty(per_class[0].shape, np.int32)
-    for i in range(len(found)):
-        yield Step(i, len(found), "Finding objects")
+
+    def mask_and_wall(i: int) -> tuple[Array, Array | None]:
         frame = [p[i] for p in per_class]
-        mask = without_holes(_is_object(frame, classes), fill_holes)
         wall = None if boundary is None else frame[boundary]
-        found[i] = yield from cut(mask, wall, spec.sampling, min_size)
-    return spec.unframe(found, posterior.shape[1:])
+        return _is_object(frame, classes), wall
+
+    return (yield from ids_steps(mask_and_wall, posterior.shape[1:], spec, rules))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How objects are told apart: arguments of `instances`, checked.
+
+    Parameters
+    ----------
+    method : str
+    min_size, fill_holes : int
+    at_boundary : bool
+        Whether there is a boundary class.
+    """
+
+    method: str
+    min_size: int
+    fill_holes: int
+    at_boundary: bool
+
+    def __post_init__(self) -> None:
+        _check_size(self.min_size, "min_size")
+        _check_size(self.fill_holes, "fill_holes")
+        if self.method not in METHODS:
+            raise ValueError(
+                f"method must be one of {list(METHODS)}, got {self.method!r}."
+            )
+        if self.at_boundary and self.method != "distance":
+            raise ValueError(
+                f"boundary has no meaning for method={self.method!r}. Leave one of the "
+                "two out."
+            )
+
+
+def ids_steps(
+    mask_and_wall: Callable[[int], tuple[Array, Array | None]],
+    shape: tuple[int, ...],
+    spec: ImageSpec,
+    rules: Rules,
+) -> Steps[Ids]:
+    """Find and number the objects of each frame.
+
+    Parameters
+    ----------
+    mask_and_wall : callable
+        Returns of a frame where objects are, ``(*S)``, and the probability of the
+        boundary class there, or None.
+    shape : tuple of int
+        Of the result.
+    spec : ImageSpec
+        Its axes.
+    rules : Rules
+    """
+    cut = _at_boundary_steps if rules.at_boundary else METHODS[rules.method]
+    n = int(np.prod([m for a, m in zip(spec.axes, shape, strict=True) if a in FRAME]))
+    frames = []
+    for i in range(n):
+        yield Step(i, n, "Finding objects")
+        mask, wall = mask_and_wall(i)
+        whole = without_holes(mask, rules.fill_holes)
+        frames.append((yield from cut(whole, wall, spec.sampling, rules.min_size)))
+    return spec.unframe(np.stack(frames), shape)
 
 
 def _components_steps(
