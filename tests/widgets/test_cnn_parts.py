@@ -11,12 +11,10 @@ from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.steps import Show, Step, run
 from napari_segen.widgets import cnn_preview
 from napari_segen.widgets.cnn_pairs import LayerPair, why_unusable, with_layer_names
-from napari_segen.widgets.cnn_preview import (
-    LivePreview,
-    window_placement,
-)
+from napari_segen.widgets.cnn_preview import LivePreview
 from napari_segen.widgets.cnn_tasks import Lesson, answering_in, drawing_patches
 from napari_segen.widgets.layers import Source, remember_axes
+from napari_segen.widgets.passing import window_placement
 from napari_segen.widgets.pixel_size import in_unit_of, is_other_size
 from napari_segen.widgets.steps_worker import Progress
 

@@ -6,13 +6,12 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels
-from napari.utils.transforms import Affine
+from napari.layers import Labels
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Show
 from napari_segen.widgets.layers import Source
-from napari_segen.widgets.results import PASSING, place_over
+from napari_segen.widgets.passing import PassingLabels
 from napari_segen.widgets.steps_worker import Progress
 from napari_segen.widgets.visible import View, visible_part
 
@@ -23,17 +22,6 @@ LEAST_SECONDS = 3.0
 SHARE = 0.1
 # Then a picture that was asked for will not come: ask for another.
 PATIENCE_SECONDS = 30.0
-_OPACITY = 0.5
-
-
-def window_placement(source: Source, start: Sequence[int]) -> dict[str, Any]:
-    """Return the attributes that put a layer at pixel `start` of the image's labels."""
-    place = source.label_placement
-    own = Affine(
-        scale=place["scale"], rotate=place["rotate"], shear=place["shear"]
-    ).linear_matrix
-    moved = np.asarray(place["translate"]) + own @ np.asarray(start, float)
-    return {**place, "translate": moved}
 
 
 class LivePreview:
@@ -51,8 +39,7 @@ class LivePreview:
         self._send = send
         self._sources: list[Source] = []
         self._colormap: Any = None
-        self._layer: Labels | None = None
-        self._of: Source | None = None
+        self._shown = PassingLabels(viewer, TITLE)
         self._asked: tuple[Source, View, float] | None = None
         self._next = 0.0
         self._is_unwanted = False
@@ -61,7 +48,7 @@ class LivePreview:
     @property
     def layer(self) -> Labels | None:
         """The preview, while there is one."""
-        return self._layer
+        return self._shown.layer
 
     def begin(self, sources: Sequence[Source], colormap: Any) -> None:
         """Begin to show a training on these images."""
@@ -72,7 +59,7 @@ class LivePreview:
 
     def end(self) -> None:
         """Remove the preview: the training is over."""
-        self._remove()
+        self._shown.remove()
         self._sources, self._asked = [], None
 
     def abandon(self) -> None:
@@ -86,7 +73,7 @@ class LivePreview:
         self.is_on = is_on
         self._is_unwanted = False
         if not is_on:
-            self._remove()
+            self._shown.remove()
 
     def on_progress(self, progress: Progress, may_ask: bool) -> None:
         """Show the picture that came, and ask for the next when it is time."""
@@ -110,8 +97,9 @@ class LivePreview:
         return is_wanted and self._asked is None and now >= self._next
 
     def _respect_deletion(self) -> None:
-        if self._layer is not None and self._layer not in self._viewer.layers:
-            self._layer, self._is_unwanted = None, True
+        if self._shown.was_deleted:
+            self._shown.remove()
+            self._is_unwanted = True
 
     def _ask(self, now: float) -> None:
         for layer in reversed(self._viewer.layers):
@@ -124,42 +112,5 @@ class LivePreview:
                         return
 
     def _show(self, source: Source, view: View, picture: Array) -> None:
-        image = source.layer()
-        if image is None or picture.size != np.prod(view.shape):
-            return
-        data = picture.reshape(view.shape)
-        place = window_placement(source, view.start)
-        if self._layer is None or self._of is not source:
-            self._remove()
-            self._add(source, image, data, place)
-            return
-        layer = self._layer
-        layer.data = data
-        if not np.array_equal(layer.translate, place["translate"]):
-            layer.translate = place["translate"]
-
-    def _add(
-        self, source: Source, image: Image, data: Array, place: dict[str, Any]
-    ) -> None:
-        layers = self._viewer.layers
-        if image not in layers:
-            return
-        active = layers.selection.active
-        self._layer = Labels(
-            data,
-            name=f"{image.name} {TITLE}",
-            colormap=self._colormap,
-            opacity=_OPACITY,
-            metadata=dict(PASSING),
-            **place,
-        )
-        self._of = source
-        layers.insert(place_over(layers, image), self._layer)
-        self._layer.editable = False
-        if active is not None and active in layers:
-            layers.selection.active = active
-
-    def _remove(self) -> None:
-        layer, self._layer, self._of = self._layer, None, None
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        if source.layer() is not None and picture.size == np.prod(view.shape):
+            self._shown.show(source, view, picture, colormap=self._colormap)

@@ -28,30 +28,34 @@ def pixels(data: Any) -> Array:
     return np.asarray(data)
 
 
-def axes_choices(layer: Image) -> list[tuple[str, str]]:
-    """List what the axes of an image layer may be, as words for a person and letters.
+def axes_choices(layer: Image | Labels) -> list[tuple[str, str]]:
+    """List what the axes of a layer may be, as words for a person and letters.
 
-    A plain 2D or RGB image leaves no choice: one entry.
+    A plain 2D or RGB image leaves no choice: one entry. Labels have no channels.
     """
-    color = CHANNEL if layer.rgb else ""
+    color = CHANNEL if _is_rgb(layer) else ""
     n_lead = layer.ndim - 2
-    letters = "ztn" if layer.rgb else "ztnc"
+    letters = "ztn" if _is_rgb(layer) or isinstance(layer, Labels) else "ztnc"
     leads = ["".join(p) for p in permutations(letters, n_lead)]
     # Depth is an axis of a volume: beside y and x, behind whatever else there is.
     leads = [lead for lead in leads if "z" not in lead or lead[-1] == "z"]
     return [(_in_words(lead), f"{lead}yx{color}") for lead in leads]
 
 
+def _is_rgb(layer: Image | Labels) -> bool:
+    return bool(getattr(layer, "rgb", False))
+
+
 def _in_words(lead: str) -> str:
     return ", ".join(AXIS_WORDS[letter] for letter in lead) or "one plane"
 
 
-def remember_axes(layer: Image, axes: str) -> None:
+def remember_axes(layer: Image | Labels, axes: str) -> None:
     """Keep the user's answer about a stack."""
     _chosen_axes[layer] = axes
 
 
-def axes_of(layer: Image) -> str | None:
+def axes_of(layer: Image | Labels) -> str | None:
     """Return the letters of the layer's axes, or None where the user must say them.
 
     Known are plain images, stacks about which the user was asked before, and stacks
@@ -63,12 +67,12 @@ def axes_of(layer: Image) -> str | None:
     if (chosen := _chosen_axes.get(layer)) in possible:
         return chosen
     named = "".join(str(a).lower()[:1] for a in layer.axis_labels)
-    named += CHANNEL if layer.rgb else ""
+    named += CHANNEL if _is_rgb(layer) else ""
     return named if named in possible else None
 
 
-def spec_of(layer: Image, axes: str) -> ImageSpec:
-    """Describe the axes of an image layer, with the pixel size from its scale."""
+def spec_of(layer: Image | Labels, axes: str) -> ImageSpec:
+    """Describe the axes of a layer, with the pixel size from its scale."""
     dims = [i for i, a in enumerate(axes[: layer.ndim]) if a in SPACE]
     size = tuple(abs(float(layer.scale[i])) or 1.0 for i in dims)
     return ImageSpec(axes, size, str(layer.units[dims[-1]]))
@@ -122,13 +126,13 @@ def _shear(shear: Array, n: int) -> Array:
 
 @dataclass(frozen=True)
 class Source:
-    """What is remembered of an image layer while a job runs.
+    """What is remembered of a layer while a job works on it.
 
     The layer may be renamed or removed meanwhile; the result is then placed and named
     after what it was.
     """
 
-    layer: "ref[Image]"
+    layer: "ref[Image | Labels]"
     data: Any
     axes: str
     spec: ImageSpec
@@ -139,7 +143,7 @@ class Source:
     path: str | None = None
 
     @classmethod
-    def of(cls, layer: Image, axes: str) -> "Source":
+    def of(cls, layer: Image | Labels, axes: str) -> "Source":
         """Remember `layer`, whose axes are `axes`."""
         return cls(
             ref(layer),

@@ -14,7 +14,7 @@ from napari.layers import Labels, Layer
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.provenance import array_hash
-from napari_segen.widgets.layers import Source
+from napari_segen.widgets.layers import Source, remember_axes
 
 MARK = "napari-segen"
 
@@ -203,6 +203,8 @@ class Results:
             **result.placement,
             **result.attributes,
         )
+        if isinstance(layer, Labels) and layer.ndim == len(source.spec.label_axes):
+            remember_axes(layer, source.spec.label_axes)
         # Keep what the user holds: a brush in hand stays in hand.
         active = self._viewer.layers.selection.active
         self._viewer.layers.insert(self._place_in_list(source, layer), layer)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from magicgui.widgets import CheckBox, ComboBox
+from magicgui.widgets import CheckBox
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import QWidget
 
@@ -12,11 +12,8 @@ from napari_segen.widgets.dock import Dock
 from napari_segen.widgets.jobs import Showing
 from napari_segen.widgets.layers import (
     Source,
-    axes_choices,
-    axes_of,
     level_zero,
     mismatch,
-    remember_axes,
 )
 from napari_segen.widgets.panels import Action, form
 from napari_segen.widgets.results import Earlier, Ready
@@ -27,50 +24,12 @@ from napari_segen.widgets.segment_tasks import (
     remembered_look,
     said_of_layers,
 )
+from napari_segen.widgets.stack_choice import StackChoice
 from napari_segen.widgets.strokes import new_strokes, take_brush
 from napari_segen.widgets.tasks import RunSteps
 
 NO_IMAGE = "There is no image: open one, for instance with File > Open Sample."
 ASK_AXES = "This image is a stack: say above what its first axis is."
-_ASK = "please choose…"
-
-
-class StackChoice:
-    """The drop-down list that asks what a stack's axes are; hidden for plain images."""
-
-    def __init__(self, changed) -> None:
-        self._layer: Image | None = None
-        self._changed = changed
-        self.widget = ComboBox(
-            label="stack of",
-            choices=[],
-            nullable=True,
-            tooltip="What the image's first axes are. Depth: filters look at the "
-            "volume. Time, separate images: every plane is treated on its own. "
-            "Channels: each pixel has all of them.",
-        )
-        self.widget.changed.connect(self._on_chosen)
-
-    def show_layer(self, layer: Image | None) -> None:
-        """Offer what the axes of `layer` may be."""
-        self._layer = layer
-        possible = [] if layer is None else axes_choices(layer)
-        if len(possible) > 1:
-            axes = axes_of(layer)
-            with self.widget.changed.blocked():
-                self.widget.choices = [(_ASK, ""), *possible]
-                self.widget.value = axes or ""
-        self.widget.visible = len(possible) > 1
-
-    @property
-    def axes(self) -> str | None:
-        """Letters of the image's axes; None where there is none or no answer."""
-        return None if self._layer is None else axes_of(self._layer)
-
-    def _on_chosen(self, axes: str | None) -> None:
-        if self._layer is not None and axes:
-            remember_axes(self._layer, axes)
-        self._changed()
 
 
 class SegmentDock(Dock):
