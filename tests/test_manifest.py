@@ -9,6 +9,7 @@ DOCKS = {
     "napari-segen.probabilistic": "Probabilistic segmentation",
     "napari-segen.cnn": "CNN segmentation",
     "napari-segen.generator": "Image generator",
+    "napari-segen.objects": "Objects",
 }
 
 
@@ -21,16 +22,21 @@ def commands_in(manifest, menu):
     return [item.command for item in manifest.contributions.menus[menu]]
 
 
-def test_the_three_docks_are_widgets(manifest):
+def test_the_docks_are_widgets(manifest):
     found = {w.command: w.display_name for w in manifest.contributions.widgets}
     assert found == DOCKS
 
 
 def test_the_docks_are_in_the_menus_where_one_looks_for_them(manifest):
     segment = commands_in(manifest, "napari/layers/segment")
-    assert segment == ["napari-segen.probabilistic", "napari-segen.cnn"]
+    assert segment == [
+        "napari-segen.probabilistic",
+        "napari-segen.cnn",
+        "napari-segen.objects",
+    ]
     classify = commands_in(manifest, "napari/layers/classify")
     assert classify == ["napari-segen.probabilistic"]
+    assert commands_in(manifest, "napari/layers/measure") == ["napari-segen.objects"]
     new_layer = commands_in(manifest, "napari/file/new_layer")
     assert new_layer == ["napari-segen.generator"]
 

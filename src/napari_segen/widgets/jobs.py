@@ -121,6 +121,16 @@ class Job(QObject):
         self.changed.emit()
         return True
 
+    def restart(
+        self,
+        steps: Callable[..., Steps[Any]],
+        *args: Any,
+        done: Callable[[Any], Showing | None],
+    ) -> None:
+        """Run this instead of what runs, of which nothing more is heard."""
+        self.shut_down()
+        self.start(steps, *args, done=done)
+
     def _make_worker(self, steps: Callable[..., Steps[Any]], *args: Any) -> Any:
         if not self._is_listed:
             return StepsWorker(steps, *args)

@@ -5,6 +5,7 @@ from typing import Any
 
 from napari_segen.core.parameters import as_json
 from napari_segen.features.families import TEXTURE_SIGMAS, TEXTURE_WINDOWS
+from napari_segen.objects.watershed import NECK
 
 _SCALES = {
     "auto": "Grey values were scaled by percentiles of each image, by no less than "
@@ -42,6 +43,38 @@ def methods_text(model: Any) -> str:
     model.check_fitted()
     tell = _of_network if model.kind == "cnn" else _of_strokes
     return " ".join(filter(None, [*tell(model), _origin(model)]))
+
+
+def objects_text(
+    *,
+    foreground: int,
+    boundary: int | None,
+    method: str,
+    min_size: int,
+    fill_holes: int,
+) -> str:
+    """Describe in a few sentences how objects were told apart.
+
+    The parameters are those of `instances`, with class values for the classes.
+    """
+    if boundary is not None:
+        how = (
+            "cut apart by a watershed on the smoothed probability of the class "
+            f"{boundary}, which was shared out among them"
+        )
+    elif method == "distance":
+        how = (
+            "cut apart by a watershed on the smoothed distance to the background where "
+            f"its saddle lay below {NECK:.0%} of the lower peak"
+        )
+    else:
+        how = "taken apart where they were not connected by edges or faces"
+    told = [f"Objects of the class {foreground} were {how}."]
+    if fill_holes:
+        told.append(f"Before, holes of up to {fill_holes} pixels were filled.")
+    if min_size:
+        told.append(f"Objects of fewer than {min_size} pixels were left out.")
+    return " ".join(told)
 
 
 def _of_strokes(model: Any) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from napari_segen.core.imagespec import ImageSpec
+from napari_segen.objects.instances import instances
 
 FilePath = str | os.PathLike[str]
 
@@ -100,6 +101,55 @@ def script_applying(
             f"model.class_prior = {_prior(model.class_prior)!r}",
         ]
     return _script([image], load, _results_name(model))
+
+
+def script_finding_objects(
+    script: str,
+    *,
+    from_posterior: bool,
+    foreground: int,
+    boundary: int | None,
+    method: str,
+    min_size: int,
+    fill_holes: int,
+) -> str:
+    """Lengthen a script of `script_of` or `script_applying`: it finds objects too.
+
+    Parameters
+    ----------
+    script : str
+    from_posterior : bool
+        Whether the boundary class counts by its probability; False: it is certain
+        where it is the most probable class.
+    foreground, boundary : int
+        Class values, unlike those of `instances`.
+    method, min_size, fill_holes
+        As for `instances`.
+
+    Returns
+    -------
+    str
+        It writes ``objects.tif`` as well.
+    """
+    given = [f"foreground=classes.index({foreground})"]
+    lines = ["", "classes = model.classes_.tolist()"]
+    if boundary is not None:
+        given.append(f"boundary=classes.index({boundary})")
+        if not from_posterior:
+            certain = "np.stack([labels == c for c in classes]).astype(np.float32)"
+            lines.append(f"posterior = {certain}")
+    usual = inspect.signature(instances).parameters
+    rest = {"method": method, "min_size": min_size, "fill_holes": fill_holes}
+    given += [
+        f"{name}={_quoted(v) if isinstance(v, str) else v}"
+        for name, v in rest.items()
+        if v != usual[name].default
+    ]
+    lines += [
+        f"objects = ns.instances(posterior, {', '.join(given)}, spec=spec)",
+        'tifffile.imwrite("objects.tif", objects, photometric="minisblack")',
+    ]
+    return script + "\n".join(lines) + "\n"
 
 
 def can_be_refitted(model: Any) -> bool:

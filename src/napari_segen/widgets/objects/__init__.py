@@ -1,0 +1,1 @@
+"""The dock for objects: tell them apart, correct them by click, measure them."""
