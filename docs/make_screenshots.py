@@ -29,6 +29,7 @@ def main() -> None:
     viewer.window.resize(WIDTH, HEIGHT)
     try:
         probabilistic(viewer)
+        objects(viewer)
         cnn(viewer, seconds)
         generator(viewer, seconds)
     finally:
@@ -49,6 +50,22 @@ def probabilistic(viewer) -> None:
     save(viewer, "probabilistic")
     show_only(viewer, "uncertainty")
     save(viewer, "uncertainty")
+
+
+def objects(viewer) -> None:
+    """Go on from the classes that `probabilistic` left."""
+    for layer in viewer.layers:
+        layer.visible = False
+    classes = viewer.layers["coins classes"]
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Objects")
+    settle()
+    dock._finding.choose(classes)
+    dock._finding._min_size.value = 50
+    dock.find()
+    wait_for_job(dock)
+    viewer.layers["coins"].visible = True
+    dock._correcting._image.value = viewer.layers["coins"]
+    save(viewer, "objects")
 
 
 def cnn(viewer, seconds: float) -> None:
@@ -96,15 +113,19 @@ def show_only(viewer, word: str) -> None:
 
 
 def wait_for(dock) -> None:
-    """Let the window live until the dock's job has ended and its result is shown."""
+    """Let the window live until the dock has a model and its result is shown."""
+    wait_for_job(dock)
+    if dock.model is None:
+        raise RuntimeError(f"{type(dock).__name__} says: {dock.message}")
+
+
+def wait_for_job(dock) -> None:
     end = time.monotonic() + LONGEST_JOB_SECONDS
     while dock._job.is_running:
         if time.monotonic() > end:
             raise TimeoutError(f"the job of {type(dock).__name__} does not end")
         settle(0.05)
     settle()
-    if dock.model is None:
-        raise RuntimeError(f"{type(dock).__name__} says: {dock.message}")
 
 
 def settle(seconds: float = 1.0) -> None:

@@ -1,4 +1,4 @@
-"""The three docks in a real viewer."""
+"""The docks in a real viewer."""
 
 import os
 import subprocess
@@ -69,7 +69,10 @@ def test_without_layers_the_main_button_says_what_to_do(viewer, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_control_has_a_tooltip(viewer, name):
-    dock = open_dock(viewer, name)
+    check_tooltips(open_dock(viewer, name))
+
+
+def check_tooltips(dock):
     controls = [
         w
         for kind in (QAbstractButton, QComboBox, QLineEdit)
@@ -92,7 +95,10 @@ def _tooltip(widget, top):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_dock_fits_into_300_pixels(viewer, name):
     viewer.add_image(np.zeros((4, 8, 8)), name="an image with quite a long name " * 3)
-    dock = open_dock(viewer, name)
+    check_width(open_dock(viewer, name))
+
+
+def check_width(dock):
     for fold in dock.native.findChildren(QWidget):
         if type(fold).__name__ == "Fold":
             fold.open()

@@ -1,4 +1,4 @@
-"""What the three docks have in common: the viewer, one job, messages, closing."""
+"""What all docks have in common: the viewer, one job, messages, closing."""
 
 import logging
 from collections.abc import Callable, Sequence

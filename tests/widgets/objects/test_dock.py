@@ -12,7 +12,14 @@ import tifffile
 from numpy.testing import assert_array_equal
 from scipy import ndimage
 from tests.objects.shapes import ball, two_discs
-from tests.widgets.test_docks import PROBABILISTIC, finish, open_dock, painted
+from tests.widgets.test_docks import (
+    PROBABILISTIC,
+    check_tooltips,
+    check_width,
+    finish,
+    open_dock,
+    painted,
+)
 
 import napari_segen as ns
 from napari_segen.widgets.layers import remember_axes
@@ -81,6 +88,20 @@ def objects(viewer, qtbot):
 
 def posterior_of(classes):
     return np.stack([classes == v for v in (1, 2)]).astype(np.float32)
+
+
+def test_it_fits_into_300_pixels_and_every_control_has_a_tooltip(objects):
+    check_width(objects.dock)
+    check_tooltips(objects.dock)
+
+
+def test_opening_and_closing_leaves_nothing_running(viewer, qtbot):
+    for _ in range(3):
+        dock = open_dock(viewer, OBJECTS)
+        viewer.window.remove_dock_widget(dock.native)
+        qtbot.waitUntil(lambda: dock._is_shut)  # noqa: B023
+    viewer.add_labels(discs())
+    viewer.layers.clear()
 
 
 # -- finding ------------------------------------------------------------------
@@ -301,6 +322,21 @@ def test_halves_of_two_objects_are_not_split(objects):
     objects.click(50, 17)
     assert "must lie in one object" in objects.dock.message
     assert_array_equal(layer.data, before)
+
+
+def test_in_a_volume_the_preview_is_the_plane_of_the_result(viewer, qtbot):
+    shape = (9, 40, 60)
+    one = ball(shape, (4, 20, 20), 11, (2, 1, 1))
+    other = ball(shape, (4, 20, 37), 12, (2, 1, 1))
+    volume = 1 + (one | other).astype(np.uint8)
+    objects = Objects(viewer, qtbot, volume, "zyx", scale=(2, 1, 1))
+    viewer.dims.set_current_step(0, 4)
+    objects.form.preview.value = True
+    objects.wait()
+    seen = objects.dock._preview.layer.data.copy()
+    assert seen.shape == (1, 40, 60)
+    assert_array_equal(seen[0], objects.find().data[4])
+    assert seen.max() == 2
 
 
 def test_an_edit_stays_in_its_frame(viewer, qtbot):

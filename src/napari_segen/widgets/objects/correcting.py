@@ -18,6 +18,7 @@ from napari_segen.widgets.layers import (
     level_zero,
     spec_of,
 )
+from napari_segen.widgets.objects.finding_form import LABEL_PX
 from napari_segen.widgets.objects.measuring import Measured, Measuring
 from napari_segen.widgets.objects.order import labels_to_choose
 from napari_segen.widgets.objects.table import ObjectsTable, frame_of
@@ -35,7 +36,6 @@ ASK_AXES = "The objects are a stack: say above what its first axis is."
 NOT_IN_MEMORY = "Only layers in memory can be corrected: duplicate this one first."
 TOO_LARGE = "The objects are too large to be measured here: over 1 GB."
 _MOST_BYTES = 2**30
-_LABEL_PX = 92
 
 
 class Correcting(QObject):
@@ -76,7 +76,7 @@ class Correcting(QObject):
             tooltip="An image to measure the brightness of the objects in, or none.",
         )
         self.fields = form(
-            self._objects, self._stack.widget, self._image, label_px=_LABEL_PX
+            self._objects, self._stack.widget, self._image, label_px=LABEL_PX
         )
         self.tools = Tools(viewer, self.target)
         self._buttons = {name: self._tool_button(name) for name in HINTS}
@@ -311,7 +311,7 @@ def summary(table: "pd.DataFrame") -> str:
     """Say how many objects there are, and how large."""
     n = len(table)
     name = "volume" if "volume" in table else "area"
-    unit = table.attrs["units"].get(name, "")
+    unit = _short(table.attrs["units"].get(name, ""))
     frames = [a for a in FRAME if a in table]
     said = f"{n} object{'s' * (n != 1)}"
     if frames:
@@ -320,3 +320,7 @@ def summary(table: "pd.DataFrame") -> str:
     if not n:
         return f"{said}."
     return f"{said}; mean {name} {table[name].mean():.4g} {unit}."
+
+
+def _short(unit: str) -> str:
+    return unit.replace("micrometer", "µm").replace("^2", "²").replace("^3", "³")

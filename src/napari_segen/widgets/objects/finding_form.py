@@ -28,6 +28,7 @@ NO_CLASSES = "This layer holds nothing, or numbered objects already: choose anot
 LOOKING = "Looking for the classes of this layer…"
 DEBOUNCE_MS = 300
 _MOST_PX = 1_000_000
+LABEL_PX = 92
 _TITLES = {"distance": "at their necks", "components": "nowhere"}
 
 
@@ -84,11 +85,11 @@ class FindingForm(QObject):
             "narrow. nowhere: what is connected is one object.",
         )
         self._min_size = _pixels(
-            "leave out",
+            "min size, px",
             "Objects of fewer pixels than this are left out; 0 keeps all.",
         )
         self._fill_holes = _pixels(
-            "fill holes",
+            "fill holes, px",
             "Holes of up to so many pixels become part of the object around them.",
         )
         self._preview = CheckBox(
@@ -105,6 +106,7 @@ class FindingForm(QObject):
             self._method,
             self._min_size,
             self._fill_holes,
+            label_px=LABEL_PX,
         )
         self.native = stacked(self.fields.native, self._preview.native)
         self._classes.changed.connect(self.look_again)
@@ -174,11 +176,7 @@ class FindingForm(QObject):
 
     def _on_listed(self, values: list[int]) -> None:
         names = names_in(self.layer)
-        self._titled = [
-            (f"{v}: {names[v]}" if v in names else f"class {v}", v)
-            for v in values
-            if v > 0
-        ]
+        self._titled = [(names.get(v, f"class {v}"), v) for v in values if v > 0]
         was_chosen = self._foreground.value
         with self._foreground.changed.blocked(), self._boundary.changed.blocked():
             self._foreground.reset_choices()
