@@ -57,10 +57,12 @@ def objects(viewer) -> None:
     for layer in viewer.layers:
         layer.visible = False
     classes = viewer.layers["coins classes"]
+    viewer.window.remove_dock_widget("all")
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Objects")
     settle()
     dock._finding.choose(classes)
     dock._finding._min_size.value = 50
+    dock._finding._fill_holes.value = 200
     dock.find()
     wait_for_job(dock)
     viewer.layers["coins"].visible = True
