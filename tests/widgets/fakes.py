@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_segen.core.errors import DataWarning, MissingBackend
 from napari_segen.core.labels import Segmentation
+from napari_segen.core.provenance import provenance
 from napari_segen.core.steps import FINISH, PAUSE, RESUME, Show, Step
 from napari_segen.widgets.checkpoints import Checkpoint
 from napari_segen.widgets.keras_child import KerasChild
@@ -136,6 +137,7 @@ class HereChild(KerasChild):
         model.classes_ = found.astype(np.int64)
         model.weights_ = []
         model.n_steps_, model.note_ = self.wait, "stopped"
+        model.provenance_ = provenance(images, labels)
         model.history_ = {"step": [1], "seconds": [0.1], "loss": [0.5]}
         return model
 

@@ -23,6 +23,7 @@ from napari_segen.core.child import Child, ChildDied
 from napari_segen.core.steps import FINISH, PAUSE, RESUME, Show
 from napari_segen.widgets.colors import color_in
 from napari_segen.widgets.keras_child import keras_child, replaced_child
+from napari_segen.widgets.results import MARK
 
 pytestmark = pytest.mark.viewer
 LONG = 100_000
@@ -63,6 +64,21 @@ def test_a_trained_network_shows_its_classes_and_curves(viewer, child, dock, qtb
     assert "cells CNN classes" in viewer.layers
     assert [at for at, _ in dock._plot.curves["loss"]] == [0, 0.02, 0.04, 0.06, 0.08]
     assert "5 steps; stopped" in dock.message
+
+
+def test_a_result_says_how_it_came_about(viewer, dock, qtbot):
+    dock.train()
+    finish(dock, qtbot)
+    record = viewer.layers["cells CNN classes"].metadata[MARK]["provenance"]
+    assert 'ns.load("model.segen")' in record["script"]
+    assert "flips=False" in record["script"]
+    dock._form._prediction.flips.value = True
+    dock.apply_model()
+    finish(dock, qtbot)
+    record = viewer.layers["cells CNN classes"].metadata[MARK]["provenance"]
+    assert "flips=True" in record["script"]
+    assert "convolutional network" in record["methods"]
+    assert dock._result_layer() is viewer.layers["cells CNN classes"]
 
 
 def test_the_end_says_how_the_pixel_classifier_does(dock, qtbot):

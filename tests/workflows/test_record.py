@@ -23,6 +23,17 @@ def fitted(method="softmax", **settings):
     return model.fit(IMAGE, strokes, spec=SPEC)
 
 
+def network():
+    """A network as a fit leaves it, but for its weights."""
+    net = ns.CnnSegmenter(learning_rate=0.004, seed=3)
+    net.spec_, net.classes_, net.weights_ = SPEC, np.array([1, 2]), []
+    net.n_steps_, net.note_ = 12, "stopped"
+    net.history_ = {"step": [4, 8, 12], "val_iou": [0.25, 0.5, None]}
+    net.provenance_ = {"images": ["a", "b"], "labels": ["c", "d"]}
+    net.provenance_ |= {"versions": {"python": "3.12", "tensorflow": "2.21"}}
+    return net
+
+
 def check_same_bytes(script, model, folder):
     """Run a script in a process of its own and compare what it writes."""
     subprocess.run([sys.executable, "-c", script], check=True, cwd=folder)
@@ -82,14 +93,18 @@ def test_the_paragraph_names_method_versions_and_seed(method):
     assert "tensorflow" not in text
 
 
+def test_the_script_of_a_network_says_how_it_labels():
+    net = network()
+    net.prediction = type(net.prediction)(flips=True)
+    script = script_applying(net, "a.tif", rescale=True)
+    compile(script, "script", "exec")
+    assert "model.prediction = type(model.prediction)(flips=True, memory_mb" in script
+    assert "labels = model.predict(image, spec=spec, rescale=True)" in script
+    assert "model.predict_proba(image, spec=spec, rescale=True)" in script
+
+
 def test_a_networks_paragraph_says_how_it_was_trained_and_how_good_it_was():
-    net = ns.CnnSegmenter(learning_rate=0.004, seed=3)
-    net.spec_, net.classes_, net.weights_ = SPEC, np.array([1, 2]), []
-    net.n_steps_, net.note_ = 12, "stopped"
-    net.history_ = {"step": [4, 8, 12], "val_iou": [0.25, 0.5, None]}
-    net.provenance_ = {"images": ["a", "b"], "labels": ["c", "d"]}
-    net.provenance_ |= {"versions": {"python": "3.12", "tensorflow": "2.21"}}
-    text = methods_text(net)
+    text = methods_text(network())
     assert "2 images for 12 steps" in text
     assert "learning rate = 0.004" in text
     assert "held out from the training was 0.500" in text

@@ -15,7 +15,8 @@ from napari_segen.widgets.layers import Source, axes_of
 from napari_segen.widgets.learning_dock import LearningDock
 from napari_segen.widgets.panels import form, note, side_by_side
 from napari_segen.widgets.pixel_size import in_unit_of, is_other_size
-from napari_segen.widgets.segment_tasks import preview_colors
+from napari_segen.widgets.record_block import RecordFold
+from napari_segen.widgets.segment_tasks import finds_objects, preview_colors
 
 
 class CnnDock(LearningDock):
@@ -124,6 +125,7 @@ class CnnDock(LearningDock):
             options.native,
             rescale.native,
             side_by_side(apply.button, save.button, load.button),
+            RecordFold(self._action, self._result_layer, self.say),
             face.rare(self._patches.button),
             self._keras,
         )
@@ -271,6 +273,10 @@ class CnnDock(LearningDock):
     def _source_to_apply(self) -> Source:
         source = self._source()
         return replace(source, spec=in_unit_of(self._model.spec_, source.spec))
+
+    def _result_role(self) -> str:
+        finds = self._model is not None and finds_objects(self._model)
+        return "CNN objects" if finds else "CNN classes"
 
     def _segment_options(self) -> Mapping[str, Any]:
         rescale = self._is_other_size() and self._rescale.value

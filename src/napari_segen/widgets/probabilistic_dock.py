@@ -256,13 +256,6 @@ class ProbabilisticDock(SegmentDock):
     def _live_lists_classes(self) -> None:
         self._live.bar.show_classes(self._table.titles)
 
-    def _result_layer(self) -> Labels | None:
-        """Return the layer with the classes that the last run found."""
-        if self._image.value is None or not self._stack.axes:
-            return None
-        earlier = self._results.earlier(self._source()).get("classes")
-        return None if earlier is None else earlier.layer()
-
     # -- class frequencies ----------------------------------------------------
 
     def _list_frequencies(self) -> None:

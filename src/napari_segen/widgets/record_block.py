@@ -6,12 +6,14 @@ from typing import Any
 from napari.layers import Layer
 from qtpy.QtWidgets import QApplication
 
+from napari_segen.core.provenance import array_hash
 from napari_segen.widgets.panels import Action, Fold, side_by_side
 from napari_segen.widgets.results import MARK
 from napari_segen.widgets.segment_tasks import METHODS, SCRIPT
 
-_NO_RESULT = "There is no result for this image yet: press Run."
-_NO_RECORD = "This result does not say how it came about: press Run again."
+EDITED = " The layer was edited since: it tells how it was before."
+_NO_RESULT = "There is no result yet."
+_NO_RECORD = "This layer does not say how it came about: make it anew."
 
 
 class RecordFold(Fold):
@@ -58,6 +60,10 @@ class RecordFold(Fold):
         layer = self._result()
         return None if layer is None else layer.metadata[MARK]["provenance"]
 
+    def _was_edited(self) -> bool:
+        layer = self._result()
+        return array_hash(layer.data) != layer.metadata[MARK]["digest"]
+
     def _why_not(self) -> str:
         record = self._record()
         if record is None:
@@ -68,4 +74,5 @@ class RecordFold(Fold):
         record = self._record()
         if record is not None:
             QApplication.clipboard().setText(record[what])
-            self._say(f"{title} is on the clipboard.")
+            edited = EDITED if self._was_edited() else ""
+            self._say(f"{title} is on the clipboard.{edited}")

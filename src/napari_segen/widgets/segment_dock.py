@@ -200,6 +200,17 @@ class SegmentDock(Dock):
 
         return done
 
+    def _result_role(self) -> str:
+        """Return what the labels of a result are."""
+        return "classes"
+
+    def _result_layer(self) -> Labels | None:
+        """Return the layer with the classes, or objects, that were found last."""
+        if self._image.value is None or not self._stack.axes:
+            return None
+        earlier = self._results.earlier(self._source()).get(self._result_role())
+        return None if earlier is None else earlier.layer()
+
     def _on_result(
         self, source: Source, items: Sequence[Ready], labels: Labels | None
     ) -> None:

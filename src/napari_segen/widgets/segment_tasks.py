@@ -104,7 +104,8 @@ def applying(
     found = yield from segmented_steps(run_steps, model, image, source.spec, **options)
     yield Step(0, 0, "Preparing the layers")
     prepare_colormaps()
-    record = record_of(model, source, is_fitted=False)
+    rescale = bool(options.get("rescale"))
+    record = record_of(model, source, is_fitted=False, rescale=rescale)
     results = segmentation_results(model, found, source, *wanted, record)
     return model, ready(results, earlier)
 
@@ -119,19 +120,20 @@ def finds_objects(model: Any) -> bool:
     return getattr(model, "task", "classes") == "instances"
 
 
-def record_of(model: Any, source: Source, *, is_fitted: bool) -> dict[str, str]:
-    """Say how a pixel classifier's result came about: as a script, and in words.
+def record_of(
+    model: Any, source: Source, *, is_fitted: bool, rescale: bool = False
+) -> dict[str, str]:
+    """Say how a result came about: as a script, and in words.
 
-    `is_fitted` where the model has just been fitted to the image; otherwise the script
-    loads it from a file. The strokes may have been painted on since they were a file.
+    `is_fitted` where the model has just been fitted to the image; otherwise, and for a
+    network, the script loads it from a file. The strokes may have been painted on since
+    they were a file.
     """
-    if model.kind != "probabilistic":
-        return {}
-    script = script_of if is_fitted else script_applying
-    return {
-        SCRIPT: script(model, source.path, spec=source.spec),
-        METHODS: methods_text(model),
-    }
+    if is_fitted and model.kind == "probabilistic":
+        script = script_of(model, source.path, spec=source.spec)
+    else:
+        script = script_applying(model, source.path, spec=source.spec, rescale=rescale)
+    return {SCRIPT: script, METHODS: methods_text(model)}
 
 
 def segmentation_results(

@@ -4,7 +4,7 @@ import inspect
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import PurePath
 from typing import Any
 
@@ -75,7 +75,11 @@ def script_of(
 
 
 def script_applying(
-    model: Any, image_path: FilePath | None = None, spec: ImageSpec | None = None
+    model: Any,
+    image_path: FilePath | None = None,
+    spec: ImageSpec | None = None,
+    *,
+    rescale: bool = False,
 ) -> str:
     """Write the Python script that segments an image with a saved model.
 
@@ -87,6 +91,8 @@ def script_applying(
         The image's file; see `script_of`.
     spec : ImageSpec, optional
         The axes of the image; None: those of the fit.
+    rescale : bool
+        As for a network's `predict`.
     """
     model.check_fitted()
     image = _Input("image", image_path, IMAGE, "The image.")
@@ -100,7 +106,10 @@ def script_applying(
             f"model.smoothing = {float(model.smoothing)!r}",
             f"model.class_prior = {_prior(model.class_prior)!r}",
         ]
-    return _script([image], load, _results_name(model))
+    else:
+        how = ", ".join(f"{k}={v!r}" for k, v in asdict(model.prediction).items())
+        load.append(f"model.prediction = type(model.prediction)({how})")
+    return _script([image], load, _results_name(model), rescale)
 
 
 def script_finding_objects(
@@ -179,7 +188,10 @@ class _Input:
         self.lines.append(f"{name} = {reader}({_quoted(used)})")
 
 
-def _script(inputs: list[_Input], model: list[str], name: str) -> str:
+def _script(
+    inputs: list[_Input], model: list[str], name: str, rescale: bool = False
+) -> str:
+    given = "image, spec=spec" + (", rescale=True" if rescale else "")
     modules = {"numpy as np", "tifffile", *(i.module for i in inputs)}
     lines = [f"import {module}" for module in sorted(modules)]
     lines += ["", "import napari_segen as ns", ""]
@@ -189,8 +201,8 @@ def _script(inputs: list[_Input], model: list[str], name: str) -> str:
         "",
         *model,
         "",
-        f"{name} = model.predict(image, spec=spec)",
-        "posterior = model.predict_proba(image, spec=spec)",
+        f"{name} = model.predict({given})",
+        f"posterior = model.predict_proba({given})",
         f'tifffile.imwrite("{name}.tif", {name}, photometric="minisblack")',
         'np.save("posterior.npy", posterior)',
     ]

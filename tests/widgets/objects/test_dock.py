@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.testing import assert_array_equal
+from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 from tests.objects.shapes import ball, two_discs
 from tests.widgets.test_docks import (
@@ -24,6 +25,7 @@ from tests.widgets.test_docks import (
 import napari_segen as ns
 from napari_segen.widgets.layers import remember_axes
 from napari_segen.widgets.objects.tools import MERGE, NUMBER, REMOVE, SPLIT
+from napari_segen.widgets.record_block import RecordFold
 from napari_segen.widgets.results import MARK
 
 pytestmark = pytest.mark.viewer
@@ -256,12 +258,18 @@ def test_the_script_in_the_metadata_makes_the_same_bytes(
     layer = viewer.layers["cells classes objects"]
     record = layer.metadata[MARK]["provenance"]
     assert "Objects of the class 2" in record["methods"]
+    dock.native.findChild(RecordFold)._copy("script", "A script")
+    assert QApplication.clipboard().text() == record["script"]
+    assert dock.message == "A script is on the clipboard."
     assert json.dumps(record["objects"])
     tifffile.imwrite(tmp_path / "image.tif", viewer.layers["cells"].data)
     tifffile.imwrite(tmp_path / "strokes.tif", viewer.layers["strokes"].data)
     command = [sys.executable, "-c", record["script"]]
     subprocess.run(command, check=True, cwd=tmp_path)
     assert_array_equal(tifffile.imread(tmp_path / "objects.tif"), layer.data)
+    layer.data_setitem((np.array([0]), np.array([0])), 99)
+    dock.native.findChild(RecordFold)._copy("script", "A script")
+    assert "edited since" in dock.message
 
 
 def test_classes_that_were_edited_have_no_script(segmented, viewer, qtbot):
