@@ -28,6 +28,7 @@ from napari_segen.probabilistic.channels import (
 )
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.frame import Frame
+from napari_segen.probabilistic.learning import fitted_steps
 from napari_segen.probabilistic.modelfile import header_of, restore, settings_in
 from napari_segen.probabilistic.novelty import Novelty, check_novelty, learnt_novelty
 from napari_segen.probabilistic.prediction import (
@@ -46,9 +47,8 @@ from napari_segen.probabilistic.source import (
     checked_spec,
     source_of,
 )
-from napari_segen.probabilistic.texture import offer_texture, with_texture
+from napari_segen.probabilistic.texture import with_texture
 
-SHARE_OF_FEATURES, SHARE_OF_FIT = 0.6, 0.8
 SHARE_OF_POSTERIOR = 0.6  # beside novelty
 
 
@@ -220,31 +220,22 @@ class ProbabilisticSegmenter(ResultsOnePass):
         def samples_steps(bank: FilterBank) -> Steps[TrainingSet]:
             return source.samples_steps(lambda v: Frame.of(v, scale, bank, cache))
 
-        samples = yield from stretch_steps(samples_steps(bank), 0, SHARE_OF_FEATURES)
-        samples = offer_texture(samples, bank, samples_steps)
-        classifier = method(self.params, self.seed)
-        fit = classifier.fit_steps(samples)
-        yield from stretch_steps(fit, SHARE_OF_FEATURES, SHARE_OF_FIT)
-        held_out = None
-        if method.needs_strokes:
-            held_out = yield from stretch_steps(
-                classifier.calibrate_steps(samples), SHARE_OF_FIT, 1
-            )
-        classes = source.classes
+        fitted = yield from fitted_steps(
+            method(self.params, self.seed), bank, samples_steps
+        )
+        classifier, classes = fitted.classifier, source.classes
         if classes is None:
             classes = np.arange(1, classifier.n_classes_ + 1)
             self._prior(classes)
-        novelty = learnt_novelty(samples, classifier)
+        novelty = learnt_novelty(fitted.samples, classifier)
         self.provenance_ = provenance(
             [np.asarray(i) for i in as_list(image)],
             [] if scribbles is None else [np.asarray(s) for s in as_list(scribbles)],
         )
         self.spec_, self.n_channels_, self.classes_ = spec, n_channels, classes
-        self.is_colour_ = is_colour
-        self.sees_texture_ = classifier.n_features_ > samples.features.shape[1]
+        self.is_colour_, self.sees_texture_ = is_colour, fitted.sees_texture
         self.normalization_, self.classifier_ = scale, classifier
-        self.class_shares_ = classifier.shares_of(samples)
-        self.score_ = None if held_out is None else StrokeScore.of(held_out)
+        self.class_shares_, self.score_ = fitted.shares, fitted.score
         self.score_reason_ = "" if self.score_ else why_no_score(method.needs_strokes)
         self.novelty_ = novelty
         return self

@@ -16,13 +16,14 @@ from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.frame import Frame
+from napari_segen.probabilistic.learning import fitted_steps
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.strokes import Painted
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.samples import TrainingSet, choose_samples
 from napari_segen.probabilistic.score import StrokeScore
 from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
-from napari_segen.probabilistic.texture import offer_texture, with_texture
+from napari_segen.probabilistic.texture import with_texture
 from napari_segen.probabilistic.training import (
     PaintedFrame,
     training_set,
@@ -110,27 +111,21 @@ class Learner:
         """
         scale, classes, samples_steps = self._source(model, painted, level)
         bank = self.bank(model, level)
-        samples = yield from samples_steps(bank)
-        samples = offer_texture(samples, bank, samples_steps)
         method = CLASSIFIERS.get(model.method)
+        classifier = method(model.params, model.seed)
+        temperature = None
         if quickly:
             method = CLASSIFIERS.get(method.stand_in)
             classifier = method(None, model.seed)
-        else:
-            classifier = method(model.params, model.seed)
-        yield from classifier.fit_steps(samples)
-        score = None
-        if quickly:
             usual = method.usual_temperature
-            classifier.temperature_ = self._temperatures.get(method.title, usual)
-        else:
-            score = StrokeScore.of((yield from classifier.calibrate_steps(samples)))
+            temperature = self._temperatures.get(method.title, usual)
+        fitted = yield from fitted_steps(classifier, bank, samples_steps, temperature)
+        if not quickly:
             for part in (classifier, *classifier.parts()):
                 self._temperatures[part.title] = part.temperature_
-        if classifier.n_features_ > samples.features.shape[1]:
+        if fitted.sees_texture:
             bank = with_texture(bank)
-        shares = classifier.shares_of(samples)
-        return Learnt(classifier, classes, shares, scale, bank, score)
+        return Learnt(classifier, classes, fitted.shares, scale, bank, fitted.score)
 
     def _source(
         self, model: ProbabilisticSegmenter, painted: Painted, level: int
