@@ -1,14 +1,16 @@
 """The way from labelled pixels to a classifier that knows how sure it may be."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from napari_segen.core.imagespec import Array
+from napari_segen.core.normalization import Normalization
 from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.features.bank import FilterBank
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.score import StrokeScore
+from napari_segen.probabilistic.source import Source
 from napari_segen.probabilistic.texture import offer_texture
 
 SHARE_OF_FEATURES, SHARE_OF_FIT = 0.6, 0.8
@@ -41,8 +43,9 @@ class Fitted:
 
 def fitted_steps(
     classifier: Classifier,
+    source: Source,
+    scale: Normalization,
     bank: FilterBank,
-    samples_steps: Callable[[FilterBank], Steps[TrainingSet]],
     temperature: float | None = None,
 ) -> Steps[Fitted]:
     """Compute the features, fit, and calibrate by held-out strokes.
@@ -51,14 +54,16 @@ def fitted_steps(
     ----------
     classifier : Classifier
         Not fitted yet.
+    source : Source
+    scale : Normalization
     bank : FilterBank
-    samples_steps : callable
-        Computes what the classifier learns from, by a bank.
     temperature : float, optional
         Taken instead of holding strokes out, which costs several fits.
     """
+    samples_steps = partial(source.samples_steps, scale)
     samples = yield from stretch_steps(samples_steps(bank), 0, SHARE_OF_FEATURES)
-    samples = offer_texture(samples, bank, samples_steps)
+    if classifier.asks_for_texture and source.knows_texture:
+        samples = offer_texture(samples, bank, samples_steps)
     fit = classifier.fit_steps(samples)
     yield from stretch_steps(fit, SHARE_OF_FEATURES, SHARE_OF_FIT)
     score = None
