@@ -138,6 +138,9 @@ class KeptStrokes:
         """How many strokes they are."""
         return sum(len(np.unique(f.samples.strokes)) for f in self.frames)
 
+    def __str__(self) -> str:
+        return f"{self.n_strokes} strokes on {len(self.frames)} planes or volumes"
+
     def as_json(self) -> list[dict[str, Any]]:
         """Return what is known of the frames as JSON values."""
         return [f.as_json() for f in self.frames]
