@@ -289,7 +289,10 @@ def test_a_blank_channel_is_refused_where_it_would_be_scaled_in_another_way():
         return model.fit(*given, spec=spec, **options)
 
     first = pair(blank, FIRST[1])
-    with pytest.raises(ValueError, match="init_from has strokes on an image with a bl"):
+    with pytest.raises(
+        ValueError,
+        match="strokes on an image with a blank",
+    ):
         pair(full, SECOND[1], init_from=first)
     # With the image at hand, and where no other image has a say, it goes well.
     pair([blank, full], [FIRST[1], SECOND[1]], init_from=first)
@@ -323,7 +326,7 @@ def test_the_scale_of_a_frame_that_is_not_blank_is_its_own(lows):
     ],
 )
 def test_other_settings_are_refused_and_the_difference_told(given, text):
-    with pytest.raises(ValueError, match=f"init_from has {text}"):
+    with pytest.raises(ValueError, match=f"earlier model, has {text}"):
         added(together(FIRST), SECOND, **given)
 
 
@@ -346,7 +349,7 @@ def test_pixels_of_another_size_are_refused_unless_sigmas_follow(
     options = {"sigma_unit": unit, "sigmas": (0.2,) if unit == "physical" else None}
     model = segmenter(**options).fit(*FIRST, spec=first)
     if text:
-        with pytest.raises(ValueError, match=f"init_from has {text}"):
+        with pytest.raises(ValueError, match=f"earlier model, has {text}"):
             segmenter(**options).fit(*SECOND, spec=second, init_from=model)
     else:
         segmenter(**options).fit(*SECOND, spec=second, init_from=model)
@@ -360,10 +363,10 @@ def test_other_images_are_refused():
         (np.stack([image] * 4), ns.ImageSpec("zyx"), "spatial axes 'yx', not 'zyx'"),
     ):
         marks = scribbles if spec.axes == "yxc" else np.stack([scribbles] * 4)
-        with pytest.raises(ValueError, match=f"init_from has {text}"):
+        with pytest.raises(ValueError, match=f"earlier model, has {text}"):
             segmenter().fit(other, marks, spec=spec, init_from=first)
     colour = segmenter().fit(np.stack([image] * 3, -1), scribbles)
-    with pytest.raises(ValueError, match="init_from has colours"):
+    with pytest.raises(ValueError, match="init_from, the earlier model, has colours"):
         segmenter().fit(
             np.stack([image] * 3), scribbles, spec=ns.ImageSpec("cyx"), init_from=colour
         )
@@ -383,7 +386,7 @@ def test_what_holds_no_strokes_cannot_be_added_to(tmp_path):
     assert_same(old, first)
     for model in (declined, old, ns.ProbabilisticSegmenter("mixture").fit(FIRST[0])):
         assert model.strokes_ is None
-        with pytest.raises(ValueError, match="init_from holds no strokes"):
+        with pytest.raises(ValueError, match="earlier model, holds no strokes"):
             added(model, SECOND)
 
 

@@ -66,9 +66,9 @@ class Earlier:
         """
         if earlier.strokes_ is None:
             raise ValueError(
-                "init_from holds no strokes: it needed none, or was saved without them "
-                "or by an older version. Fit on its images and strokes and the new "
-                "ones together: lists of both."
+                "init_from, the earlier model, holds no strokes: it needed none, or "
+                "was saved without them or by an older version. Fit on its images and "
+                "strokes and the new ones together: lists of both."
             )
         if earlier.is_colour_ != is_colour:
             raise _unlike("colours (a last axis of three channels) in one fit alone")
@@ -112,10 +112,10 @@ def learnt_scale(
         before, now = (s.scale_of(known[0], known) for s in (earlier.scale, scale))
         if not all(map(np.array_equal, before, now)):
             raise ValueError(
-                "init_from has strokes on an image with a blank channel, which "
-                f"normalization={mode!r} scales by the other images, and these are "
-                "others now. Give that image and its strokes again beside the new "
-                "ones: lists of both."
+                "init_from, the earlier model, has strokes on an image with a blank "
+                f"channel, which normalization={mode!r} scales by the other images, "
+                "and these are others now. Give that image and its strokes again "
+                "beside the new ones: lists of both."
             )
     return scale
 
@@ -209,4 +209,4 @@ def _check_pixels(before: ImageSpec, spec: ImageSpec, sigma_unit: str) -> None:
 
 
 def _unlike(what: str, then: str = "Choose the same, or fit anew.") -> ValueError:
-    return ValueError(f"init_from has {what}. {then}")
+    return ValueError(f"init_from, the earlier model, has {what}. {then}")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.normalization import Normalization, Range
-from napari_segen.core.scribbles import Samples
+from napari_segen.core.scribbles import Samples, classes_in
 from napari_segen.core.steps import Steps
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.families import TEXTURE
@@ -137,6 +137,11 @@ class KeptStrokes:
     def n_strokes(self) -> int:
         """How many strokes they are."""
         return sum(len(np.unique(f.samples.strokes)) for f in self.frames)
+
+    @property
+    def classes(self) -> list[int]:
+        """The class values, ascending."""
+        return [int(v) for v in classes_in([f.samples for f in self.frames])]
 
     def __str__(self) -> str:
         return f"{self.n_strokes} strokes on {len(self.frames)} planes or volumes"

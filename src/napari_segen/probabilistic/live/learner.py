@@ -14,6 +14,7 @@ from napari_segen.core.tiles import Tile, tile_at
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic.classifier import Classifier
+from napari_segen.probabilistic.earlier import Earlier
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.labelled import LabelledFrame, with_data
 from napari_segen.probabilistic.learning import fitted_steps
@@ -89,6 +90,7 @@ class Learner:
         model: ProbabilisticSegmenter,
         painted: Painted,
         level: int,
+        earlier: Earlier | None = None,
         *,
         quickly: bool,
     ) -> Steps[Learnt]:
@@ -101,10 +103,12 @@ class Learner:
         painted : Painted
         level : int
             How often the picture is halved.
+        earlier : Earlier, optional
+            To whose strokes the painted ones are added.
         quickly : bool
             Whether to learn by the method's stand-in, calibrated as last time.
         """
-        source = self._source(painted, level)
+        source = self._source(painted, level, earlier)
         scale = source.scale(model.normalization)
         bank = self.bank(model, level)
         method = CLASSIFIERS.get(model.method)
@@ -125,15 +129,29 @@ class Learner:
             classifier, source.classes, fitted.shares, scale, bank, fitted.score
         )
 
-    def _source(self, painted: Painted, level: int) -> StrokeSource:
+    def earlier(
+        self, model: ProbabilisticSegmenter, init_from: ProbabilisticSegmenter
+    ) -> Earlier:
+        """Take over the strokes of `init_from` for a fit of `model` to the picture."""
+        picture = self.picture
+        n_channels = picture.spec.n_channels(picture.data.shape)
+        is_colour = picture.is_colour
+        return Earlier.of(
+            init_from, model, picture.spec, n_channels, is_colour=is_colour
+        )
+
+    def _source(
+        self, painted: Painted, level: int, earlier: Earlier | None
+    ) -> StrokeSource:
         """Return the labelled pixels at a level of the picture."""
         values = [self.picture.values(i, level) for i in painted.frames]
-        samples = painted.at_level(level, values[0].shape[1:])
+        shape = values[0].shape[1:] if values else ()
+        samples = painted.at_level(level, shape)
         frames = [
             LabelledFrame(LiveFrame(self, i, level), s)
             for i, s in zip(painted.frames, with_data(values, samples), strict=True)
         ]
-        return StrokeSource.of(frames)
+        return StrokeSource.of(frames, earlier)
 
     def features_steps(
         self, key: Any, frame: Frame, positions: npt.NDArray[np.intp]
