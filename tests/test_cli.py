@@ -121,6 +121,27 @@ def test_a_time_series_by_axes(folder):
     assert_array_equal(labels[0], labels[2])
 
 
+def test_strokes_are_added_to_those_of_an_earlier_model(model, folder, capsys):
+    other = folder / "other.tif"
+    write_tiff(other, read_image("image.tif").array[::-1])
+    files = f"--image {other} --labels strokes.tif --model both.segen"
+    argv = ["train", "probabilistic", *files.split()]
+    assert main([*argv, "--init-from", "m.segen"]) == 0
+    both = ns.load("both.segen")
+    images = [read_image(f).array for f in ("image.tif", other)]
+    spec = read_image("image.tif").spec(None)
+    strokes = [read_image("strokes.tif").array] * 2
+    again = ns.ProbabilisticSegmenter().fit(images, strokes, spec=spec)
+    for image in images:
+        assert_array_equal(both.predict_proba(image), again.predict_proba(image))
+    capsys.readouterr()
+    assert main(["info", "both.segen"]) == 0
+    assert "strokes: 16 strokes on 2 planes or volumes" in capsys.readouterr().out
+    argv += ["--no-keep-strokes"]
+    assert main(argv) == 0
+    assert fails(capsys, [*argv, "--init-from", "both.segen"], "holds no strokes")
+
+
 def test_options_reach_the_model(folder):
     options = "--method softmax --smoothing 0 --sigmas 1 3 --seed 5 --features gradient"
     params = "--params steps=7 learning_rate=0.3 optimizer=gradient_descent"

@@ -62,6 +62,22 @@ def test_a_saved_model_makes_the_same_bytes(tmp_path):
     check_same_bytes(script_applying(model), model, tmp_path)
 
 
+def test_added_strokes_need_the_file_of_the_earlier_model(tmp_path):
+    image, scribbles, _ = two_regions(seed=1)
+    earlier = ns.ProbabilisticSegmenter("softmax").fit(image, scribbles, spec=SPEC)
+    earlier.save(tmp_path / "earlier.segen")
+    model = ns.ProbabilisticSegmenter("softmax")
+    model.fit(IMAGE, SCRIBBLES, spec=SPEC, init_from=earlier)
+    for name, array in (("image.tif", IMAGE), ("strokes.tif", SCRIBBLES)):
+        tifffile.imwrite(tmp_path / name, array)
+    script = script_of(model)
+    day = earlier.provenance_["created"]
+    assert f"the model of {day}" in script
+    check_same_bytes(script, model, tmp_path)
+    told = f"strokes on 2 images, some of them kept from models fitted on {day[:10]};"
+    assert told in methods_text(model)
+
+
 def test_only_what_is_not_usual_is_written():
     line = "ProbabilisticSegmenter(\"softmax\", params={'steps': 7}, seed=4)\n"
     assert line in script_of(fitted(params={"steps": 7}, seed=4))

@@ -21,7 +21,7 @@ from napari_segen.cnn.record import History, Trained
 from napari_segen.cnn.registry import NETWORKS
 from napari_segen.cnn.showing import Previewer
 from napari_segen.cnn.training import Surroundings, train_steps
-from napari_segen.cnn.warm import Warm, check_same_layout, opened, reordered, warm_start
+from napari_segen.cnn.warm import Warm, check_same_layout, reordered, warm_start
 from napari_segen.cnn.workshop import random_streams, sampler_for
 from napari_segen.core.archive import check_replaceable
 from napari_segen.core.errors import DataWarning
@@ -111,9 +111,7 @@ class Fit:
         self.scale = problem.scale(model.normalization)
         self.images = problem.images(self.network_class.ndim, self.scale, teacher)
         self.earlier = (
-            None
-            if options.init_from is None
-            else opened(options.init_from, type(model))
+            None if options.init_from is None else model.opened(options.init_from)
         )
         if self.earlier is not None:
             check_same_layout(self.earlier, model)

@@ -1,6 +1,5 @@
 """Weights to begin with, from a network that was trained before."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,6 @@ import numpy as np
 
 from napari_segen.cnn.backend import Weights
 from napari_segen.cnn.network import Network
-from napari_segen.core.archive import read_archive
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import as_json
 
@@ -51,25 +49,6 @@ def reordered(network: Network, weights: Weights, order: Array) -> Weights:
         w if axis is None else np.ascontiguousarray(np.take(w, order, axis))
         for w, axis in zip(weights, class_axes(network), strict=True)
     ]
-
-
-def opened(init_from: Any, model_class: Any) -> Any:
-    """Return the fitted segmenter that `init_from` is, or is the file of."""
-    if isinstance(init_from, model_class):
-        init_from.check_fitted()
-        return init_from
-    if not isinstance(init_from, str | os.PathLike):
-        raise TypeError(
-            "init_from must be a fitted CnnSegmenter or the path of its file, got "
-            f"{init_from!r}."
-        )
-    header, arrays = read_archive(init_from)
-    if header["kind"] != model_class.kind:
-        raise ValueError(
-            f"init_from: {init_from} holds a model of the kind {header['kind']!r}, "
-            "not a CNN."
-        )
-    return model_class.restored(init_from, header, arrays)
 
 
 def check_same_layout(earlier: Any, model: Any) -> None:

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from napari_segen.core.archive import write_archive
+from napari_segen.core.archive import read_archive, write_archive
 from napari_segen.core.errors import ModelFileError, NotFitted
 from napari_segen.core.imagespec import Array
 
@@ -63,6 +63,25 @@ class Model(ABC):
             raise ModelFileError(
                 f"{path} is damaged: its contents do not make a model ({err!r})."
             ) from err
+
+    @classmethod
+    def opened(cls, init_from: Any) -> Self:
+        """Return the fitted model that `init_from` is, or is the file of."""
+        if isinstance(init_from, cls):
+            init_from.check_fitted()
+            return init_from
+        if not isinstance(init_from, str | os.PathLike):
+            raise TypeError(
+                f"init_from must be a fitted {cls.__name__} or the path of its file, "
+                f"got {init_from!r}."
+            )
+        header, arrays = read_archive(init_from)
+        if header["kind"] != cls.kind:
+            raise ValueError(
+                f"init_from: {init_from} holds a model of the kind {header['kind']!r}, "
+                f"not {cls.kind!r}."
+            )
+        return cls.restored(init_from, header, arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, whole or not at all.

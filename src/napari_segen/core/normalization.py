@@ -152,7 +152,9 @@ class Normalization:
     def _with_least_span(self, low: Array, span: Array) -> tuple[Array, Array]:
         least = np.maximum(span, self.least_span)
         own = np.divide(span, least, out=np.ones_like(span), where=least > 0)
-        return self.low + own * (low - self.low), least
+        # Exactly its own where it has all of the span: what is not blank is scaled the
+        # same whatever other frames were learnt from.
+        return np.where(own < 1, self.low + own * (low - self.low), low), least
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values; `from_json` reads them back."""

@@ -76,6 +76,7 @@ class AutoClassifier(Classifier):
         "choice where nothing is known."
     )
 
+    asks_for_texture: ClassVar[bool] = True
     stand_in: ClassVar[str] = "softmax"
 
     members_: dict[str, Classifier]

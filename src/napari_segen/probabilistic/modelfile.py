@@ -13,10 +13,11 @@ from napari_segen.core.labels import class_info_from_json, class_info_json
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import as_json
 from napari_segen.probabilistic.channels import used_channels
+from napari_segen.probabilistic.kept import KeptStrokes
 from napari_segen.probabilistic.novelty import Novelty
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.score import StrokeScore
-from napari_segen.probabilistic.texture import with_texture
+from napari_segen.probabilistic.texture import texture_alone, with_texture
 
 if TYPE_CHECKING:
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
@@ -50,9 +51,20 @@ def header_of(model: ProbabilisticSegmenter) -> dict[str, Any]:
         "class_shares": [float(s) for s in model.class_shares_],
         "score": model.score_ and model.score_.as_json(),
         "score_reason": model.score_reason_,
+        "strokes": model.strokes_ and model.strokes_.as_json(),
         "classes": class_info_json(model.classes_, model.class_info_),
         "provenance": dict(model.provenance_),
     }
+
+
+def archived(
+    model: ProbabilisticSegmenter,
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return header and arrays of the model file."""
+    arrays = dict(model.classifier_.arrays())
+    for part in (model.novelty_, model.strokes_):
+        arrays |= {} if part is None else part.as_arrays()
+    return header_of(model), arrays
 
 
 def settings_in(header: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,6 +103,16 @@ def restore(
     model.normalization_ = scale
     bank = model.bank(model.spec_.sampling, model.is_colour_)
     model.novelty_ = Novelty.from_arrays(arrays, len(bank.names(n_used)))
+    model.strokes_ = None
+    if (table := header.get("strokes")) is not None:
+        model.strokes_ = KeptStrokes.from_archive(
+            table,
+            arrays,
+            n_used,
+            len(bank.names(n_used)),
+            len(texture_alone(bank).names(n_used)),
+            model.classes_,
+        )
     model.sees_texture_ = bool(header.get("sees_texture", False))
     if model.sees_texture_:
         bank = with_texture(bank)

@@ -1,34 +1,28 @@
 """Strokes in, class probabilities out: the probabilistic segmenter."""
 
+import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from napari_segen.core.checks import (
-    Pair,
-    as_list,
-    check_new_image,
-    check_pairs,
-)
+from napari_segen.core.checks import check_new_image
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import ClassInfo, Segmentation
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import make_params
-from napari_segen.core.provenance import provenance
 from napari_segen.core.steps import Step, Steps, each_steps, run, stretch_steps
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
-from napari_segen.probabilistic.channels import (
-    N_COLOURS,
-    check_channels,
-    is_colour_image,
-    looked_at,
-)
+from napari_segen.probabilistic.channels import N_COLOURS, check_channels, looked_at
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.frame import Frame
-from napari_segen.probabilistic.modelfile import header_of, restore, settings_in
+from napari_segen.probabilistic.given import Given
+from napari_segen.probabilistic.kept import KeptStrokes
+from napari_segen.probabilistic.learning import fitted_steps
+from napari_segen.probabilistic.modelfile import archived, restore, settings_in
 from napari_segen.probabilistic.novelty import Novelty, check_novelty, learnt_novelty
 from napari_segen.probabilistic.prediction import (
     Posterior,
@@ -38,17 +32,11 @@ from napari_segen.probabilistic.prediction import (
 from napari_segen.probabilistic.prior import check_class_prior, prior_vector
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.results import ResultsOnePass
-from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.score import StrokeScore, why_no_score
 from napari_segen.probabilistic.settings import check_strength_and_seed
-from napari_segen.probabilistic.source import (
-    check_scribbles,
-    checked_spec,
-    source_of,
-)
-from napari_segen.probabilistic.texture import offer_texture, with_texture
+from napari_segen.probabilistic.source import checked_spec
+from napari_segen.probabilistic.texture import with_texture
 
-SHARE_OF_FEATURES, SHARE_OF_FIT = 0.6, 0.8
 SHARE_OF_POSTERIOR = 0.6  # beside novelty
 
 
@@ -105,6 +93,9 @@ class ProbabilisticSegmenter(ResultsOnePass):
         Why there is no `score_`; else empty.
     novelty_ : Novelty, or None
         What novelty is measured by; None in a model from an old file.
+    strokes_ : KeptStrokes or None
+        The labelled pixels it has learnt from, with their features; None where it
+        needed none, or was saved without them.
     class_info_ : dict of int to ClassInfo
         Names and colours of classes; set by whoever knows them.
     provenance_ : mapping
@@ -124,6 +115,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
     score_: StrokeScore | None
     score_reason_: str
     novelty_: Novelty | None
+    strokes_: KeptStrokes | None
     provenance_: Mapping[str, Any]
 
     def __init__(
@@ -174,6 +166,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
         *,
         spec: ImageSpec | None = None,
         cache: FeatureCache | None = None,
+        init_from: Any = None,
     ) -> Self:
         """Learn from one image and its scribbles, or from lists of both.
 
@@ -187,8 +180,17 @@ class ProbabilisticSegmenter(ResultsOnePass):
             The meaning of the image's axes; inferred where there is no doubt.
         cache : FeatureCache, optional
             Keeps features for the next call, at the cost of memory.
+        init_from : ProbabilisticSegmenter or path, optional
+            A model with the same features, channels, pixel size and normalization.
+            Learns from its strokes and these, as if all had been given together, its
+            own first; of its images only those are needed that are painted on again.
+            There `scribbles` are painted over its strokes, or take their place if they
+            repeat at least half of their pixels. See `Earlier`.
         """
-        return run(self.fit_steps(image, scribbles, spec=spec, cache=cache))
+        steps = self.fit_steps(
+            image, scribbles, spec=spec, cache=cache, init_from=init_from
+        )
+        return run(steps)
 
     def fit_steps(
         self,
@@ -197,56 +199,36 @@ class ProbabilisticSegmenter(ResultsOnePass):
         *,
         spec: ImageSpec | None = None,
         cache: FeatureCache | None = None,
+        init_from: Any = None,
     ) -> Steps[Self]:
         """Learn step by step; the model changes only at the end. See `fit`."""
         self._check_settings()
         method = CLASSIFIERS.get(self.method)
-        check_scribbles(self.method, method.needs_strokes, image, scribbles, spec)
-        spec, pairs = check_pairs(image, scribbles, spec)
-        n_channels = pairs[0].frames.shape[1]
-        is_colour = self.channels is None and is_colour_image(spec, n_channels)
-        used = [
-            Pair(looked_at(p.frames, self.channels, is_colour), p.labels) for p in pairs
-        ]
-        source = source_of(used, method.needs_strokes)
+        given = Given.to(self, image, scribbles, spec, cache, init_from)
+        spec, source, before = given.spec, given.source, given.before
         if source.classes is not None:
             self._prior(source.classes)
         yield Step(0, 1, "Reading the image")
-        scale = Normalization(self.normalization).fit(
-            [values[np.newaxis] for values in source.frames]
+        scale = source.scale(self.normalization)
+        bank = self.bank(spec.sampling, given.is_colour)
+        fitted = yield from fitted_steps(
+            method(self.params, self.seed), source, scale, bank
         )
-        bank = self.bank(spec.sampling, is_colour)
-
-        def samples_steps(bank: FilterBank) -> Steps[TrainingSet]:
-            return source.samples_steps(lambda v: Frame.of(v, scale, bank, cache))
-
-        samples = yield from stretch_steps(samples_steps(bank), 0, SHARE_OF_FEATURES)
-        samples = offer_texture(samples, bank, samples_steps)
-        classifier = method(self.params, self.seed)
-        fit = classifier.fit_steps(samples)
-        yield from stretch_steps(fit, SHARE_OF_FEATURES, SHARE_OF_FIT)
-        held_out = None
-        if method.needs_strokes:
-            held_out = yield from stretch_steps(
-                classifier.calibrate_steps(samples), SHARE_OF_FIT, 1
-            )
-        classes = source.classes
+        classifier, classes = fitted.classifier, source.classes
         if classes is None:
             classes = np.arange(1, classifier.n_classes_ + 1)
             self._prior(classes)
-        novelty = learnt_novelty(samples, classifier)
-        self.provenance_ = provenance(
-            [np.asarray(i) for i in as_list(image)],
-            [] if scribbles is None else [np.asarray(s) for s in as_list(scribbles)],
-        )
-        self.spec_, self.n_channels_, self.classes_ = spec, n_channels, classes
-        self.is_colour_ = is_colour
-        self.sees_texture_ = classifier.n_features_ > samples.features.shape[1]
+        novelty = learnt_novelty(fitted.samples, classifier)
+        strokes = yield from source.kept_steps(fitted.samples)
+        self.provenance_ = given.provenance()
+        if before is not None:
+            self.class_info_ = before.class_info_ | self.class_info_
+        self.spec_, self.n_channels_, self.classes_ = spec, given.n_channels, classes
+        self.is_colour_, self.sees_texture_ = given.is_colour, fitted.sees_texture
         self.normalization_, self.classifier_ = scale, classifier
-        self.class_shares_ = classifier.shares_of(samples)
-        self.score_ = None if held_out is None else StrokeScore.of(held_out)
+        self.class_shares_, self.score_ = fitted.shares, fitted.score
         self.score_reason_ = "" if self.score_ else why_no_score(method.needs_strokes)
-        self.novelty_ = novelty
+        self.novelty_, self.strokes_ = novelty, strokes
         return self
 
     def segment_steps(
@@ -326,10 +308,27 @@ class ProbabilisticSegmenter(ResultsOnePass):
             return None
         return prior_vector(self.class_prior, classes)
 
+    def save(self, path: str | os.PathLike[str], *, keep_strokes: bool = True) -> None:
+        """Write the model to one file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            By convention ending in ``.segen``.
+        keep_strokes : bool
+            Whether it holds the labelled pixels too, so that new strokes can be added
+            to them (`init_from`): their places and features, about 120 bytes a pixel of
+            a grey image, of at most 20 000 pixels; no more of the image.
+        """
+        self.check_fitted()
+        model = copy(self)
+        if not keep_strokes:
+            model.strokes_ = None
+        super(ProbabilisticSegmenter, model).save(path)
+
     def to_archive(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the header (JSON values) and the arrays of the model file."""
-        novelty = {} if self.novelty_ is None else self.novelty_.as_arrays()
-        return header_of(self), self.classifier_.arrays() | novelty
+        return archived(self)
 
     @classmethod
     def from_archive(

@@ -1,74 +1,166 @@
 """What a fit learns from: strokes, or whole images where the method needs none."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_segen.core.checks import Pair, check_spec
 from napari_segen.core.imagespec import Array, ImageSpec
-from napari_segen.core.steps import Steps
+from napari_segen.core.normalization import Normalization, channel_range
+from napari_segen.core.steps import Steps, stretch_steps
+from napari_segen.features.bank import FilterBank
+from napari_segen.features.cache import FeatureCache
+from napari_segen.probabilistic.earlier import Earlier, learnt_scale
 from napari_segen.probabilistic.frame import Frame
-from napari_segen.probabilistic.samples import TrainingSet
-from napari_segen.probabilistic.training import painted_frames, training_set_steps
+from napari_segen.probabilistic.kept import KeptStrokes
+from napari_segen.probabilistic.labelled import (
+    LabelledFrame,
+    classes_of,
+    painted_frames,
+)
+from napari_segen.probabilistic.samples import TrainingSet, choose_samples
 from napari_segen.probabilistic.unlabelled import unlabelled_set_steps
 
-COLOURS = (3, 4)
+
+class Source(Protocol):
+    """What a classifier learns from."""
+
+    @property
+    def classes(self) -> Array | None:
+        """The class values ``(K,)``; None where the method finds classes."""
+
+    @property
+    def knows_texture(self) -> bool:
+        """Whether texture energy is to be had of all samples."""
+
+    def scale(self, mode: str) -> Normalization:
+        """Learn how grey values are brought to a common scale."""
+
+    def samples_steps(
+        self, scale: Normalization, bank: FilterBank
+    ) -> Steps[TrainingSet]:
+        """Compute the features of the samples."""
+
+    def kept_steps(self, samples: TrainingSet) -> Steps[KeptStrokes | None]:
+        """Return the strokes with their features, for another day; None without any."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """The frames of a fit.
+class StrokeSource:
+    """The labelled pixels of several frames.
+
+    Parameters
+    ----------
+    frames : list of LabelledFrame
+        Each with its chosen pixels, in canonical order.
+    classes : int array of shape (K,)
+        Class values, ascending.
+    earlier : Earlier, optional
+        What some of them were taken over from.
+    """
+
+    frames: list[LabelledFrame]
+    classes: npt.NDArray[np.int64]
+    earlier: Earlier | None
+
+    @classmethod
+    def of(
+        cls, painted: Sequence[LabelledFrame], earlier: Earlier | None = None
+    ) -> Self:
+        """Choose what to learn from; ValueError unless there are 2 to 255 classes."""
+        frames = painted if earlier is None else earlier.with_new(painted)
+        classes = classes_of(frames)
+        chosen = choose_samples(
+            [f.samples for f in frames], [f.origin.shape for f in frames]
+        )
+        pairs = zip(frames, chosen, strict=True)
+        return cls([replace(f, samples=s) for f, s in pairs], classes, earlier)
+
+    @property
+    def knows_texture(self) -> bool:
+        """Whether texture energy is to be had of all samples."""
+        return all(f.origin.knows_texture for f in self.frames)
+
+    def scale(self, mode: str) -> Normalization:
+        """Learn how grey values are brought to a common scale."""
+        return learnt_scale(mode, self.frames, self.earlier)
+
+    def samples_steps(
+        self, scale: Normalization, bank: FilterBank
+    ) -> Steps[TrainingSet]:
+        """Compute the features of the labelled pixels."""
+        features, n = [], len(self.frames)
+        for i, frame in enumerate(self.frames):
+            steps = frame.origin.features_steps(frame.samples.positions, scale, bank)
+            features.append((yield from stretch_steps(steps, i / n, (i + 1) / n)))
+        values = np.concatenate([f.samples.values for f in self.frames])
+        return TrainingSet(
+            np.concatenate(features),
+            np.searchsorted(self.classes, values).astype(np.int64),
+            np.concatenate([f.samples.strokes for f in self.frames]),
+            len(self.classes),
+        )
+
+    def kept_steps(self, samples: TrainingSet) -> Steps[KeptStrokes]:
+        """Return the strokes with their features, for another day.
+
+        With their texture energy too, where the method may ask for it: whether it must
+        be looked at can turn out with the strokes of that day.
+        """
+        texture = None
+        if samples.texture_steps is not None:
+            texture = yield from samples.texture_steps()
+        return KeptStrokes.of(self.frames, samples, texture)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSource:
+    """Whole frames, of which the method finds the classes.
 
     Parameters
     ----------
     frames : list of arrays of shape (C, *S)
-    classes : int array of shape (K,), or None
-        The class values that were painted; None where the method finds classes.
-    samples_steps : callable
-        ``samples_steps(frame_of)`` computes what the classifier learns from.
+    cache : FeatureCache, optional
     """
 
     frames: list[Array]
-    classes: Array | None
-    samples_steps: Callable[[Callable[[Array], Frame]], Steps[TrainingSet]]
+    cache: FeatureCache | None
+
+    classes = None
+    knows_texture = False
+
+    def scale(self, mode: str) -> Normalization:
+        """Learn how grey values are brought to a common scale."""
+        return Normalization(mode).learn([channel_range(v) for v in self.frames])
+
+    def samples_steps(
+        self, scale: Normalization, bank: FilterBank
+    ) -> Steps[TrainingSet]:
+        """Compute the features of an even sample of pixels."""
+        return (
+            yield from unlabelled_set_steps(
+                self.frames, lambda v: Frame.of(v, scale, bank, self.cache)
+            )
+        )
+
+    def kept_steps(self, samples: TrainingSet) -> Steps[None]:
+        """Keep nothing: there are no strokes."""
+        yield from ()
 
 
-def source_of(pairs: Sequence[Pair], needs_strokes: bool) -> Source:
+def source_of(
+    pairs: Sequence[Pair],
+    needs_strokes: bool,
+    cache: FeatureCache | None,
+    earlier: Earlier | None,
+) -> Source:
     """Pick what a method learns from, out of images with their scribbles if any."""
     if needs_strokes:
-        painted, classes = painted_frames(pairs)
-        steps = partial(training_set_steps, painted, classes)
-        return Source([f.values for f in painted], classes, steps)
-    frames = [values for pair in pairs for values in pair.frames]
-    return Source(frames, None, partial(unlabelled_set_steps, frames))
-
-
-def check_scribbles(
-    method: str, needs_strokes: bool, image: Any, scribbles: Any, spec: ImageSpec | None
-) -> None:
-    """Raise ValueError where scribbles are missing, or are of no use."""
-    if needs_strokes and scribbles is None:
-        raise ValueError(
-            f"scribbles is None, but method {method!r} learns from strokes. Paint "
-            'strokes of two classes, or choose method="mixture".'
-        )
-    if needs_strokes:
-        return
-    if scribbles is not None:
-        raise ValueError(
-            f"method {method!r} takes no scribbles. Leave them out, or choose a "
-            'method that learns from them, such as method="softmax".'
-        )
-    shape = np.shape(image[0] if isinstance(image, list | tuple) and image else image)
-    if spec is None and len(shape) == 3 and shape[-1] in COLOURS:
-        raise ValueError(
-            f"cannot tell whether the last axis of an image of shape {shape} is colour "
-            "or space without scribbles. Say it with spec=ImageSpec('yxc') or "
-            "ImageSpec('zyx')."
-        )
+        return StrokeSource.of(painted_frames(pairs, cache), earlier)
+    return ImageSource([v for pair in pairs for v in pair.frames], cache)
 
 
 def checked_spec(spec: ImageSpec, fitted: ImageSpec) -> ImageSpec:

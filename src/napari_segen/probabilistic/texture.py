@@ -46,8 +46,16 @@ def offer_texture(
     """
     if not may_see_texture(bank):
         return samples
+    found: list[Array] = []
 
     def texture_steps() -> Steps[Array]:
-        return (yield from samples_steps(bank.only((TEXTURE,)))).features
+        if not found:  # who keeps the strokes asks a second time
+            found.append((yield from samples_steps(texture_alone(bank))).features)
+        return found[0]
 
     return replace(samples, texture_steps=texture_steps)
+
+
+def texture_alone(bank: FilterBank) -> FilterBank:
+    """Return the bank of nothing but texture energy."""
+    return bank.only((TEXTURE,))

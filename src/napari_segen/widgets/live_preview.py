@@ -40,6 +40,8 @@ class LiveInputs:
         How frequent some classes are.
     cache : callable
         Returns the `FeatureCache`.
+    init_from : ProbabilisticSegmenter, or None
+        The model to whose strokes these are added.
     """
 
     image: Image
@@ -48,6 +50,7 @@ class LiveInputs:
     settings: Mapping[str, Any]
     percent: Mapping[int, float]
     cache: Callable[[], Any]
+    init_from: Any
 
 
 class LivePreview(QObject):
@@ -75,7 +78,7 @@ class LivePreview(QObject):
         self.text = ""
         self.is_busy = False
         self._shown: LiveInputs | None = None
-        self._level = 0
+        self._level, self._adds = 0, False
         self._sessions = _Sessions()
         self._wired: list[tuple[Any, Callable[..., object]]] = []
         self._worker = Latest(SHOW)
@@ -208,7 +211,7 @@ class LivePreview(QObject):
             self._wire(inputs)
         if (view := self._view(inputs)) is None:
             return
-        self._level = view.level
+        self._level, self._adds = view.level, inputs.init_from is not None
         self._say(self.text or "Learning from the strokes…", is_busy=True)
         strokes = level_zero(inputs.strokes)
         self._worker.ask(partial(self._sessions.answer_steps, inputs, strokes, view))
@@ -242,9 +245,10 @@ class LivePreview(QObject):
         score = self._sessions.score
         parts = [] if score is None else [f"Held-out strokes: {score}."]
         if self._level:
+            without = ", without the loaded strokes" * self._adds
             parts.append(
-                f"Seen at 1/{2**self._level} of the resolution: zoom in for the exact "
-                "answer."
+                f"Seen at 1/{2**self._level} of the resolution{without}: zoom in for "
+                "the exact answer."
             )
         return " ".join(parts) or "This is what a run on the whole image gives."
 
@@ -290,7 +294,9 @@ class _Sessions:
                 source.data, source.spec, store, cache, model.channels
             )
             self._session, self._of = session, store
-        yield from session.answer_steps(model, strokes, view, inputs.percent)
+        yield from session.answer_steps(
+            model, strokes, view, inputs.percent, inputs.init_from
+        )
 
 
 def _timer(parent: QObject, ms: int, slot: Callable[[], None]) -> QTimer:

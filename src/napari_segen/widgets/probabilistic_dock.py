@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from functools import partial
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
+from magicgui.widgets import Container
 from napari.layers import Labels
 
 from napari_segen.probabilistic.registry import CLASSIFIERS
@@ -13,11 +14,18 @@ from napari_segen.widgets.class_frequencies import ClassFrequencies, FrequencyFo
 from napari_segen.widgets.class_table import MAX_ROWS, ClassTable
 from napari_segen.widgets.colors import class_title
 from napari_segen.widgets.curves import CurvePlot
+from napari_segen.widgets.earlier_strokes import EarlierStrokes
 from napari_segen.widgets.layers import Source
 from napari_segen.widgets.live_controls import LiveControls
 from napari_segen.widgets.live_preview import LiveInputs
 from napari_segen.widgets.method_form import MethodForm
 from napari_segen.widgets.panels import WIDE_LABEL_PX, Fold, form, side_by_side
+from napari_segen.widgets.probabilistic_choices import (
+    features_choice,
+    normalization_choice,
+    novelty_box,
+    smoothing_choice,
+)
 from napari_segen.widgets.record_block import RecordFold
 from napari_segen.widgets.results import Ready
 from napari_segen.widgets.score_block import ScoreBlock
@@ -26,7 +34,6 @@ from napari_segen.widgets.segment_tasks import fractions_in, learning_from_strok
 from napari_segen.widgets.steps_worker import Progress
 from napari_segen.widgets.tasks import RunSteps, run_here
 
-FEATURE_SETS = ("default", "gradient", "intensity")
 _CACHE_BYTES = 2 * 2**30
 
 
@@ -62,38 +69,11 @@ class ProbabilisticDock(SegmentDock):
             self._on_parameter,
         )
         self._method.choice.changed.connect(self._on_method)
-        self._smoothing = FloatSpinBox(
-            label="smoothing",
-            value=1.0,
-            min=0.0,
-            max=100.0,
-            step=0.5,
-            tooltip="How much neighbouring pixels pull each other to the same class; "
-            "0 judges each pixel alone.",
-        )
-        self._features = ComboBox(
-            label="features",
-            choices=FEATURE_SETS,
-            value="default",
-            tooltip="What of a pixel's neighbourhood is looked at. default: "
-            "brightness, edges, blobs, texture. gradient: edge strength alone. "
-            "intensity: brightness alone.",
-        )
-        self._normalization = ComboBox(
-            label="grey values",
-            choices=("auto", "training", "image", "none"),
-            value="auto",
-            tooltip="How brightness is made comparable. auto: each image by its own "
-            "range, but noise is not blown up. training: all by the range of the "
-            "training image. none: as they are.",
-        )
-        self._novelty = CheckBox(
-            text="novelty",
-            value=False,
-            tooltip="Also show what is unlike anything you labelled, such as dirt or "
-            "another kind of cell: 1 is entirely new. Paint there to teach it. The "
-            "layer is hidden at first.",
-        )
+        self._smoothing = smoothing_choice()
+        self._features = features_choice()
+        self._normalization = normalization_choice()
+        self._novelty = novelty_box()
+        self._earlier = EarlierStrokes(self._why_no_learning, self._on_input)
         self._plot = CurvePlot()
         self._live = LiveControls(
             self._viewer,
@@ -128,6 +108,7 @@ class ProbabilisticDock(SegmentDock):
             self._score.native,
             options.native,
             side_by_side(apply.button, save.button, load.button),
+            self._earlier.box,
             self._frequency_fold(),
             RecordFold(self._action, self._result_layer, self.say),
             Fold(
@@ -165,6 +146,7 @@ class ProbabilisticDock(SegmentDock):
         super().refresh()
         if hasattr(self, "_live") and not self._is_shut:
             self._live.bar.refresh()
+            self._earlier.refresh()
 
     def _on_progress(self, progress: Progress) -> None:
         super()._on_progress(progress)
@@ -184,11 +166,17 @@ class ProbabilisticDock(SegmentDock):
     def _labels_to_learn(self) -> Labels | None:
         return super()._labels_to_learn() if self._needs_strokes else None
 
+    def _why_no_learning(self) -> str:
+        if self._needs_strokes:
+            return ""
+        return "This method takes no strokes: choose one that learns from them."
+
     def _why_no_fit(self) -> str:
         if not self._needs_strokes:
             return self._why_busy() or self._why_no_image()
         painted = [v for v in self._table.values if v in self._table.counts]
-        return super()._why_no_fit() or self._frequencies.problem(painted)
+        classes = {*painted, *self._earlier.classes}
+        return super()._why_no_fit() or self._frequencies.problem(classes)
 
     def run(self) -> None:
         """Learn from the strokes, if the method needs any, and segment the image."""
@@ -206,8 +194,8 @@ class ProbabilisticDock(SegmentDock):
         cache = self._feature_cache()
         self._plot.clear()
         expected = self._frequencies.expected()
-        options = self._segment_options()
-        self._start_fit(model, learning_from_strokes, cache, expected, options)
+        fit = partial(learning_from_strokes, init_from=self._earlier.model)
+        self._start_fit(model, fit, cache, expected, self._segment_options())
 
     def _settings(self) -> dict[str, Any]:
         """Return the arguments of `ProbabilisticSegmenter` that are chosen."""
@@ -247,6 +235,7 @@ class ProbabilisticDock(SegmentDock):
             settings,
             self._frequencies.expected(),
             self._feature_cache,
+            self._earlier.model,
         )
 
     def _on_parameter(self, *args: Any) -> None:
@@ -310,9 +299,15 @@ class ProbabilisticDock(SegmentDock):
             )
         self._show_model()
 
+    def _note_of(self, model: Any) -> str:
+        if "earlier" not in model.provenance_:
+            return ""
+        return f"Learnt from {model.strokes_}, the loaded ones among them."
+
     def _on_loaded(self, model: Any) -> None:
         super()._on_loaded(model)
         if self._model is model:
+            self._earlier.show_loaded(model)
             self._frequencies.set_prior(model.class_prior)
             self._table.show_figures(ClassFigures.of(model, {}))
             self._show_model()

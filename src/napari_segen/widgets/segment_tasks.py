@@ -74,14 +74,15 @@ def learning_from_strokes(
     cache: Any,
     expected: Mapping[int, float],
     options: Mapping[str, Any],
+    init_from: Any,
 ) -> Steps[tuple[Any, Any]]:
     """Fit the model and segment the image, with the features computed once.
 
     `expected` is the percentage of those classes whose frequency is set, `options`
-    what `segment_steps` is told.
+    what `segment_steps` is told, `init_from` the model to whose strokes to add or None.
     """
     fitted = yield from fitted_steps(
-        run_here, model, image, strokes, spec=spec, cache=cache
+        run_here, model, image, strokes, spec=spec, cache=cache, init_from=init_from
     )
     # What is left for the other classes is known by what was painted.
     fitted.class_prior = completed_prior(
@@ -243,7 +244,10 @@ def info_of(
     strokes = None if layer is None else layer()
     values = [int(v) for v in model.classes_]
     if strokes is not None:
-        return class_info(strokes, values)
+        shown = class_info(strokes, values)
+        # Classes of an earlier model have names that these strokes may not have.
+        named = {v: model.class_info_.get(v, ClassInfo()).name for v in values}
+        return {v: replace(i, name=i.name or named[v]) for v, i in shown.items()}
     if known:
         return {v: known.get(v, ClassInfo("", default_color(v))) for v in values}
     return dict(model.class_info_)

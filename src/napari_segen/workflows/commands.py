@@ -127,8 +127,10 @@ def _result_spec(spec: ImageSpec, what: str) -> ImageSpec:
 
 def describe_model(path: Path) -> list[str]:
     """Return what a model file holds, for a person."""
-    load(path)  # a damaged one is an error, not a half-true description
+    model = load(path)  # a damaged one is an error, not a half-true description
     header, arrays = read_archive(path)
+    if strokes := getattr(model, "strokes_", None):
+        header["strokes"] = str(strokes)
     size = sum(a.nbytes for a in arrays.values())
     lines = [f"kind: {header['kind']}"]
     for key, value in header.items():

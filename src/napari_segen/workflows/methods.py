@@ -113,7 +113,10 @@ def _features(model: Any) -> str:
 
 
 def _training(model: Any) -> str:
-    n_images = len(model.provenance_["images"])
+    earlier = model.provenance_.get("earlier", [])
+    hashes = {h for day in (*earlier, model.provenance_) for h in day["images"]}
+    # Copies within one fit are images of their own.
+    n_images = max(len(hashes), len(model.provenance_["images"]))
     images = _counted(n_images, "image")
     if not model.provenance_["labels"]:
         k = len(model.classes_)
@@ -121,8 +124,12 @@ def _training(model: Any) -> str:
         return f"{found} were found in {images} without strokes."
     shares = zip(model.classes_, model.class_shares_, strict=True)
     told = [f"{_class(model, v)}: {share:.1%}" for v, share in shares]
+    before = ""
+    if earlier:
+        days = _enumerated(list(dict.fromkeys(d["created"][:10] for d in earlier)))
+        before = f", some of them kept from models fitted on {days}"
     return (
-        f"It learnt from strokes on {images}; share of the labelled pixels, by "
+        f"It learnt from strokes on {images}{before}; share of the labelled pixels, by "
         f"weight: {'; '.join(told)}."
     )
 

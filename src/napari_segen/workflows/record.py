@@ -23,6 +23,7 @@ READERS = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".gif"), _PICTURE),
 }
 IMAGE, STROKES, MODEL = "image.tif", "strokes.tif", "model.segen"
+EARLIER = "earlier.segen"
 
 
 def script_of(
@@ -47,6 +48,8 @@ def script_of(
     -------
     str
         It writes ``labels.tif`` and ``posterior.npy``, the same bytes as the model's.
+        Of a model that added its strokes to an earlier one's (`init_from`), it says
+        where to put the file of that.
 
     Raises
     ------
@@ -66,12 +69,27 @@ def script_of(
         said = "The strokes: 0 is unlabelled, 1, 2, … are classes."
         inputs.append(_Input("scribbles", labels_path, STROKES, said))
     given = "image, scribbles" if has_strokes else "image"
+    earlier = _earlier(model)
+    init = ", init_from=earlier" if earlier else ""
     fit = [
+        *earlier,
         f"spec = {_spec(spec or model.spec_)}",
         f"model = ns.ProbabilisticSegmenter({_settings(model)})",
-        f"model.fit({given}, spec=spec)",
+        f"model.fit({given}, spec=spec{init})",
     ]
     return _script(inputs, fit, "labels")
+
+
+def _earlier(model: Any) -> list[str]:
+    """Write how the model is read to whose strokes others were added, if any."""
+    days = model.provenance_.get("earlier", [])
+    if not days:
+        return []
+    return [
+        f"# The strokes are added to those of the model of {days[-1]['created']}.",
+        f"# Save that as {EARLIER} beside this script, with its strokes.",
+        f"earlier = ns.load({_quoted(EARLIER)})",
+    ]
 
 
 def script_applying(
@@ -162,7 +180,10 @@ def script_finding_objects(
 
 
 def can_be_refitted(model: Any) -> bool:
-    """Whether a script of one image and its strokes makes this model again."""
+    """Whether a script of one image and its strokes makes this model again.
+
+    If they were added to those of an earlier model, with the file of that.
+    """
     return model.kind == "probabilistic" and len(model.provenance_["images"]) == 1
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Arguments of `fit`; all other options belong to the model's constructor.
+# Arguments of `fit` and `save`; all other options belong to the model's constructor.
 FIT_OPTIONS = (
     "unlabelled",
     "init_from",
+    "keep_strokes",
     "teacher",
     "teacher_weight",
     "checkpoint",
@@ -75,6 +76,17 @@ def _add_probabilistic_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="VALUE=PROBABILITY",
         help="share of each class that you expect",
+    )
+    parser.add_argument(
+        "--init-from",
+        type=Path,
+        metavar="M.segen",
+        help="add to the strokes of this model, without its images",
+    )
+    parser.add_argument(
+        "--keep-strokes",
+        action=argparse.BooleanOptionalAction,
+        help="whether the file holds the labelled pixels, so that others can be added",
     )
     _add_normalization(parser)
 
@@ -216,7 +228,7 @@ def _seconds(text: str) -> float | None:
 def api_options(
     arguments: argparse.Namespace,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the constructor's and `fit`'s arguments that were given."""
+    """Return the arguments that were given: the constructor's, and the others."""
     given = {k: v for k, v in vars(arguments).items() if k not in _OWN_OPTIONS}
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     for name in ("params", "class_prior", "augment"):

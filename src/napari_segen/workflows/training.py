@@ -46,7 +46,8 @@ def train(
     axes : str, optional
         The axes of each image; None takes the file's word, or infers them.
     options, fit_options : mapping
-        Arguments of the model's constructor, and further ones of its `fit`.
+        Arguments of the model's constructor, and further ones of its `fit`, or `save`:
+        ``keep_strokes``.
 
     Returns
     -------
@@ -70,18 +71,19 @@ def train(
         _check_pixel_sizes(files)
         return _train_cnn(model, arrays, marks, spec, model_path, dict(fit_options))
     given = dict(fit_options)
+    saving = {k: given.pop(k) for k in ("keep_strokes",) if k in given}
     if "match_to" in given:
         given["match_to"] = read_image(given["match_to"]).array
     steps = model.fit_steps(  # type: ignore[attr-defined]
         arrays, marks or None, spec=spec, **given
     )
     run_with_progress(steps, "Training")
-    return [_saved(model, model_path)]
+    return [_saved(model, model_path, **saving)]
 
 
-def _saved(model: Any, path: Path) -> str:
+def _saved(model: Any, path: Path, **options: Any) -> str:
     with writing(path):
-        model.save(path)
+        model.save(path, **options)
     return f"Model: {path}"
 
 

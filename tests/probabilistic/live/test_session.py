@@ -48,10 +48,10 @@ class Seen:
         self.model = ns.ProbabilisticSegmenter(**settings)
         self.shape = self.spec.label_shape(image.shape)
 
-    def answer(self, scribbles, box=None, frame=0, percent=None):
+    def answer(self, scribbles, box=None, frame=0, percent=None, init_from=None):
         whole = tuple(slice(0, n) for n in self.session.picture.shape)
         steps = self.session.answer_steps(
-            self.model, scribbles, View(frame, box or whole), percent
+            self.model, scribbles, View(frame, box or whole), percent, init_from
         )
         return [step.text for step in steps]
 
@@ -60,11 +60,11 @@ class Seen:
         return np.asarray(found[0])
 
 
-def fitted(seen, image, scribbles, **more):
+def fitted(seen, image, scribbles, init_from=None, **more):
     model = ns.ProbabilisticSegmenter(
         seen.model.method, smoothing=seen.model.smoothing, **more
     )
-    return model.fit(image, scribbles, spec=seen.spec)
+    return model.fit(image, scribbles, spec=seen.spec, init_from=init_from)
 
 
 def assert_same(seen, model, image, at=...):
@@ -302,3 +302,59 @@ def test_equal_strokes_have_equal_digests_and_others_do_not():
     assert Painted.on(scribbles.astype(np.int32), spec).digest == digest
     scribbles[0, 0] = 1
     assert Painted.on(scribbles, spec).digest != digest
+
+
+# -- with the strokes of an earlier model ---------------------------------------
+
+
+@pytest.mark.parametrize("method", ["auto", "bayes"])
+def test_strokes_are_added_to_those_of_an_earlier_model(method):
+    image, scribbles = problem()
+    earlier = ns.ProbabilisticSegmenter(method).fit(*problem(seed=1))
+    seen = Seen(image, method=method)
+    one_class = np.where(scribbles == 2, 2, 0)
+    for painted in (scribbles, one_class, 0 * scribbles):
+        seen.answer(painted, init_from=earlier)
+        model = fitted(seen, image, painted, init_from=earlier)
+        assert_same(seen, model, image)
+
+
+def test_on_the_same_image_they_are_painted_over_the_earlier_ones():
+    image, scribbles = problem()
+    earlier = ns.ProbabilisticSegmenter("softmax").fit(image, scribbles)
+    more = np.zeros_like(scribbles)
+    more[40:44, 5:15] = 2
+    seen = Seen(image, method="softmax")
+    seen.answer(more, init_from=earlier)
+    assert_same(seen, fitted(seen, image, more, init_from=earlier), image)
+    seen.answer(scribbles)
+    assert_same(seen, fitted(seen, image, scribbles), image)
+    seen.answer(scribbles + more, init_from=earlier)
+    assert_same(seen, fitted(seen, image, scribbles + more), image)
+
+
+def test_another_earlier_model_gives_another_answer():
+    image, scribbles = problem()
+    seen = Seen(image, method="softmax")
+    for seed in (1, 2, 1):
+        earlier = ns.ProbabilisticSegmenter("softmax").fit(*problem(seed=seed))
+        seen.answer(scribbles, init_from=earlier)
+        model = fitted(seen, image, scribbles, init_from=earlier)
+        assert_same(seen, model, image)
+
+
+def test_at_a_coarser_resolution_the_painted_strokes_are_learnt_from_alone(monkeypatch):
+    monkeypatch.setattr(view, "MOST_PIXELS", 2000)
+    image, scribbles = problem()
+    earlier = ns.ProbabilisticSegmenter("softmax").fit(*problem(seed=1))
+    plain, more = Seen(image, method="softmax"), Seen(image, method="softmax")
+    plain.answer(scribbles)
+    more.answer(scribbles, init_from=earlier)
+    assert_array_equal(more.read(), plain.read())
+
+
+def test_an_earlier_model_that_does_not_fit_is_told():
+    image, scribbles = problem()
+    earlier = ns.ProbabilisticSegmenter(features="gradient").fit(*problem(seed=1))
+    with pytest.raises(ValueError, match="the earlier model, has features"):
+        Seen(image).answer(scribbles, init_from=earlier)

@@ -1,7 +1,6 @@
 """Learning from strokes again and again, without doing anything twice."""
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,25 +8,23 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
-from napari_segen.core.normalization import Normalization
+from napari_segen.core.normalization import Normalization, Range
 from napari_segen.core.steps import Steps
 from napari_segen.core.tiles import Tile, tile_at
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic.classifier import Classifier
+from napari_segen.probabilistic.earlier import Earlier
 from napari_segen.probabilistic.frame import Frame
+from napari_segen.probabilistic.labelled import LabelledFrame, with_data
+from napari_segen.probabilistic.learning import fitted_steps
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.strokes import Painted
 from napari_segen.probabilistic.registry import CLASSIFIERS
-from napari_segen.probabilistic.samples import TrainingSet, choose_samples
 from napari_segen.probabilistic.score import StrokeScore
 from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
-from napari_segen.probabilistic.texture import offer_texture, with_texture
-from napari_segen.probabilistic.training import (
-    PaintedFrame,
-    training_set,
-    usable_frames,
-)
+from napari_segen.probabilistic.source import StrokeSource
+from napari_segen.probabilistic.texture import with_texture
 
 WINDOW_SIDE = 128  # pixels near one another share the work of the filters
 KEPT_FRAMES, KEPT_ROWS = 64, 100_000
@@ -93,6 +90,7 @@ class Learner:
         model: ProbabilisticSegmenter,
         painted: Painted,
         level: int,
+        earlier: Earlier | None = None,
         *,
         quickly: bool,
     ) -> Steps[Learnt]:
@@ -105,59 +103,57 @@ class Learner:
         painted : Painted
         level : int
             How often the picture is halved.
+        earlier : Earlier, optional
+            To whose strokes the painted ones are added.
         quickly : bool
             Whether to learn by the method's stand-in, calibrated as last time.
         """
-        scale, classes, samples_steps = self._source(model, painted, level)
+        source = self._source(painted, level, earlier)
+        scale = source.scale(model.normalization)
         bank = self.bank(model, level)
-        samples = yield from samples_steps(bank)
-        samples = offer_texture(samples, bank, samples_steps)
         method = CLASSIFIERS.get(model.method)
+        classifier = method(model.params, model.seed)
+        temperature = None
         if quickly:
             method = CLASSIFIERS.get(method.stand_in)
             classifier = method(None, model.seed)
-        else:
-            classifier = method(model.params, model.seed)
-        yield from classifier.fit_steps(samples)
-        score = None
-        if quickly:
             usual = method.usual_temperature
-            classifier.temperature_ = self._temperatures.get(method.title, usual)
-        else:
-            score = StrokeScore.of((yield from classifier.calibrate_steps(samples)))
+            temperature = self._temperatures.get(method.title, usual)
+        fitted = yield from fitted_steps(classifier, source, scale, bank, temperature)
+        if not quickly:
             for part in (classifier, *classifier.parts()):
                 self._temperatures[part.title] = part.temperature_
-        if classifier.n_features_ > samples.features.shape[1]:
+        if fitted.sees_texture:
             bank = with_texture(bank)
-        shares = classifier.shares_of(samples)
-        return Learnt(classifier, classes, shares, scale, bank, score)
-
-    def _source(
-        self, model: ProbabilisticSegmenter, painted: Painted, level: int
-    ) -> tuple[Normalization, Array, Callable[[FilterBank], Steps[TrainingSet]]]:
-        """Return the scale, the class values, and what computes features by a bank."""
-        values = [self.picture.values(i, level) for i in painted.frames]
-        samples = painted.at_level(level, values[0].shape[1:])
-        pairs = zip(values, samples, strict=True)
-        frames, classes = usable_frames([PaintedFrame(v, s) for v, s in pairs])
-        shapes = [f.values.shape[1:] for f in frames]
-        chosen = choose_samples([f.samples for f in frames], shapes)
-        scale = Normalization(model.normalization).learn(
-            [self.picture.range_of(i) for i in painted.frames]
+        return Learnt(
+            classifier, source.classes, fitted.shares, scale, bank, fitted.score
         )
 
-        def samples_steps(bank: FilterBank) -> Steps[TrainingSet]:
-            features = []
-            for i, part in zip(painted.frames, chosen, strict=True):
-                frame = self.frame(i, level, scale, bank)
-                key = (i, level, bank, frame.low.tobytes(), frame.span.tobytes())
-                steps = self._features_steps(key, frame, part.positions)
-                features.append((yield from steps))
-            return training_set(chosen, features, classes)
+    def earlier(
+        self, model: ProbabilisticSegmenter, init_from: ProbabilisticSegmenter
+    ) -> Earlier:
+        """Take over the strokes of `init_from` for a fit of `model` to the picture."""
+        picture = self.picture
+        n_channels = picture.spec.n_channels(picture.data.shape)
+        is_colour = picture.is_colour
+        return Earlier.of(
+            init_from, model, picture.spec, n_channels, is_colour=is_colour
+        )
 
-        return scale, classes, samples_steps
+    def _source(
+        self, painted: Painted, level: int, earlier: Earlier | None
+    ) -> StrokeSource:
+        """Return the labelled pixels at a level of the picture."""
+        values = [self.picture.values(i, level) for i in painted.frames]
+        shape = values[0].shape[1:] if values else ()
+        samples = painted.at_level(level, shape)
+        frames = [
+            LabelledFrame(LiveFrame(self, i, level), s)
+            for i, s in zip(painted.frames, with_data(values, samples), strict=True)
+        ]
+        return StrokeSource.of(frames, earlier)
 
-    def _features_steps(
+    def features_steps(
         self, key: Any, frame: Frame, positions: npt.NDArray[np.intp]
     ) -> Steps[Array]:
         """Return the features ``(M, F)`` at positions, computing those that are new."""
@@ -179,6 +175,50 @@ class Learner:
                 self._known.popitem(last=False)
         wanted: Array = rows[np.searchsorted(known, place)]
         return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFrame:
+    """A frame of the picture, of which the learner remembers features.
+
+    Parameters
+    ----------
+    learner : Learner
+    number : int
+        Which frame.
+    level : int
+        How often it is halved.
+    """
+
+    learner: Learner
+    number: int
+    level: int
+
+    knows_texture = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape ``(*S)`` at its level."""
+        return self.learner.picture.values(self.number, self.level).shape[1:]
+
+    @property
+    def range(self) -> Range:
+        """The `channel_range` at full resolution."""
+        return self.learner.picture.range_of(self.number)
+
+    @property
+    def digest(self) -> str:
+        """The `frame_digest` at full resolution."""
+        return self.learner.picture.digest_of(self.number)
+
+    def features_steps(
+        self, positions: npt.NDArray[np.intp], scale: Normalization, bank: FilterBank
+    ) -> Steps[Array]:
+        """Return the features ``(M, F)`` of the pixels at ``(M, ndim)``."""
+        frame = self.learner.frame(self.number, self.level, scale, bank)
+        place = self.number, self.level, bank
+        key = (*place, frame.low.tobytes(), frame.span.tobytes())
+        return (yield from self.learner.features_steps(key, frame, positions))
 
 
 def _windows(frame: Frame, positions: npt.NDArray[np.intp]) -> list[Tile]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import FRAME, Array, ImageSpec
 from napari_segen.core.normalization import Range, channel_range
 from napari_segen.probabilistic.channels import Channels, is_colour_image, looked_at
+from napari_segen.probabilistic.labelled import frame_digest
 
 KEPT_FRAMES = 8
 
@@ -34,6 +35,7 @@ class Picture:
         self.is_colour = channels is None and is_colour_image(spec, n_channels)
         self._kept: OrderedDict[tuple[int, int], Array] = OrderedDict()
         self._ranges: dict[int, Range] = {}
+        self._digests: dict[int, str] = {}
 
     @property
     def frame_axes(self) -> tuple[int, ...]:
@@ -66,6 +68,12 @@ class Picture:
         if frame not in self._ranges:
             self._ranges[frame] = channel_range(self.values(frame))
         return self._ranges[frame]
+
+    def digest_of(self, frame: int) -> str:
+        """Return the `frame_digest` of a frame."""
+        if frame not in self._digests:
+            self._digests[frame] = frame_digest(self.values(frame))
+        return self._digests[frame]
 
     def _read(self, frame: int) -> Array:
         place = iter(

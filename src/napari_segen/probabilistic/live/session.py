@@ -66,6 +66,7 @@ class LiveSession:
         self._learner = Learner(self.picture, cache)
         self._final: dict[int, tuple[Any, Learnt]] = {}
         self._asked: Any = None
+        self._init_from: ProbabilisticSegmenter | None = None
         self._version = 0
 
     def answer_steps(
@@ -74,6 +75,7 @@ class LiveSession:
         labels: Any,
         view: View,
         percent: Mapping[int, float] | None = None,
+        init_from: ProbabilisticSegmenter | None = None,
     ) -> Steps[None]:
         """Write the tiles of a view, from its middle outwards.
 
@@ -91,10 +93,18 @@ class LiveSession:
         view : View
         percent : mapping of int to float, optional
             How frequent some classes are, see `completed_prior`.
+        init_from : ProbabilisticSegmenter, optional
+            To whose strokes the scribbles are added: at full resolution, of which its
+            features are.
         """
+        # Another one is told by its id as long as this one is there.
+        self._init_from = init_from
         painted = Painted.on(labels, self.picture.spec)
-        painted.check()
-        level, learning = view.level, (painted.digest, _settings_of(model))
+        level, earlier = view.level, None
+        if init_from is not None and level == 0:
+            earlier = self._learner.earlier(model, init_from)
+        painted.check(() if earlier is None else earlier.strokes.classes)
+        learning = (painted.digest, _settings_of(model), earlier and id(init_from))
         asked = (learning, model.smoothing, tuple(sorted((percent or {}).items())))
         if asked != self._asked:
             self._asked, self._version = asked, self._version + 1
@@ -102,7 +112,9 @@ class LiveSession:
         first = final = known[1] if known and known[0] == learning else None
         if final is None:
             quickly = bool(CLASSIFIERS.get(model.method).stand_in)
-            steps = self._learner.learn_steps(model, painted, level, quickly=quickly)
+            steps = self._learner.learn_steps(
+                model, painted, level, earlier, quickly=quickly
+            )
             first = yield from steps
             final = None if quickly else first
         in_volume = len(self.picture.shape) == 3 and model.smoothing > 0
@@ -110,7 +122,9 @@ class LiveSession:
             yield from self._write_steps(model, first, percent, view, is_final=False)
             yield Step(0, 0, SHOW)
         if final is None:
-            steps = self._learner.learn_steps(model, painted, level, quickly=False)
+            steps = self._learner.learn_steps(
+                model, painted, level, earlier, quickly=False
+            )
             final = yield from steps
         self._final[level] = learning, final
         self.learnt = final

@@ -1,6 +1,7 @@
 """What is painted, frame by frame and at any resolution."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,9 +45,9 @@ class Painted:
                 digest.update(np.ascontiguousarray(array).data)
         return cls(frames, samples, digest.digest())
 
-    def check(self) -> None:
-        """Raise ValueError unless there is something to learn."""
-        values = classes_in(self.samples)
+    def check(self, known: Iterable[int] = ()) -> None:
+        """Raise ValueError unless there is something to learn; `known` classes are."""
+        values = sorted({*classes_in(self.samples).tolist(), *known})
         if len(values) < 2:
             only = f": only class {values[0]} is painted" if len(values) else ""
             raise ValueError(f"Paint strokes of two classes{only}.")

@@ -1,0 +1,76 @@
+"""The way from labelled pixels to a classifier that knows how sure it may be."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from napari_segen.core.imagespec import Array
+from napari_segen.core.normalization import Normalization
+from napari_segen.core.steps import Steps, stretch_steps
+from napari_segen.features.bank import FilterBank
+from napari_segen.probabilistic.classifier import Classifier
+from napari_segen.probabilistic.samples import TrainingSet
+from napari_segen.probabilistic.score import StrokeScore
+from napari_segen.probabilistic.source import Source
+from napari_segen.probabilistic.texture import offer_texture
+
+SHARE_OF_FEATURES, SHARE_OF_FIT = 0.6, 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted classifier, and what its samples say of it.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    samples : TrainingSet
+    shares : float array of shape (K,)
+        How frequent the classifier takes each class to be.
+    score : StrokeScore, optional
+        How good it is on held-out strokes; None where nothing was held out.
+    """
+
+    classifier: Classifier
+    samples: TrainingSet
+    shares: Array
+    score: StrokeScore | None
+
+    @property
+    def sees_texture(self) -> bool:
+        """Whether it looks at texture energy besides the features of its samples."""
+        return bool(self.classifier.n_features_ > self.samples.features.shape[1])
+
+
+def fitted_steps(
+    classifier: Classifier,
+    source: Source,
+    scale: Normalization,
+    bank: FilterBank,
+    temperature: float | None = None,
+) -> Steps[Fitted]:
+    """Compute the features, fit, and calibrate by held-out strokes.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Not fitted yet.
+    source : Source
+    scale : Normalization
+    bank : FilterBank
+    temperature : float, optional
+        Taken instead of holding strokes out, which costs several fits.
+    """
+    samples_steps = partial(source.samples_steps, scale)
+    samples = yield from stretch_steps(samples_steps(bank), 0, SHARE_OF_FEATURES)
+    if classifier.asks_for_texture and source.knows_texture:
+        samples = offer_texture(samples, bank, samples_steps)
+    fit = classifier.fit_steps(samples)
+    yield from stretch_steps(fit, SHARE_OF_FEATURES, SHARE_OF_FIT)
+    score = None
+    if temperature is not None:
+        classifier.temperature_ = temperature
+    elif classifier.needs_strokes:
+        calibration = classifier.calibrate_steps(samples)
+        held_out = yield from stretch_steps(calibration, SHARE_OF_FIT, 1)
+        score = StrokeScore.of(held_out)
+    return Fitted(classifier, samples, classifier.shares_of(samples), score)
