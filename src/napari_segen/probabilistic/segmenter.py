@@ -28,6 +28,7 @@ from napari_segen.probabilistic.channels import (
 )
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.frame import Frame
+from napari_segen.probabilistic.guidance.guided import Guided
 from napari_segen.probabilistic.modelfile import header_of, restore, settings_in
 from napari_segen.probabilistic.novelty import Novelty, check_novelty, learnt_novelty
 from napari_segen.probabilistic.prediction import (
@@ -37,7 +38,6 @@ from napari_segen.probabilistic.prediction import (
 )
 from napari_segen.probabilistic.prior import check_class_prior, prior_vector
 from napari_segen.probabilistic.registry import CLASSIFIERS
-from napari_segen.probabilistic.results import ResultsOnePass
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.score import StrokeScore, why_no_score
 from napari_segen.probabilistic.settings import check_strength_and_seed
@@ -52,7 +52,7 @@ SHARE_OF_FEATURES, SHARE_OF_FIT = 0.6, 0.8
 SHARE_OF_POSTERIOR = 0.6  # beside novelty
 
 
-class ProbabilisticSegmenter(ResultsOnePass):
+class ProbabilisticSegmenter(Guided):
     """Learns classes from strokes and gives each pixel's class probabilities.
 
     Parameters
@@ -103,6 +103,9 @@ class ProbabilisticSegmenter(ResultsOnePass):
         None where nothing could be held out: `score_reason_` says why.
     score_reason_ : str
         Why there is no `score_`; else empty.
+    doubtful_strokes_ : tuple of DoubtfulStroke
+        Strokes of the fit that were held out and taken for another class, the most
+        doubtful first. Not kept in the model's file.
     novelty_ : Novelty, or None
         What novelty is measured by; None in a model from an old file.
     class_info_ : dict of int to ClassInfo
@@ -247,6 +250,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
         self.score_ = None if held_out is None else StrokeScore.of(held_out)
         self.score_reason_ = "" if self.score_ else why_no_score(method.needs_strokes)
         self.novelty_ = novelty
+        self._doubt(held_out, as_list(image))
         return self
 
     def segment_steps(

@@ -1,7 +1,7 @@
 """From images with scribbles to what a classifier learns from."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,14 @@ class PaintedFrame:
     values : array of shape (C, *S)
     samples : Samples
         Its labelled pixels that hold data.
+    image, number : int
+        Which image it belongs to, and which of its frames it is, from 0.
     """
 
     values: Array
     samples: Samples
+    image: int = 0
+    number: int = 0
 
 
 def painted_frames(
@@ -41,12 +45,14 @@ def painted_frames(
         Where there are not from 2 to 255 classes, or a class has no pixel with data.
     """
     labelled = [
-        (values, samples_of(labels))
-        for pair in pairs
+        PaintedFrame(values, samples_of(labels), image, number)
+        for image, pair in enumerate(pairs)
         if pair.labels is not None
-        for values, labels in zip(pair.frames, pair.labels, strict=True)
+        for number, (values, labels) in enumerate(
+            zip(pair.frames, pair.labels, strict=True)
+        )
     ]
-    frames = [PaintedFrame(v, s) for v, s in labelled if len(s.values)]
+    frames = [frame for frame in labelled if len(frame.samples.values)]
     for frame in frames:
         warn_if_flat(frame.values[np.newaxis])
     return usable_frames(frames)
@@ -61,7 +67,7 @@ def usable_frames(
     """
     classes = classes_in([f.samples for f in frames])
     check_class_values(classes)
-    kept = [PaintedFrame(f.values, f.samples.at(_usable(f))) for f in frames]
+    kept = [replace(f, samples=f.samples.at(_usable(f))) for f in frames]
     found = classes_in([f.samples for f in kept])
     if lost := sorted(set(classes.tolist()) - set(found.tolist())):
         raise ValueError(
@@ -98,19 +104,31 @@ def training_set_steps(
         steps = frame_of(frame.values).features_at_steps(samples.positions)
         n = len(frames)
         features.append((yield from stretch_steps(steps, i / n, (i + 1) / n)))
-    return training_set(chosen, features, classes)
+    return training_set(frames, chosen, features, classes)
 
 
 def training_set(
+    frames: Sequence[PaintedFrame],
     chosen: Sequence[Samples],
     features: Sequence[Array],
     classes: npt.NDArray[np.int64],
 ) -> TrainingSet:
-    """Join what frames have: labelled pixels and their features ``(M, F)``."""
+    """Join what frames have: the chosen pixels of each and their features ``(M, F)``.
+
+    Parameters
+    ----------
+    frames : sequence of PaintedFrame
+        Where the pixels are from.
+    """
     values = np.concatenate([s.values for s in chosen])
+    places = [
+        np.insert(s.positions, [0, 0], (f.image, f.number), axis=1)
+        for f, s in zip(frames, chosen, strict=True)
+    ]
     return TrainingSet(
         np.concatenate(features),
         np.searchsorted(classes, values).astype(np.int64),
         np.concatenate([s.strokes for s in chosen]),
         len(classes),
+        places=np.concatenate(places),
     )

@@ -139,7 +139,12 @@ class Learner:
         values = [self.picture.values(i, level) for i in painted.frames]
         samples = painted.at_level(level, values[0].shape[1:])
         pairs = zip(values, samples, strict=True)
-        frames, classes = usable_frames([PaintedFrame(v, s) for v, s in pairs])
+        frames, classes = usable_frames(
+            [
+                PaintedFrame(v, s, number=i)
+                for i, (v, s) in zip(painted.frames, pairs, strict=True)
+            ]
+        )
         shapes = [f.values.shape[1:] for f in frames]
         chosen = choose_samples([f.samples for f in frames], shapes)
         scale = Normalization(model.normalization).learn(
@@ -153,7 +158,7 @@ class Learner:
                 key = (i, level, bank, frame.low.tobytes(), frame.span.tobytes())
                 steps = self._features_steps(key, frame, part.positions)
                 features.append((yield from steps))
-            return training_set(chosen, features, classes)
+            return training_set(frames, chosen, features, classes)
 
         return scale, classes, samples_steps
 
