@@ -134,4 +134,6 @@ def test_a_position_in_a_frame_leads_back_to_the_labels(spec, data):
     labels = np.arange(np.prod(shape)).reshape(shape)
     frames = spec.label_frames(labels)
     at = tuple(data.draw(st.integers(0, n - 1)) for n in frames.shape)
-    assert labels[spec.label_position(at[0], at[1:], shape)] == frames[at]
+    position = spec.label_position(at[0], at[1:], shape)
+    assert labels[position] == frames[at]
+    assert spec.frame_position(position, shape) == (at[0], at[1:])

@@ -166,6 +166,17 @@ class ImageSpec:
         known |= dict(zip(_positions(axes, SPACE), map(int, position), strict=True))
         return tuple(known[i] for i in range(len(axes)))
 
+    def frame_position(
+        self, position: Sequence[int], label_shape: tuple[int, ...]
+    ) -> tuple[int, tuple[int, ...]]:
+        """Return frame and pixel of an index into labels; undoes `label_position`."""
+        axes = self.label_axes
+        frame_axes = _positions(axes, FRAME)
+        place = [int(position[i]) for i in frame_axes] or [0]
+        lengths = [label_shape[i] for i in frame_axes] or [1]
+        pixel = tuple(int(position[i]) for i in _positions(axes, SPACE))
+        return int(np.ravel_multi_index(place, lengths)), pixel
+
     def unframe_image(self, frames: Array, shape: tuple[int, ...]) -> Array:
         """Put ``(N, C, *S)`` back to an image of these axes and `shape`."""
         if self.channel_axis is None:
