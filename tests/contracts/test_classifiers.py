@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.probabilistic.problems import blobs
 
 from napari_segen.core.parameters import as_json, describe
-from napari_segen.core.steps import Step
+from napari_segen.core.steps import Step, run
 from napari_segen.probabilistic.registry import CLASSIFIERS, methods_with_strokes
 from napari_segen.probabilistic.samples import TrainingSet
 
@@ -132,3 +132,34 @@ def test_the_fit_reports_its_progress(name):
     steps = list(CLASSIFIERS.get(name)().fit_steps(blobs()))
     assert steps
     assert all(isinstance(s, Step) and s.done <= s.total for s in steps)
+
+
+@given(seed=st.integers(0, 999), n_classes=st.integers(2, 4))
+@settings(max_examples=8, deadline=None)
+def test_evidence_sums_to_the_log_posterior(name, seed, n_classes):
+    samples = blobs(seed, n_classes)
+    model = fitted(name, samples)
+    run(model.calibrate_steps(samples))
+    new = 2 * np.random.default_rng(seed).normal(size=(5, 4)).astype(np.float32)
+    for pixel in (*new, samples.features[0]):
+        rows = model.evidence(pixel)
+        assert rows.shape == (5, n_classes)
+        p = np.exp(rows.sum(axis=0) - rows.sum(axis=0).max())
+        expected = model.posterior(pixel[:, np.newaxis])[:, 0]
+        assert_allclose(p / p.sum(), expected, atol=2e-5)
+
+
+def test_the_base_of_evidence_has_no_features_in_it(name):
+    model = fitted(name)
+    first, second = (model.evidence(x) for x in blobs(seed=1).features[[0, -1]])
+    assert_allclose(first[0], second[0])
+
+
+def test_a_feature_that_is_not_looked_at_adds_nothing(name):
+    samples = blobs()
+    flat = np.concatenate([samples.features, 0 * samples.features[:, :1]], axis=1)
+    model = fitted(
+        name, TrainingSet(flat, samples.class_index, samples.strokes, samples.n_classes)
+    )
+    rows = model.evidence(flat[0])
+    assert_allclose(rows[-1] - rows[-1].mean(), 0, atol=1e-9)

@@ -126,3 +126,14 @@ def test_an_image_with_other_axes_than_the_spec_is_refused():
 
 def test_pixel_size_stays_with_the_spatial_axes_in_array_order():
     assert ImageSpec("xcyz", (1, 2, 3)).sampling == (1.0, 2.0, 3.0)
+
+
+@given(specs(), st.data())
+def test_a_position_in_a_frame_leads_back_to_the_labels(spec, data):
+    shape = tuple(data.draw(st.integers(1, 4)) for _ in spec.label_axes)
+    labels = np.arange(np.prod(shape)).reshape(shape)
+    frames = spec.label_frames(labels)
+    at = tuple(data.draw(st.integers(0, n - 1)) for n in frames.shape)
+    position = spec.label_position(at[0], at[1:], shape)
+    assert labels[position] == frames[at]
+    assert spec.frame_position(position, shape) == (at[0], at[1:])

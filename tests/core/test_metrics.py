@@ -89,3 +89,21 @@ def test_a_class_that_the_truth_lacks_has_no_score():
 def test_truth_without_any_class_is_an_error():
     with pytest.raises(ValueError, match="truth holds none of the classes"):
         metrics.mean_iou(np.array([2]), np.array([0]), CLASSES)
+
+
+@given(*[hnp.arrays(np.int64, (4, 5), elements=st.integers(0, 5))] * 2)
+def test_average_precision_counts_matches_one_by_one(prediction, truth):
+    ids = [np.unique(a[a > 0]) for a in (prediction, truth)]
+    matched = 0
+    for p in ids[0]:
+        for t in ids[1]:
+            one, other = prediction == p, truth == t
+            matched += (one & other).sum() / (one | other).sum() > 0.5
+    total = len(ids[0]) + len(ids[1]) - matched
+    expected = matched / total if total else 1
+    assert metrics.average_precision(prediction, truth) == expected
+
+
+def test_average_precision_where_objects_may_match_twice_is_refused():
+    with pytest.raises(ValueError, match="threshold"):
+        metrics.average_precision(np.ones((2, 2), int), np.ones((2, 2), int), 0.3)

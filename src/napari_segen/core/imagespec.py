@@ -1,5 +1,6 @@
 """Which axis of an array is space, channel, time or separate images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,6 +146,36 @@ class ImageSpec:
         stacked = frames.reshape([*ahead, *(label_shape[i] for i in order)])
         n = len(ahead)
         return stacked.transpose([*range(n), *(n + i for i in np.argsort(order))])
+
+    def label_position(
+        self, frame: int, position: Sequence[int], label_shape: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        """Return the index into labels of `label_shape` of a frame's pixel.
+
+        Parameters
+        ----------
+        frame : int
+            Which frame, as `label_frames` numbers them.
+        position : sequence of int
+            The pixel within the frame, one number for each spatial axis.
+        """
+        axes = self.label_axes
+        frame_axes = _positions(axes, FRAME)
+        place = np.unravel_index(frame, [label_shape[i] for i in frame_axes] or (1,))
+        known = dict(zip(frame_axes, map(int, place), strict=False))
+        known |= dict(zip(_positions(axes, SPACE), map(int, position), strict=True))
+        return tuple(known[i] for i in range(len(axes)))
+
+    def frame_position(
+        self, position: Sequence[int], label_shape: tuple[int, ...]
+    ) -> tuple[int, tuple[int, ...]]:
+        """Return frame and pixel of an index into labels; undoes `label_position`."""
+        axes = self.label_axes
+        frame_axes = _positions(axes, FRAME)
+        place = [int(position[i]) for i in frame_axes] or [0]
+        lengths = [label_shape[i] for i in frame_axes] or [1]
+        pixel = tuple(int(position[i]) for i in _positions(axes, SPACE))
+        return int(np.ravel_multi_index(place, lengths)), pixel
 
     def unframe_image(self, frames: Array, shape: tuple[int, ...]) -> Array:
         """Put ``(N, C, *S)`` back to an image of these axes and `shape`."""

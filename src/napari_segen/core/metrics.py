@@ -57,3 +57,30 @@ def log_loss(posterior: Array, class_index: Array) -> float:
     """
     p = posterior[class_index, np.arange(posterior.shape[1])]
     return float(-np.log(np.clip(p, np.finfo(np.float32).tiny, 1)).mean())
+
+
+def average_precision(prediction: Array, truth: Array, threshold: float = 0.5) -> float:
+    """Share of matched objects among all of both: ``TP / (TP + FP + FN)``.
+
+    Objects match where their intersection over union is above `threshold`, of which no
+    object can have two from 0.5 on. 1 where there are no objects.
+
+    Parameters
+    ----------
+    prediction, truth : int array of shape (*S)
+        Object ids; 0 is background.
+    threshold : float
+        From 0.5 on, below 1.
+    """
+    if not 0.5 <= threshold < 1:
+        raise ValueError(f"threshold must be from 0.5 to below 1, got {threshold}.")
+    found, rows = np.unique(truth, return_inverse=True)
+    guessed, columns = np.unique(prediction, return_inverse=True)
+    n = len(guessed)
+    both = np.bincount(rows.ravel() * n + columns.ravel(), minlength=len(found) * n)
+    both = both.reshape(len(found), n)
+    union = both.sum(axis=1, keepdims=True) + both.sum(axis=0) - both
+    objects = np.ix_(found != 0, guessed != 0)
+    matched = int((both[objects] > threshold * union[objects]).sum())
+    total = both[objects].shape[0] + both[objects].shape[1] - matched
+    return matched / total if total else 1.0

@@ -41,6 +41,20 @@ Plan = list[tuple[int, str, Sigma, tuple[str, ...]]]
 Core = tuple[Span, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FeatureName:
+    """What a feature is: of which channel, which family and part, at which scale."""
+
+    channel: str
+    family: str
+    part: str
+    scale: str
+
+    def __str__(self) -> str:
+        names = (self.channel, self.family, self.part, self.scale)
+        return " ".join(filter(None, names))
+
+
 @dataclass(frozen=True, init=False)
 class FilterBank:
     """Which features of a pixel's neighbourhood are computed.
@@ -136,14 +150,18 @@ class FilterBank:
             for axis in range(len(self.sampling))
         )
 
-    def names(self, n_channels: int) -> list[str]:
-        """Name each feature of an image of `n_channels`, in the order of `compute`."""
+    def described(self, n_channels: int) -> list[FeatureName]:
+        """Describe each feature of an image of `n_channels`, as `compute` orders."""
         return [
-            " ".join(filter(None, (f"channel {channel}", family, part, scale)))
+            FeatureName(f"channel {channel}", family, part, scale)
             for channel, scale, _, families in self._plan(n_channels)
             for family in families
             for part in FAMILIES[family].parts(len(self.sampling))
         ]
+
+    def names(self, n_channels: int) -> list[str]:
+        """Name each feature of an image of `n_channels`, in the order of `compute`."""
+        return [str(name) for name in self.described(n_channels)]
 
     def _plan(self, n_channels: int) -> Plan:
         ndim, n_shaped = len(self.sampling), n_channels - self.plain_channels

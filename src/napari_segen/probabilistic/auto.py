@@ -11,6 +11,7 @@ from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, span
 from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.probabilistic.classifier import Classifier, check_array
+from napari_segen.probabilistic.evidence import Evidence, mean_evidence
 from napari_segen.probabilistic.forest.method import ForestClassifier
 from napari_segen.probabilistic.held_out import HeldOut
 from napari_segen.probabilistic.samples import TrainingSet
@@ -163,6 +164,16 @@ class AutoClassifier(Classifier):
                 # All but the last see the first features alone.
                 total += trust * member.probabilities(block[: member.n_features_])
         return total
+
+    def evidence(self, pixel: Array) -> Evidence:
+        """Join what the trusted members say, as their posteriors are joined."""
+        heard = [
+            (m.evidence(pixel[: m.n_features_]), t)
+            for m, t in zip(self.members_.values(), self.trust_, strict=True)
+            if t
+        ]
+        found, trust = zip(*heard, strict=True)
+        return mean_evidence(found, np.array(trust))
 
     def arrays(self) -> dict[str, Array]:
         """Return the members' arrays, their names in front, and how they are joined."""

@@ -11,6 +11,7 @@ from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, span
 from napari_segen.core.steps import Step, Steps
 from napari_segen.probabilistic.classifier import Classifier
+from napari_segen.probabilistic.evidence import Evidence, gaussian_evidence
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.scaling import FeatureScaling
 
@@ -90,8 +91,17 @@ class BayesClassifier(Classifier):
 
     def log_scores(self, block: Array) -> npt.NDArray[np.float32]:
         """Return the log density of each class ``(K, n)``, up to a constant."""
-        z = self._scaling.apply(block)
+        return self._log_scores(self._scaling.apply(block))
+
+    def _log_scores(self, z: Array) -> npt.NDArray[np.float32]:
         return log_densities(self.means_, self.whitening_, self.log_factor_, z)
+
+    def evidence(self, pixel: Array) -> Evidence:
+        """Share the squared distances among the features."""
+        z = self._scaling.apply(pixel[:, np.newaxis])
+        base = self._log_scores(np.zeros_like(z))[:, 0]
+        found = gaussian_evidence(base, self.means_, self.whitening_, z[:, 0])
+        return found / self.temperature_
 
     def arrays(self) -> dict[str, Array]:
         """Return scaling, means and covariances."""

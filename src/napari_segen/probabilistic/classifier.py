@@ -10,6 +10,7 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import make_params
 from napari_segen.core.steps import Steps, run
+from napari_segen.probabilistic.evidence import Evidence
 from napari_segen.probabilistic.held_out import HeldOut, held_out_by_folds_steps
 from napari_segen.probabilistic.samples import TrainingSet, thinned
 
@@ -118,6 +119,14 @@ class Classifier(ABC):
         if self.temperature_ != 1:
             scores /= np.float32(self.temperature_)
         return normalized(scores)
+
+    @abstractmethod
+    def evidence(self, pixel: Array) -> Evidence:
+        """Say what each feature of a pixel ``(F,)`` adds for each class.
+
+        ``(1 + F, K)``, see `evidence`: down the columns it sums to the logarithm of
+        `probabilities`, up to a number that the classes share.
+        """
 
     @abstractmethod
     def arrays(self) -> dict[str, Array]:

@@ -58,10 +58,19 @@ class LabelledFrame:
     origin : Origin
     samples : Samples
         Its labelled pixels that hold data.
+    place : pair of int, optional
+        Which of the images of the fit it belongs to, and which of its frames it is;
+        None for one that is not among them.
     """
 
     origin: Origin
     samples: Samples
+    place: tuple[int, int] | None = None
+
+    @property
+    def places(self) -> npt.NDArray[np.intp]:
+        """Image, frame and position of each labelled pixel; -1 for an unknown image."""
+        return np.insert(self.samples.positions, [0, 0], self.place or (-1, -1), axis=1)
 
 
 @dataclass(frozen=True)
@@ -123,18 +132,20 @@ def painted_frames(
         Where a class has no pixel with data.
     """
     labelled = [
-        (values, samples_of(labels))
-        for pair in pairs
+        ((image, number), values, samples_of(labels))
+        for image, pair in enumerate(pairs)
         if pair.labels is not None
-        for values, labels in zip(pair.frames, pair.labels, strict=True)
+        for number, (values, labels) in enumerate(
+            zip(pair.frames, pair.labels, strict=True)
+        )
     ]
-    painted = [(values, s) for values, s in labelled if len(s.values)]
-    for values, _ in painted:
+    painted = [frame for frame in labelled if len(frame[2].values)]
+    for _, values, _ in painted:
         warn_if_flat(values[np.newaxis])
-    usable = with_data([values for values, _ in painted], [s for _, s in painted])
+    usable = with_data([v for _, v, _ in painted], [s for _, _, s in painted])
     return [
-        LabelledFrame(ImageFrame(values, cache), samples)
-        for (values, _), samples in zip(painted, usable, strict=True)
+        LabelledFrame(ImageFrame(values, cache), samples, place)
+        for (place, values, _), samples in zip(painted, usable, strict=True)
     ]
 
 

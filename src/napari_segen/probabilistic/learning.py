@@ -8,6 +8,7 @@ from napari_segen.core.normalization import Normalization
 from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.features.bank import FilterBank
 from napari_segen.probabilistic.classifier import Classifier
+from napari_segen.probabilistic.held_out import HeldOut
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.score import StrokeScore
 from napari_segen.probabilistic.source import Source
@@ -26,14 +27,19 @@ class Fitted:
     samples : TrainingSet
     shares : float array of shape (K,)
         How frequent the classifier takes each class to be.
-    score : StrokeScore, optional
-        How good it is on held-out strokes; None where nothing was held out.
+    held_out : HeldOut, optional
+        What it said of strokes that were held out; None where none were.
     """
 
     classifier: Classifier
     samples: TrainingSet
     shares: Array
-    score: StrokeScore | None
+    held_out: HeldOut | None
+
+    @property
+    def score(self) -> StrokeScore | None:
+        """How good it is on held-out strokes; None where nothing was held out."""
+        return None if self.held_out is None else StrokeScore.of(self.held_out)
 
     @property
     def sees_texture(self) -> bool:
@@ -66,11 +72,10 @@ def fitted_steps(
         samples = offer_texture(samples, bank, samples_steps)
     fit = classifier.fit_steps(samples)
     yield from stretch_steps(fit, SHARE_OF_FEATURES, SHARE_OF_FIT)
-    score = None
+    held_out = None
     if temperature is not None:
         classifier.temperature_ = temperature
     elif classifier.needs_strokes:
         calibration = classifier.calibrate_steps(samples)
         held_out = yield from stretch_steps(calibration, SHARE_OF_FIT, 1)
-        score = StrokeScore.of(held_out)
-    return Fitted(classifier, samples, classifier.shares_of(samples), score)
+    return Fitted(classifier, samples, classifier.shares_of(samples), held_out)

@@ -39,6 +39,9 @@ class TrainingSet:
     texture_steps : callable, optional
         Computes the texture energy ``(M, T)`` of the pixels, for methods that find
         that their features do not suffice; None where it is not to be had.
+    places : int array of shape (M, 2 + ndim), optional
+        Image, frame and position of each pixel, where it has any; image -1 where that
+        is not at hand.
     """
 
     features: Array
@@ -47,6 +50,7 @@ class TrainingSet:
     n_classes: int
     brightness: Array | None = None
     texture_steps: Callable[[], Steps[Array]] | None = None
+    places: npt.NDArray[np.intp] | None = None
 
     def weights(self) -> npt.NDArray[np.float64]:
         """Weight of each pixel ``(M,)``; they sum to 1."""

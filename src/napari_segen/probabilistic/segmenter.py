@@ -20,6 +20,7 @@ from napari_segen.probabilistic.channels import N_COLOURS, check_channels, looke
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.given import Given
+from napari_segen.probabilistic.guidance.guided import Guided
 from napari_segen.probabilistic.kept import KeptStrokes
 from napari_segen.probabilistic.learning import fitted_steps
 from napari_segen.probabilistic.modelfile import archived, restore, settings_in
@@ -31,7 +32,6 @@ from napari_segen.probabilistic.prediction import (
 )
 from napari_segen.probabilistic.prior import check_class_prior, prior_vector
 from napari_segen.probabilistic.registry import CLASSIFIERS
-from napari_segen.probabilistic.results import ResultsOnePass
 from napari_segen.probabilistic.score import StrokeScore, why_no_score
 from napari_segen.probabilistic.settings import check_strength_and_seed
 from napari_segen.probabilistic.source import checked_spec
@@ -40,7 +40,7 @@ from napari_segen.probabilistic.texture import with_texture
 SHARE_OF_POSTERIOR = 0.6  # beside novelty
 
 
-class ProbabilisticSegmenter(ResultsOnePass):
+class ProbabilisticSegmenter(Guided):
     """Learns classes from strokes and gives each pixel's class probabilities.
 
     Parameters
@@ -91,6 +91,9 @@ class ProbabilisticSegmenter(ResultsOnePass):
         None where nothing could be held out: `score_reason_` says why.
     score_reason_ : str
         Why there is no `score_`; else empty.
+    doubtful_strokes_ : tuple of DoubtfulStroke
+        Strokes of the fit that were held out and taken for another class, the most
+        doubtful first. Not kept in the model's file.
     novelty_ : Novelty, or None
         What novelty is measured by; None in a model from an old file.
     strokes_ : KeptStrokes or None
@@ -229,6 +232,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
         self.class_shares_, self.score_ = fitted.shares, fitted.score
         self.score_reason_ = "" if self.score_ else why_no_score(method.needs_strokes)
         self.novelty_, self.strokes_ = novelty, strokes
+        self._doubt(fitted.held_out, given.images)
         return self
 
     def segment_steps(

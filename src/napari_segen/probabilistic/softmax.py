@@ -13,6 +13,7 @@ from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, choice, span
 from napari_segen.core.steps import Step, Steps
 from napari_segen.probabilistic.classifier import Classifier, normalized
+from napari_segen.probabilistic.evidence import Evidence
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.scaling import FeatureScaling
 
@@ -190,6 +191,12 @@ class SoftmaxClassifier(Classifier):
         scores: Array = self.theta_[:, :-1] @ self._scaling.apply(block)
         scores += self.theta_[:, -1:]
         return scores
+
+    def evidence(self, pixel: Array) -> Evidence:
+        """Weigh each scaled feature; the base is the offset."""
+        z = self._scaling.apply(pixel[:, np.newaxis])[:, 0].astype(np.float64)
+        rows = self.theta_.T.astype(np.float64)
+        return np.vstack([rows[-1:], z[:, np.newaxis] * rows[:-1]]) / self.temperature_
 
     def arrays(self) -> dict[str, Array]:
         """Return scaling, weights and loss curve."""

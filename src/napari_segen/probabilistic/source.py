@@ -102,6 +102,7 @@ class StrokeSource:
             np.searchsorted(self.classes, values).astype(np.int64),
             np.concatenate([f.samples.strokes for f in self.frames]),
             len(self.classes),
+            places=np.concatenate([f.places for f in self.frames]),
         )
 
     def kept_steps(self, samples: TrainingSet) -> Steps[KeptStrokes]:

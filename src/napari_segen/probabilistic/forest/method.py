@@ -9,12 +9,14 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Step, Steps
 from napari_segen.probabilistic.classifier import Classifier
+from napari_segen.probabilistic.evidence import Evidence, evidence_of_shares
 from napari_segen.probabilistic.forest.growing import (
     ForestParams,
     Ground,
     flattened,
     joined,
 )
+from napari_segen.probabilistic.forest.paths import path_parts
 from napari_segen.probabilistic.forest.trees import Questions, Trees
 from napari_segen.probabilistic.forest.votes import Votes
 from napari_segen.probabilistic.held_out import HeldOut
@@ -93,6 +95,11 @@ class ForestClassifier(Classifier):
             np.power(shares, np.float32(1 / self.temperature_), out=shares)
         shares /= shares.sum(axis=0)
         return shares
+
+    def evidence(self, pixel: Array) -> Evidence:
+        """Follow the pixel's path in each tree."""
+        parts = path_parts(self.trees_, self.params.trees, pixel)
+        return evidence_of_shares(*parts) / self.temperature_
 
     def arrays(self) -> dict[str, Array]:
         """Return the trees and the features' importances."""

@@ -148,7 +148,7 @@ class Learner:
         shape = values[0].shape[1:] if values else ()
         samples = painted.at_level(level, shape)
         frames = [
-            LabelledFrame(LiveFrame(self, i, level), s)
+            LabelledFrame(LiveFrame(self, i, level), s, (0, i))
             for i, s in zip(painted.frames, with_data(values, samples), strict=True)
         ]
         return StrokeSource.of(frames, earlier)

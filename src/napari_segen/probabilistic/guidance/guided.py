@@ -1,0 +1,153 @@
+"""What a segmenter tells its user, besides results."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_segen.core.checks import check_labels
+from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.steps import PARTS, Step, Steps, run, stretch_steps
+from napari_segen.features.cache import FeatureCache
+from napari_segen.probabilistic.frame import Frame
+from napari_segen.probabilistic.guidance.doubts import DoubtfulStroke, doubtful_strokes
+from napari_segen.probabilistic.guidance.explanation import (
+    Explanation,
+    check_position,
+    explained_steps,
+)
+from napari_segen.probabilistic.guidance.suggestion import (
+    Grid,
+    check_count,
+    checked_places,
+    suggested_places,
+    teaching_value,
+)
+from napari_segen.probabilistic.held_out import HeldOut
+from napari_segen.probabilistic.prediction import Posterior
+from napari_segen.probabilistic.results import ResultsOnePass
+
+SHARE_OF_POSTERIOR = 0.95
+
+
+class Guided(ResultsOnePass):
+    """Where to paint next, which strokes to look at again, and why a pixel is what."""
+
+    classes_: Array
+    spec_: ImageSpec
+    class_shares_: Array
+    doubtful_strokes_: tuple[DoubtfulStroke, ...] = ()
+
+    @abstractmethod
+    def _seen(
+        self, image: Any, spec: ImageSpec | None, cache: FeatureCache | None
+    ) -> tuple[ImageSpec, tuple[int, ...], list[Frame]]:
+        """Check an image; returns its axes, the shape of results, and its frames."""
+
+    @abstractmethod
+    def _posterior(self) -> Posterior:
+        """Return what turns features into the posterior."""
+
+    def suggest(
+        self,
+        image: Any,
+        n: int = 5,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+        labelled: Any = None,
+        avoid: Any = None,
+    ) -> npt.NDArray[np.intp]:
+        """Return where the next strokes would teach most, the best place first.
+
+        Parameters
+        ----------
+        image : array
+        n : int
+            How many places.
+        spec : ImageSpec, optional
+            The meaning of the image's axes; None: as in `fit`.
+        cache : FeatureCache, optional
+            Keeps the image's features for the next call.
+        labelled : integer array, optional
+            Its scribbles. No place near what they label is suggested.
+        avoid : array of shape (M, ndim), optional
+            Pixels suggested before. No place near them is suggested.
+
+        Returns
+        -------
+        int array of shape (m, ndim)
+            Indices into the labels of the image; fewer than `n` where no other place
+            with data is far enough from all these.
+        """
+        return run(
+            self.suggest_steps(
+                image, n, spec=spec, cache=cache, labelled=labelled, avoid=avoid
+            )
+        )
+
+    def suggest_steps(
+        self,
+        image: Any,
+        n: int = 5,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+        labelled: Any = None,
+        avoid: Any = None,
+    ) -> Steps[npt.NDArray[np.intp]]:
+        """Suggest places step by step. See `suggest`."""
+        check_count(n)
+        axes, shape, frames = self._seen(image, spec, cache)
+        places = checked_places(avoid, shape)
+        marks = None if labelled is None else check_labels(labelled, "labelled")
+        if marks is not None and marks.shape != shape:
+            raise ValueError(
+                f"labelled must have shape {shape} to match the image, got "
+                f"{marks.shape}."
+            )
+        steps = self.segment_steps(image, spec=spec, cache=cache)
+        found = yield from stretch_steps(steps, 0, SHARE_OF_POSTERIOR)
+        yield Step(PARTS, PARTS, "Choosing places")
+        value = teaching_value(found.posterior, found.uncertainty, self.class_shares_)
+        grid = Grid.of(axes, frames[0].bank.sigmas_px)
+        has_data = found.labels > 0
+        return suggested_places(
+            value, n, grid, usable=has_data, labelled=marks, avoid=places
+        )
+
+    def explain(
+        self, image: Any, position: Sequence[int], *, spec: ImageSpec | None = None
+    ) -> Explanation:
+        """Say what each feature of a pixel speaks for, in log odds.
+
+        Parameters
+        ----------
+        image : array
+        position : sequence of int
+            The pixel: an index into the labels of the image.
+        spec : ImageSpec, optional
+            The meaning of the image's axes; None: as in `fit`.
+        """
+        return run(self.explain_steps(image, position, spec=spec))
+
+    def explain_steps(
+        self, image: Any, position: Sequence[int], *, spec: ImageSpec | None = None
+    ) -> Steps[Explanation]:
+        """Explain a pixel step by step. See `explain`."""
+        spec, shape, frames = self._seen(image, spec, None)
+        check_position(position, shape)
+        number, pixel = spec.frame_position(position, shape)
+        steps = explained_steps(self._posterior(), frames[number], pixel, self.classes_)
+        return (yield from steps)
+
+    def _doubt(self, held_out: HeldOut | None, images: Sequence[Any]) -> None:
+        """Find the doubtful strokes of a fit to `images`."""
+        self.doubtful_strokes_ = ()
+        if held_out is not None:
+            shapes = [self.spec_.label_shape(np.shape(image)) for image in images]
+            self.doubtful_strokes_ = doubtful_strokes(
+                held_out, self.classes_, self.spec_, shapes
+            )
