@@ -29,7 +29,7 @@ from napari_segen.probabilistic.held_out import HeldOut
 from napari_segen.probabilistic.prediction import Posterior
 from napari_segen.probabilistic.results import ResultsOnePass
 
-SHARE_OF_POSTERIOR = 0.95
+SHARE_OF_POSTERIOR = 0.6  # beside novelty
 
 
 class Guided(ResultsOnePass):
@@ -110,8 +110,12 @@ class Guided(ResultsOnePass):
             )
         steps = self.segment_steps(image, spec=spec, cache=cache)
         found = yield from stretch_steps(steps, 0, SHARE_OF_POSTERIOR)
+        steps_on = self.novelty_steps(image, spec=spec, cache=cache)
+        novelty = yield from stretch_steps(steps_on, SHARE_OF_POSTERIOR, 1)
         yield Step(PARTS, PARTS, "Choosing places")
-        value = teaching_value(found.posterior, found.uncertainty, self.class_shares_)
+        value = teaching_value(
+            found.posterior, found.uncertainty, novelty, self.class_shares_
+        )
         grid = Grid.of(axes, frames[0].bank.sigmas_px)
         has_data = found.labels > 0
         return suggested_places(
