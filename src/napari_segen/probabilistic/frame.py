@@ -160,10 +160,13 @@ class Frame:
         self,
         positions: npt.NDArray[np.intp],
         tiles: Sequence[Tile] | None = None,
+        *,
+        keep_all: bool = False,
     ) -> Steps[npt.NDArray[np.float32]]:
         """Compute the features ``(M, F)`` of the pixels at ``(M, ndim)``.
 
-        They lie in `tiles`; None: in any of the frame's.
+        They lie in `tiles`; None: in any of the frame's. `keep_all` is that of
+        `features_steps`.
         """
         result = np.empty((len(positions), self.n_features), np.float32)
 
@@ -175,7 +178,8 @@ class Frame:
         if tiles is None:
             tiles = self.tiles()
         tiles = [t for t in tiles if len(_within(t, positions))]
-        yield from self.features_steps(pick, "Computing features", tiles)
+        text = "Computing features"
+        yield from self.features_steps(pick, text, tiles, keep_all=keep_all)
         return result
 
 

@@ -16,11 +16,16 @@ from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.earlier import Earlier
 from napari_segen.probabilistic.frame import Frame
+from napari_segen.probabilistic.guidance.doubts import (
+    DoubtfulStroke,
+    doubtful_strokes,
+)
 from napari_segen.probabilistic.labelled import LabelledFrame, with_data
 from napari_segen.probabilistic.learning import fitted_steps
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.strokes import Painted
 from napari_segen.probabilistic.registry import CLASSIFIERS
+from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.score import StrokeScore
 from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
 from napari_segen.probabilistic.source import StrokeSource
@@ -44,8 +49,12 @@ class Learnt:
     scale : Normalization
     bank : FilterBank
         Computes the features that the classifier looks at.
+    samples : TrainingSet
+        From which it learnt.
     score : StrokeScore, optional
         How good it is on held-out strokes; None where that is not known.
+    doubts : tuple of DoubtfulStroke
+        Of those that were held out at full resolution.
     """
 
     classifier: Classifier
@@ -53,7 +62,9 @@ class Learnt:
     shares: Array
     scale: Normalization
     bank: FilterBank
-    score: StrokeScore | None = None
+    samples: TrainingSet
+    score: StrokeScore | None
+    doubts: tuple[DoubtfulStroke, ...]
 
 
 class Learner:
@@ -125,8 +136,19 @@ class Learner:
                 self._temperatures[part.title] = part.temperature_
         if fitted.sees_texture:
             bank = with_texture(bank)
+        doubts: tuple[DoubtfulStroke, ...] = ()
+        if fitted.held_out is not None and level == 0:
+            spec, shape = self.picture.spec, self.picture.label_shape
+            doubts = doubtful_strokes(fitted.held_out, source.classes, spec, [shape])
         return Learnt(
-            classifier, source.classes, fitted.shares, scale, bank, fitted.score
+            classifier,
+            source.classes,
+            fitted.shares,
+            scale,
+            bank,
+            fitted.samples,
+            fitted.score,
+            doubts,
         )
 
     def earlier(

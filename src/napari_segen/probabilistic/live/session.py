@@ -13,6 +13,15 @@ from napari_segen.core.steps import Step, Steps
 from napari_segen.core.tiles import Slices, Tile, tile_at
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic import potts
+from napari_segen.probabilistic.frame import Frame
+from napari_segen.probabilistic.live.advice import (
+    Advice,
+    Position,
+    Seen,
+    Wish,
+    pictured,
+    places_steps,
+)
 from napari_segen.probabilistic.live.learner import Learner, Learnt
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.store import (
@@ -50,6 +59,8 @@ class LiveSession:
     ----------
     learnt : Learnt or None
         By what the last final answer was given.
+    advice : Advice or None
+        What goes with it, if that was asked for.
     """
 
     def __init__(
@@ -63,6 +74,7 @@ class LiveSession:
         self.picture = Picture(data, spec, channels)
         self.store = store
         self.learnt: Learnt | None = None
+        self.advice: Advice | None = None
         self._learner = Learner(self.picture, cache)
         self._final: dict[int, tuple[Any, Learnt]] = {}
         self._asked: Any = None
@@ -76,6 +88,7 @@ class LiveSession:
         view: View,
         percent: Mapping[int, float] | None = None,
         init_from: ProbabilisticSegmenter | None = None,
+        wish: Wish | None = None,
     ) -> Steps[None]:
         """Write the tiles of a view, from its middle outwards.
 
@@ -96,6 +109,8 @@ class LiveSession:
         init_from : ProbabilisticSegmenter, optional
             To whose strokes the scribbles are added: at full resolution, of which its
             features are.
+        wish : Wish, optional
+            For advice on what was answered.
         """
         # Another one is told by its id as long as this one is there.
         self._init_from = init_from
@@ -130,9 +145,36 @@ class LiveSession:
         self.learnt = final
         yield from self._write_steps(model, final, percent, view, is_final=True)
         yield Step(0, 0, SHOW)
+        if wish is not None:
+            self.advice = yield from self._advice_steps(
+                model, final, painted, view, wish
+            )
         if not in_volume:
             around = view.wider(self.picture.shape)
             yield from self._write_steps(model, final, percent, around, is_final=True)
+
+    def _advice_steps(
+        self,
+        model: ProbabilisticSegmenter,
+        learnt: Learnt,
+        painted: Painted,
+        view: View,
+        wish: Wish,
+    ) -> Steps[Advice]:
+        """Say what the answer to a view advises."""
+        level = view.level
+        frame = self._learner.frame(view.frame, level, learnt.scale, learnt.bank)
+        # Those of the last features that were remembered: of a volume the first ones.
+        in_volume = len(frame.shape) == 3
+        smoother = _Smoother(model.smoothing, in_volume, is_final=not in_volume)
+        places = _places(view, level)
+        tiles = [smoother.tiles(place, frame)[1] for place in places]
+        seen = Seen.of(view, self.store, places, frame, tiles)
+        wanted: tuple[Position, ...] = ()
+        if seen is not None:
+            wanted = yield from places_steps(seen, self.picture, learnt, painted, wish)
+        pictures = tuple(pictured(self.picture, at) for at in wanted)
+        return Advice(learnt.score, learnt.doubts, wanted, pictures)
 
     def _write_steps(
         self,
@@ -155,8 +197,7 @@ class LiveSession:
         smoother = _Smoother(model.smoothing, len(frame.shape) == 3, is_final)
         jobs = {}
         for place in places:
-            wanted = tile_at(_core(place, frame.shape), frame.shape, smoother.halo)
-            tile = tile_at(wanted.padded, frame.shape, frame.bank.halo)
+            wanted, tile = smoother.tiles(place, frame)
             jobs[_corner(tile.core)] = place, wanted, tile
 
         def write(tile: Tile, features: Array) -> None:
@@ -194,6 +235,11 @@ class _Smoother:
         if not self.is_3d:
             return side, side
         return side if self.is_final else 0, side, side
+
+    def tiles(self, place: Place, frame: Frame) -> tuple[Tile, Tile]:
+        """Return what is written at a place, and of what the features are needed."""
+        wanted = tile_at(_core(place, frame.shape), frame.shape, self.halo)
+        return wanted, tile_at(wanted.padded, frame.shape, frame.bank.halo)
 
     def smoothed(self, by_pixel: Array, no_data: Array | None) -> Array:
         """Smooth ``(K, *S)``, where the halo is among S."""
