@@ -11,7 +11,7 @@ from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.score import StrokeScore
 from napari_segen.probabilistic.source import Source
-from napari_segen.probabilistic.texture import offer_texture
+from napari_segen.probabilistic.texture import TextureOffer, may_see_texture
 
 SHARE_OF_FEATURES, SHARE_OF_FIT = 0.6, 0.8
 
@@ -28,12 +28,15 @@ class Fitted:
         How frequent the classifier takes each class to be.
     score : StrokeScore, optional
         How good it is on held-out strokes; None where nothing was held out.
+    texture : float32 array of shape (M, T), or None
+        The samples' texture energy, if it was asked for.
     """
 
     classifier: Classifier
     samples: TrainingSet
     shares: Array
     score: StrokeScore | None
+    texture: Array | None
 
     @property
     def sees_texture(self) -> bool:
@@ -62,8 +65,9 @@ def fitted_steps(
     """
     samples_steps = partial(source.samples_steps, scale)
     samples = yield from stretch_steps(samples_steps(bank), 0, SHARE_OF_FEATURES)
-    if classifier.asks_for_texture and source.knows_texture:
-        samples = offer_texture(samples, bank, samples_steps)
+    offer = TextureOffer(bank, samples_steps if source.knows_texture else None)
+    if may_see_texture(bank):
+        samples = offer.to(samples)
     fit = classifier.fit_steps(samples)
     yield from stretch_steps(fit, SHARE_OF_FEATURES, SHARE_OF_FIT)
     score = None
@@ -73,4 +77,5 @@ def fitted_steps(
         calibration = classifier.calibrate_steps(samples)
         held_out = yield from stretch_steps(calibration, SHARE_OF_FIT, 1)
         score = StrokeScore.of(held_out)
-    return Fitted(classifier, samples, classifier.shares_of(samples), score)
+    shares = classifier.shares_of(samples)
+    return Fitted(classifier, samples, shares, score, offer.found)

@@ -38,7 +38,8 @@ class TrainingSet:
         The first channel, for methods that find and order the classes themselves.
     texture_steps : callable, optional
         Computes the texture energy ``(M, T)`` of the pixels, for methods that find
-        that their features do not suffice; None where it is not to be had.
+        that their features do not suffice; None where it is not to be had. So is what
+        it computes, where it is not known of all of them.
     """
 
     features: Array
@@ -46,7 +47,7 @@ class TrainingSet:
     strokes: npt.NDArray[np.int64]
     n_classes: int
     brightness: Array | None = None
-    texture_steps: Callable[[], Steps[Array]] | None = None
+    texture_steps: Callable[[], Steps[Array | None]] | None = None
 
     def weights(self) -> npt.NDArray[np.float64]:
         """Weight of each pixel ``(M,)``; they sum to 1."""
