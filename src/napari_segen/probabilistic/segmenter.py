@@ -317,7 +317,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
             By convention ending in ``.segen``.
         keep_strokes : bool
             Whether it holds the labelled pixels too, so that new strokes can be added
-            to them (`init_from`): their places and features, about 120 bytes a pixel of
+            to them (`init_from`): their places and features, about 100 bytes a pixel of
             a grey image, of at most 20 000 pixels; no more of the image.
         """
         self.check_fitted()
