@@ -219,6 +219,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
             classes = np.arange(1, classifier.n_classes_ + 1)
             self._prior(classes)
         novelty = learnt_novelty(fitted.samples, classifier)
+        strokes = source.kept(fitted.samples, fitted.texture)
         self.provenance_ = given.provenance()
         if before is not None:
             self.class_info_ = before.class_info_ | self.class_info_
@@ -227,8 +228,7 @@ class ProbabilisticSegmenter(ResultsOnePass):
         self.normalization_, self.classifier_ = scale, classifier
         self.class_shares_, self.score_ = fitted.shares, fitted.score
         self.score_reason_ = "" if self.score_ else why_no_score(method.needs_strokes)
-        self.novelty_ = novelty
-        self.strokes_ = source.kept(fitted.samples, fitted.texture)
+        self.novelty_, self.strokes_ = novelty, strokes
         return self
 
     def segment_steps(
