@@ -136,7 +136,7 @@ def test_strokes_are_added_to_those_of_an_earlier_model(model, folder, capsys):
         assert_array_equal(both.predict_proba(image), again.predict_proba(image))
     capsys.readouterr()
     assert main(["info", "both.segen"]) == 0
-    assert "strokes: 16 strokes on 2 planes or volumes" in capsys.readouterr().out
+    assert "strokes: 16 strokes on 2 planes" in capsys.readouterr().out
     argv += ["--no-keep-strokes"]
     assert main(argv) == 0
     assert fails(capsys, [*argv, "--init-from", "both.segen"], "holds no strokes")

@@ -102,19 +102,35 @@ def test_another_method_may_learn_from_the_strokes():
     assert_same(model, together(FIRST, SECOND, method="forest"))
 
 
-def test_texture_is_looked_at_if_new_strokes_ask_for_it():
-    easy = two_regions((90, 120), values=(1, 2))[:2]
-    rough = rough_beside_smooth()[:2]
-    first = together(easy, method="auto")
+EASY = two_regions((90, 120), values=(1, 2))[:2]
+ROUGH, ROUGH_TOO = (rough_beside_smooth(seed=i)[:2] for i in range(2))
+
+
+@pytest.mark.parametrize("pair", [EASY, ROUGH_TOO])
+def test_texture_that_was_looked_at_is_known_of_the_earlier_strokes(pair):
+    first = together(ROUGH, method="auto")
+    assert first.sees_texture_
+    again = added(first, pair, method="auto")
+    assert again.sees_texture_
+    assert_same(again, together(ROUGH, pair, method="auto"))
+
+
+def test_texture_that_nobody_looked_at_is_done_without_and_this_is_told(tmp_path):
+    first = together(EASY, method="auto")
     assert not first.sees_texture_
-    model = added(first, rough, method="auto")
-    assert model.sees_texture_
-    assert_same(model, together(easy, rough, method="auto"))
+    model = added(first, ROUGH, method="auto")
+    assert not model.sees_texture_
+    assert "texture might help, but is not known" in model.classifier_.reason_
+    # With the image at hand it is.
+    both = [EASY[0], ROUGH[0]], [EASY[1], ROUGH[1]]
+    again = segmenter("auto").fit(*both, init_from=first)
+    assert_same(again, together(EASY, ROUGH, method="auto"))
+    assert again.sees_texture_
 
 
-def test_texture_that_was_not_kept_is_done_without():
-    first = together(two_regions((90, 120), values=(1, 2))[:2], method="softmax")
-    assert not added(first, rough_beside_smooth()[:2], method="auto").sees_texture_
+def test_without_a_doubt_nothing_is_said_of_texture():
+    model = added(together(EASY, method="auto"), EASY, method="auto")
+    assert "texture" not in model.classifier_.reason_
 
 
 def stacked(image, scribbles, axes):
@@ -420,6 +436,14 @@ def test_a_model_may_be_fitted_further_itself():
 
 
 # -- where it came from, and the file -------------------------------------------
+
+
+def test_what_is_kept_is_told():
+    assert str(together(FIRST).strokes_) == "2 strokes on 1 plane"
+    one = np.zeros((2, *FIRST[0].shape), int)
+    one[:, 3, 3:9], one[:, 8, 3:9] = 1, 2
+    volume = segmenter().fit(np.stack([FIRST[0]] * 2), one)
+    assert str(volume.strokes_) == "2 strokes on 1 volume"
 
 
 def test_the_model_knows_where_its_earlier_strokes_came_from():

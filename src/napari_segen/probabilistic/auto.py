@@ -26,6 +26,7 @@ LEAST_TRUST = 0.05  # a member below it is left out: its part would not be seen
 # The mean log loss of held-out strokes above which texture is looked at: it costs as
 # much as all other features, and where the loss is small there is little to gain.
 IN_DOUBT = 0.4
+UNKNOWN = "; texture might help, but is not known of the earlier strokes"
 # By how much in all it must make the loss smaller to be used, and its trust then. Both
 # sets of features have errors of their own: their mean did better than either.
 LEAST_GAIN, TEXTURE_TRUST = 0.5, 0.5
@@ -77,7 +78,6 @@ class AutoClassifier(Classifier):
         "choice where nothing is known."
     )
 
-    asks_for_texture: ClassVar[bool] = True
     stand_in: ClassVar[str] = "softmax"
 
     members_: dict[str, Classifier]
@@ -94,7 +94,7 @@ class AutoClassifier(Classifier):
             found.append((yield from stretch_steps(fit, i / n, (i + 1) / n)))
         losses = [f.stroke_loss() for f in found]
         trust = trusted(before, np.array(losses))
-        self._held_out = _mean(found, trust)
+        self._held_out, self._unknown = _mean(found, trust), ""
         self.n_features_ = samples.features.shape[1]
         self.n_classes_ = samples.n_classes
         look = stretch_steps(self._texture_steps(samples), 1 - 1 / n, 1)
@@ -117,6 +117,9 @@ class AutoClassifier(Classifier):
         if samples.texture_steps is None or loss <= IN_DOUBT * self._held_out.n_strokes:
             return None
         texture = yield from stretch_steps(samples.texture_steps(), 0, 0.5)
+        if texture is None:
+            self._unknown = UNKNOWN
+            return None
         features = np.concatenate([samples.features, texture], axis=1)
         member = SoftmaxClassifier(None, self.seed)
         fit = _fit_and_calibrate_steps(member, replace(samples, features=features))
@@ -144,7 +147,8 @@ class AutoClassifier(Classifier):
         if n_strokes == 0:
             return f"{', '.join(parts)}: no stroke could be held out"
         told = " and ".join(f"{loss / n_strokes:.2f}" for loss in losses)
-        return f"{', '.join(parts)}: log loss {told} on {n_strokes} held-out strokes"
+        strokes = f"{n_strokes} held-out strokes{self._unknown}"
+        return f"{', '.join(parts)}: log loss {told} on {strokes}"
 
     def parts(self) -> Sequence[Classifier]:
         """Return the members that see the usual features."""

@@ -48,8 +48,6 @@ class Classifier(ABC):
     title: ClassVar[str]
     summary: ClassVar[str]
     needs_strokes: ClassVar[bool] = True
-    # Whether it may ask for the texture energy of its samples, see `TrainingSet`.
-    asks_for_texture: ClassVar[bool] = False
     # Name of a method that gives a similar answer much sooner, for a first look.
     stand_in: ClassVar[str] = ""
 

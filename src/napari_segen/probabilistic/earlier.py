@@ -6,9 +6,11 @@ strokes are painted over the earlier ones; where they repeat most of those, it i
 old layer that was painted on, and says all there is to say of the frame.
 
 A frame's features do not depend on other frames, so that it is the same, byte for byte,
-as one fit of all. Not so with the normalization ``"training"``, which scales all frames
-by their mean range: there the earlier one stays while features are kept. Of more than
-`MAX_SAMPLES` labelled pixels those are kept that were learnt from.
+as one fit of all, but for three things. The normalization ``"training"`` scales all
+frames by their mean range: there the earlier one stays while features are kept. `auto`
+can look at texture only if the earlier fit did, be it to find that it is of no use;
+where it is in doubt without, `reason_` says so. Where finished masks were thinned to
+`MAX_SAMPLES` pixels, new strokes on the same frame are painted over those alone.
 """
 
 from collections.abc import Sequence

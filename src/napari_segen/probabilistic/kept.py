@@ -144,7 +144,9 @@ class KeptStrokes:
         return [int(v) for v in classes_in([f.samples for f in self.frames])]
 
     def __str__(self) -> str:
-        return f"{self.n_strokes} strokes on {len(self.frames)} planes or volumes"
+        frame = "volume" if len(self.frames[0].shape) == 3 else "plane"
+        counts = ((self.n_strokes, "stroke"), (len(self.frames), frame))
+        return " on ".join(f"{n} {word}{'s' * (n != 1)}" for n, word in counts)
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return what is known of the frames as JSON values."""

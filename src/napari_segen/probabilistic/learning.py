@@ -12,7 +12,7 @@ from napari_segen.probabilistic.held_out import HeldOut
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.score import StrokeScore
 from napari_segen.probabilistic.source import Source
-from napari_segen.probabilistic.texture import offer_texture
+from napari_segen.probabilistic.texture import TextureOffer, may_see_texture
 
 SHARE_OF_FEATURES, SHARE_OF_FIT = 0.6, 0.8
 
@@ -27,19 +27,31 @@ class Fitted:
     samples : TrainingSet
     shares : float array of shape (K,)
         How frequent the classifier takes each class to be.
+<<<<<<< HEAD
     held_out : HeldOut, optional
         What it said of strokes that were held out; None where none were.
+=======
+    score : StrokeScore, optional
+        How good it is on held-out strokes; None where nothing was held out.
+    texture : float32 array of shape (M, T), or None
+        The samples' texture energy, if it was asked for.
+>>>>>>> earlier
     """
 
     classifier: Classifier
     samples: TrainingSet
     shares: Array
+<<<<<<< HEAD
     held_out: HeldOut | None
 
     @property
     def score(self) -> StrokeScore | None:
         """How good it is on held-out strokes; None where nothing was held out."""
         return None if self.held_out is None else StrokeScore.of(self.held_out)
+=======
+    score: StrokeScore | None
+    texture: Array | None
+>>>>>>> earlier
 
     @property
     def sees_texture(self) -> bool:
@@ -68,8 +80,9 @@ def fitted_steps(
     """
     samples_steps = partial(source.samples_steps, scale)
     samples = yield from stretch_steps(samples_steps(bank), 0, SHARE_OF_FEATURES)
-    if classifier.asks_for_texture and source.knows_texture:
-        samples = offer_texture(samples, bank, samples_steps)
+    offer = TextureOffer(bank, samples_steps if source.knows_texture else None)
+    if may_see_texture(bank):
+        samples = offer.to(samples)
     fit = classifier.fit_steps(samples)
     yield from stretch_steps(fit, SHARE_OF_FEATURES, SHARE_OF_FIT)
     held_out = None
@@ -78,4 +91,10 @@ def fitted_steps(
     elif classifier.needs_strokes:
         calibration = classifier.calibrate_steps(samples)
         held_out = yield from stretch_steps(calibration, SHARE_OF_FIT, 1)
+<<<<<<< HEAD
     return Fitted(classifier, samples, classifier.shares_of(samples), held_out)
+=======
+        score = StrokeScore.of(held_out)
+    shares = classifier.shares_of(samples)
+    return Fitted(classifier, samples, shares, score, offer.found)
+>>>>>>> earlier

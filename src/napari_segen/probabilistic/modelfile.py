@@ -12,12 +12,13 @@ from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import class_info_from_json, class_info_json
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import as_json
+from napari_segen.features.families import TEXTURE
 from napari_segen.probabilistic.channels import used_channels
 from napari_segen.probabilistic.kept import KeptStrokes
 from napari_segen.probabilistic.novelty import Novelty
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.score import StrokeScore
-from napari_segen.probabilistic.texture import texture_alone, with_texture
+from napari_segen.probabilistic.texture import with_texture
 
 if TYPE_CHECKING:
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
@@ -110,7 +111,7 @@ def restore(
             arrays,
             n_used,
             len(bank.names(n_used)),
-            len(texture_alone(bank).names(n_used)),
+            len(bank.only((TEXTURE,)).names(n_used)),
             model.classes_,
         )
     model.sees_texture_ = bool(header.get("sees_texture", False))

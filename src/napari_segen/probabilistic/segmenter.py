@@ -222,7 +222,7 @@ class ProbabilisticSegmenter(Guided):
             classes = np.arange(1, classifier.n_classes_ + 1)
             self._prior(classes)
         novelty = learnt_novelty(fitted.samples, classifier)
-        strokes = yield from source.kept_steps(fitted.samples)
+        strokes = source.kept(fitted.samples, fitted.texture)
         self.provenance_ = given.provenance()
         if before is not None:
             self.class_info_ = before.class_info_ | self.class_info_
@@ -321,7 +321,7 @@ class ProbabilisticSegmenter(Guided):
             By convention ending in ``.segen``.
         keep_strokes : bool
             Whether it holds the labelled pixels too, so that new strokes can be added
-            to them (`init_from`): their places and features, about 120 bytes a pixel of
+            to them (`init_from`): their places and features, about 100 bytes a pixel of
             a grey image, of at most 20 000 pixels; no more of the image.
         """
         self.check_fitted()

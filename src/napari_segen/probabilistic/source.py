@@ -44,7 +44,7 @@ class Source(Protocol):
     ) -> Steps[TrainingSet]:
         """Compute the features of the samples."""
 
-    def kept_steps(self, samples: TrainingSet) -> Steps[KeptStrokes | None]:
+    def kept(self, samples: TrainingSet, texture: Array | None) -> KeptStrokes | None:
         """Return the strokes with their features, for another day; None without any."""
 
 
@@ -105,15 +105,8 @@ class StrokeSource:
             places=np.concatenate([f.places for f in self.frames]),
         )
 
-    def kept_steps(self, samples: TrainingSet) -> Steps[KeptStrokes]:
-        """Return the strokes with their features, for another day.
-
-        With their texture energy too, where the method may ask for it: whether it must
-        be looked at can turn out with the strokes of that day.
-        """
-        texture = None
-        if samples.texture_steps is not None:
-            texture = yield from samples.texture_steps()
+    def kept(self, samples: TrainingSet, texture: Array | None) -> KeptStrokes:
+        """Return the strokes with their features, for another day."""
         return KeptStrokes.of(self.frames, samples, texture)
 
 
@@ -147,9 +140,8 @@ class ImageSource:
             )
         )
 
-    def kept_steps(self, samples: TrainingSet) -> Steps[None]:
+    def kept(self, samples: TrainingSet, texture: Array | None) -> None:
         """Keep nothing: there are no strokes."""
-        yield from ()
 
 
 def source_of(

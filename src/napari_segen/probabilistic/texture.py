@@ -29,33 +29,36 @@ def with_texture(bank: FilterBank) -> FilterBank:
     return bank.only((*bank.features, TEXTURE))
 
 
-def offer_texture(
-    samples: TrainingSet,
-    bank: FilterBank,
-    samples_steps: Callable[[FilterBank], Steps[TrainingSet]],
-) -> TrainingSet:
-    """Let a classifier ask for the texture energy of its labelled pixels.
+class TextureOffer:
+    """The texture energy of labelled pixels, which a classifier may ask for.
 
     Parameters
     ----------
-    samples : TrainingSet
-        What `samples_steps` has made of `bank`.
     bank : FilterBank
-    samples_steps : callable
-        Computes the features of the same pixels by another bank.
+        Of the other features.
+    samples_steps : callable, optional
+        Computes the features of the pixels by another bank; None where that cannot be:
+        of some only the features are known.
+
+    Attributes
+    ----------
+    found : float32 array of shape (M, T), or None
+        Once it was asked for.
     """
-    if not may_see_texture(bank):
-        return samples
-    found: list[Array] = []
 
-    def texture_steps() -> Steps[Array]:
-        if not found:  # who keeps the strokes asks a second time
-            found.append((yield from samples_steps(texture_alone(bank))).features)
-        return found[0]
+    def __init__(
+        self,
+        bank: FilterBank,
+        samples_steps: Callable[[FilterBank], Steps[TrainingSet]] | None,
+    ) -> None:
+        self._bank, self._samples_steps = bank.only((TEXTURE,)), samples_steps
+        self.found: Array | None = None
 
-    return replace(samples, texture_steps=texture_steps)
+    def to(self, samples: TrainingSet) -> TrainingSet:
+        """Offer it beside the features of the pixels."""
+        return replace(samples, texture_steps=self._steps)
 
-
-def texture_alone(bank: FilterBank) -> FilterBank:
-    """Return the bank of nothing but texture energy."""
-    return bank.only((TEXTURE,))
+    def _steps(self) -> Steps[Array | None]:
+        if self._samples_steps is not None:
+            self.found = (yield from self._samples_steps(self._bank)).features
+        return self.found
