@@ -27,31 +27,22 @@ class Fitted:
     samples : TrainingSet
     shares : float array of shape (K,)
         How frequent the classifier takes each class to be.
-<<<<<<< HEAD
     held_out : HeldOut, optional
         What it said of strokes that were held out; None where none were.
-=======
-    score : StrokeScore, optional
-        How good it is on held-out strokes; None where nothing was held out.
     texture : float32 array of shape (M, T), or None
         The samples' texture energy, if it was asked for.
->>>>>>> earlier
     """
 
     classifier: Classifier
     samples: TrainingSet
     shares: Array
-<<<<<<< HEAD
     held_out: HeldOut | None
+    texture: Array | None
 
     @property
     def score(self) -> StrokeScore | None:
         """How good it is on held-out strokes; None where nothing was held out."""
         return None if self.held_out is None else StrokeScore.of(self.held_out)
-=======
-    score: StrokeScore | None
-    texture: Array | None
->>>>>>> earlier
 
     @property
     def sees_texture(self) -> bool:
@@ -91,10 +82,5 @@ def fitted_steps(
     elif classifier.needs_strokes:
         calibration = classifier.calibrate_steps(samples)
         held_out = yield from stretch_steps(calibration, SHARE_OF_FIT, 1)
-<<<<<<< HEAD
-    return Fitted(classifier, samples, classifier.shares_of(samples), held_out)
-=======
-        score = StrokeScore.of(held_out)
     shares = classifier.shares_of(samples)
-    return Fitted(classifier, samples, shares, score, offer.found)
->>>>>>> earlier
+    return Fitted(classifier, samples, shares, held_out, offer.found)

@@ -38,15 +38,11 @@ class TrainingSet:
         The first channel, for methods that find and order the classes themselves.
     texture_steps : callable, optional
         Computes the texture energy ``(M, T)`` of the pixels, for methods that find
-<<<<<<< HEAD
-        that their features do not suffice; None where it is not to be had.
+        that their features do not suffice; None where it is not to be had. So is what
+        it computes, where it is not known of all of them.
     places : int array of shape (M, 2 + ndim), optional
         Image, frame and position of each pixel, where it has any; image -1 where that
         is not at hand.
-=======
-        that their features do not suffice; None where it is not to be had. So is what
-        it computes, where it is not known of all of them.
->>>>>>> earlier
     """
 
     features: Array
@@ -54,12 +50,8 @@ class TrainingSet:
     strokes: npt.NDArray[np.int64]
     n_classes: int
     brightness: Array | None = None
-<<<<<<< HEAD
-    texture_steps: Callable[[], Steps[Array]] | None = None
-    places: npt.NDArray[np.intp] | None = None
-=======
     texture_steps: Callable[[], Steps[Array | None]] | None = None
->>>>>>> earlier
+    places: npt.NDArray[np.intp] | None = None
 
     def weights(self) -> npt.NDArray[np.float64]:
         """Weight of each pixel ``(M,)``; they sum to 1."""

@@ -521,9 +521,9 @@ def test_a_closed_dock_leaves_nothing_behind(objects):
     objects.form.preview.value = True
     objects.tools.take(SPLIT)
     callbacks = objects.viewer.mouse_drag_callbacks
-    assert objects.tools._on_press in callbacks
+    assert objects.tools._clicks._on_press in callbacks
     objects.viewer.window.remove_dock_widget(objects.dock.native)
     objects.qtbot.waitUntil(lambda: objects.dock._is_shut)
-    assert objects.tools._on_press not in callbacks
+    assert objects.tools._clicks._on_press not in callbacks
     assert not [x for x in objects.viewer.layers if "preview" in x.name]
     objects.viewer.layers.clear()

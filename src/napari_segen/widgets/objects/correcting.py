@@ -12,7 +12,6 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_segen.core.imagespec import CHANNEL, FRAME, ImageSpec
 from napari_segen.widgets.layers import (
-    Source,
     axes_of,
     image_shape,
     level_zero,
@@ -25,8 +24,8 @@ from napari_segen.widgets.objects.table import ObjectsTable, frame_of
 from napari_segen.widgets.objects.tools import HINTS, Target, Tools
 from napari_segen.widgets.panels import Action, form, note, side_by_side, stacked
 from napari_segen.widgets.results import layers_to_choose
+from napari_segen.widgets.sight import bring_into_sight
 from napari_segen.widgets.stack_choice import StackChoice
-from napari_segen.widgets.visible import visible_part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -259,25 +258,11 @@ class Correcting(QObject):
             frame[a] if a in FRAME else table[f"centroid_{a}"].iloc[position] / size[a]
             for a in axes
         ]
-        self._bring_into_sight(np.array(at, float))
+        bring_into_sight(self._viewer, layer, axes, at)
         layer.selected_label = int(table["label"].iloc[position])
 
     def _sizes(self) -> tuple[float, ...]:
         return spec_of(self.layer, self._stack.axes).sampling
-
-    def _bring_into_sight(self, at: np.ndarray) -> None:
-        layer, viewer = self.layer, self._viewer
-        place = np.array(viewer.dims.point, float)
-        place[-layer.ndim :] = layer.data_to_world(at)
-        hidden = [d for d in range(len(place)) if d not in viewer.dims.displayed]
-        viewer.dims.set_point(hidden, [place[d] for d in hidden])
-        view = visible_part(viewer, layer, Source.of(layer, self._stack.axes))
-        edges = [] if view is None else list(zip(view.start, view.shape, strict=True))
-        if not edges or not all(
-            s <= i < s + n for i, (s, n) in zip(np.round(at), edges, strict=True)
-        ):
-            shown = [place[d] for d in viewer.dims.displayed]
-            viewer.scene.camera.center = tuple(shown)
 
     # -- files ----------------------------------------------------------------
 

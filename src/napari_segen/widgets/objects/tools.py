@@ -1,6 +1,6 @@
 """Tools in hand: correct objects with a click on them; each click can be undone."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_segen.core.imagespec import FRAME, Array, ImageSpec
 from napari_segen.core.steps import Step, Steps
 from napari_segen.objects.editing import Change, merge, remove, renumber, split
+from napari_segen.widgets.clicks import Clicks
 from napari_segen.widgets.jobs import Job
 
 MERGE, SPLIT, NUMBER, REMOVE = "Merge", "Split", "New id", "Remove"
@@ -22,7 +23,6 @@ HINTS = {
     NUMBER: "Click an object: it gets an id that no other has.",
     REMOVE: "Click an object: it becomes background.",
 }
-_DRAG_PX = 4  # a hand that moves less between press and release means a click
 
 Pixel = tuple[int, ...]
 Edit = Callable[[Array], Change]
@@ -64,7 +64,7 @@ class Tools(QObject):
         # The pixel clicked before, of which the tool needs two, and its frame.
         self._first: Pixel | None = None
         self.tool: str | None = None
-        viewer.mouse_drag_callbacks.append(self._on_press)
+        self._clicks = Clicks(viewer, self._layer, self._on_click)
         viewer.layers.selection.events.active.connect(self._on_active)
 
     def take(self, tool: str | None) -> None:
@@ -72,9 +72,7 @@ class Tools(QObject):
         self._first, self.tool = None, None
         target = self._target()
         if tool is not None and not isinstance(target, str):
-            # The brush would paint where one clicks.
-            target.layer.mode = "pan_zoom"
-            self._viewer.layers.selection.active = target.layer
+            self._clicks.take(target.layer)
             self.tool = tool
         self.said.emit(HINTS[self.tool] if self.tool else "")
         self.changed.emit()
@@ -82,9 +80,9 @@ class Tools(QObject):
     def shut_down(self) -> None:
         """Let go of the viewer."""
         self._job.shut_down()
+        self._clicks.shut_down()
         # RuntimeError, ValueError: the viewer has gone, and the connections with it.
         with suppress(RuntimeError, ValueError, AttributeError):
-            self._viewer.mouse_drag_callbacks.remove(self._on_press)
             self._viewer.layers.selection.events.active.disconnect(self._on_active)
 
     # -- clicks ---------------------------------------------------------------
@@ -96,25 +94,15 @@ class Tools(QObject):
         if self.tool and (isinstance(target, str) or active is not target.layer):
             self.take(None)
 
-    def _on_press(self, viewer: Any, event: Any) -> Generator[None, None, None]:
+    def _layer(self) -> Labels | None:
         target = self._target()
-        if isinstance(target, str) or event.button != 1 or event.modifiers:
-            return
-        layer = target.layer
-        is_mine = layer is viewer.layers.selection.active and layer.mode == "pan_zoom"
-        if not is_mine or not layer.visible:
-            return
-        pressed = np.array(event.pos)
-        position = event.position
-        yield
-        while event.type == "mouse_move":
-            if np.abs(np.array(event.pos) - pressed).max() > _DRAG_PX:
-                return
-            yield
-        if viewer.dims.ndisplay != 2:
+        return None if isinstance(target, str) else target.layer
+
+    def _on_click(self, position: Any) -> None:
+        if self._viewer.dims.ndisplay == 2:
+            self.click(position)
+        else:
             self.said.emit("Objects are clicked in the 2D display: go back to it.")
-            return
-        self.click(position)
 
     def click(self, position: Any) -> None:
         """Use the tool at a position of the world."""
