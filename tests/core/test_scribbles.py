@@ -1,6 +1,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_array_equal
 from tests.strategies import scribbles, shapes
 
@@ -9,6 +10,7 @@ from napari_segen.core.scribbles import (
     labelled_at,
     number_strokes,
     samples_of,
+    stroke_at,
 )
 
 
@@ -95,3 +97,12 @@ def test_classes_are_ascending_and_zero_is_none_of_them():
     assert classes_in([samples_of(f) for f in frames]).tolist() == [2, 7, 9]
     assert classes_in([samples_of(np.zeros((3, 3), int))]).size == 0
     assert classes_in([]).size == 0
+
+
+@given(hnp.arrays(np.uint8, (7, 9), elements=st.integers(0, 2)), st.integers(0, 62))
+def test_the_stroke_at_a_pixel_is_what_is_connected_to_it(labels, place):
+    at = np.unravel_index(place, labels.shape)
+    ids, _ = number_strokes(labels)
+    expected = np.argwhere((ids == ids[at]) & (labels[at] > 0))
+    found = stroke_at(labels, at)
+    assert sorted(found.tolist()) == expected.tolist()

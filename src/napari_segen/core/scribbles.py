@@ -77,6 +77,17 @@ def samples_of(labels: Array) -> Samples:
     return Samples(positions, labels.reshape(-1)[flat].astype(np.int64), numbers)
 
 
+def stroke_at(labels: Array, position: Sequence[int]) -> npt.NDArray[np.intp]:
+    """List the pixels ``(M, ndim)`` of the stroke of one frame at a pixel.
+
+    None where nothing is painted there.
+    """
+    samples = samples_of(labels)
+    here = np.flatnonzero((samples.positions == tuple(position)).all(axis=1))
+    own = np.isin(samples.strokes, samples.strokes[here])
+    return samples.positions[own]
+
+
 def _strokes_at(
     labels: Array, flat: npt.NDArray[np.intp]
 ) -> tuple[npt.NDArray[np.int64], int]:

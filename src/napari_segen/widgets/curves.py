@@ -11,7 +11,7 @@ from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 _COLORS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00")
-_AXES = ("seconds", "step", "level")
+_AXES = ("seconds", "step", "level", "strokes")
 _HEIGHT = 130
 _MARGIN = 6
 MAX_POINTS = 2000
@@ -21,7 +21,8 @@ _FEW_POINTS = 12
 class CurvePlot(QWidget):
     """Curves over time, each on a scale of its own kind: losses left, shares right.
 
-    Figures whose name contains "iou", "score" or "accuracy" are shares from 0 to 1.
+    Figures whose name contains "iou", "score", "accuracy" or "recall" are shares from 0
+    to 1.
 
     Parameters
     ----------
@@ -71,8 +72,8 @@ class CurvePlot(QWidget):
     def add(self, figures: Iterable[tuple[int, Mapping[str, float]]]) -> None:
         """Append figures of some steps; values that are not finite are left out.
 
-        A figure called "seconds", or else "step" or "level", says where on the axis
-        the others are; else they are put side by side.
+        A figure called "seconds", or else "step", "level" or "strokes", says where on
+        the axis the others are; else they are put side by side.
         """
         for _, named in figures:
             self._n_seen += 1
@@ -150,7 +151,7 @@ def _in_words(figures: Mapping[str, float]) -> str:
 
 
 def _is_share(name: str) -> bool:
-    return any(word in name for word in ("iou", "score", "accuracy"))
+    return any(word in name for word in ("iou", "score", "accuracy", "recall"))
 
 
 def _draw_curve(

@@ -9,7 +9,8 @@ from qtpy.QtWidgets import QWidget
 
 from napari_segen.widgets.keys import Keys
 from napari_segen.widgets.live_bar import LiveBar
-from napari_segen.widgets.live_preview import LiveInputs, LivePreview
+from napari_segen.widgets.live_preview import LivePreview
+from napari_segen.widgets.live_sessions import LiveInputs
 from napari_segen.widgets.panels import Action
 
 N_CLASS_KEYS = 9

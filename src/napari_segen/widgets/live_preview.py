@@ -1,21 +1,18 @@
 """The answer follows the brush: what is looked at is answered after each stroke."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_segen.core.steps import Steps
-from napari_segen.probabilistic.live.store import TileStore
 from napari_segen.probabilistic.live.view import SHOW, View
 from napari_segen.widgets.collector import freeze_once
 from napari_segen.widgets.latest import Latest
-from napari_segen.widgets.layers import Source, level_zero
+from napari_segen.widgets.layers import level_zero
 from napari_segen.widgets.live_layers import Kind, LiveLayers
+from napari_segen.widgets.live_sessions import LiveInputs, Sessions
 from napari_segen.widgets.visible import visible_part
 
 LOOK_MS = 60  # after the last move of the view
@@ -23,34 +20,6 @@ UNDO_MS = 50  # undo and redo are not told from other changes of a layer
 
 OUT_OF_SIGHT = "No pixel of the image is in sight."
 NO_PLANES = "Live shows planes in y and x: go back to the 2D display of these."
-
-
-@dataclass(frozen=True)
-class LiveInputs:
-    """What is answered, and how.
-
-    Parameters
-    ----------
-    image : Image
-    source : Source
-    strokes : Labels
-    settings : mapping
-        Arguments of `ProbabilisticSegmenter`.
-    percent : mapping of int to float
-        How frequent some classes are.
-    cache : callable
-        Returns the `FeatureCache`.
-    init_from : ProbabilisticSegmenter, or None
-        The model to whose strokes these are added.
-    """
-
-    image: Image
-    source: Source
-    strokes: Labels
-    settings: Mapping[str, Any]
-    percent: Mapping[int, float]
-    cache: Callable[[], Any]
-    init_from: Any
 
 
 class LivePreview(QObject):
@@ -66,9 +35,19 @@ class LivePreview(QObject):
     -------
     changed()
         It was turned on or off, or says something else.
+    advised(Advice)
+        What goes with an answer, if `wish` asks for it.
+    explained(Explanation)
+
+    Attributes
+    ----------
+    wish : callable
+        Returns for which advice is asked, or None.
     """
 
     changed = Signal()
+    advised = Signal(object)
+    explained = Signal(object)
 
     def __init__(self, viewer: Any, inputs: Callable[[], LiveInputs | str]) -> None:
         super().__init__()
@@ -77,9 +56,10 @@ class LivePreview(QObject):
         self.is_on = False
         self.text = ""
         self.is_busy = False
+        self.wish: Callable[[], Any] = lambda: None
         self._shown: LiveInputs | None = None
         self._level, self._adds = 0, False
-        self._sessions = _Sessions()
+        self._sessions = Sessions()
         self._wired: list[tuple[Any, Callable[..., object]]] = []
         self._worker = Latest(SHOW)
         self._worker.shown.connect(self._on_shown)
@@ -214,7 +194,22 @@ class LivePreview(QObject):
         self._level, self._adds = view.level, inputs.init_from is not None
         self._say(self.text or "Learning from the strokes…", is_busy=True)
         strokes = level_zero(inputs.strokes)
-        self._worker.ask(partial(self._sessions.answer_steps, inputs, strokes, view))
+        self._worker.ask(
+            partial(self._sessions.answer_steps, inputs, strokes, view, self.wish())
+        )
+
+    def explain(self, position: Sequence[int]) -> str:
+        """Explain a pixel by the answer to the strokes; returns why that cannot be."""
+        inputs = self._inputs()
+        if self._shown is None or isinstance(inputs, str) or not self._is_about(inputs):
+            return "Switch Live on, or press Run."
+        if self.is_busy:
+            return "One moment: the strokes are being answered."
+        if self._level:
+            return "Zoom in: what is seen is answered at a coarser level."
+        self._say(self.text, is_busy=True)
+        self._worker.ask(partial(self._sessions.explain_steps, inputs, position))
+        return ""
 
     def _view(self, inputs: LiveInputs) -> View | None:
         part = visible_part(self._viewer, inputs.image, inputs.source)
@@ -232,10 +227,19 @@ class LivePreview(QObject):
         if self._shown is not None:
             freeze_once()
             self.layers.refresh()
+            self._tell()
 
     def _on_ended(self, number: int) -> None:
         if number == self._worker.number:
             self._say(self._said(), is_busy=False)
+            self._tell()
+
+    def _tell(self) -> None:
+        """Hand on what else has come out."""
+        if (advice := self._sessions.taken("advice")) is not None:
+            self.advised.emit(advice)
+        if (explanation := self._sessions.taken("explanation")) is not None:
+            self.explained.emit(explanation)
 
     def _on_failed(self, number: int, error: Exception) -> None:
         if number == self._worker.number:
@@ -259,44 +263,6 @@ class LivePreview(QObject):
     def show(self, kind: Kind) -> None:
         """Show classes, uncertainty, or the probability of a class."""
         self.layers.show(kind)
-
-
-class _Sessions:
-    """The session of the image at hand; made and used on the worker's thread."""
-
-    def __init__(self) -> None:
-        self.store = TileStore()
-        self._session: Any = None
-        self._of: TileStore | None = None
-
-    def renew(self) -> None:
-        """Forget what is known: another image comes, or none."""
-        self.store = TileStore()
-        self._session = self._of = None
-
-    @property
-    def score(self) -> Any:
-        """How good the last answer is on held-out strokes, or None."""
-        learnt = None if self._session is None else self._session.learnt
-        return None if learnt is None else learnt.score
-
-    def answer_steps(self, inputs: LiveInputs, strokes: Any, view: View) -> Steps[None]:
-        # SciPy, Numba and scikit-learn: not on the window's thread.
-        from napari_segen.probabilistic.live.session import LiveSession
-        from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
-
-        model = ProbabilisticSegmenter(**inputs.settings)
-        # The window's thread may `renew` meanwhile.
-        store, session = self.store, self._session
-        if session is None or self._of is not store:
-            source, cache = inputs.source, inputs.cache()
-            session = LiveSession(
-                source.data, source.spec, store, cache, model.channels
-            )
-            self._session, self._of = session, store
-        yield from session.answer_steps(
-            model, strokes, view, inputs.percent, inputs.init_from
-        )
 
 
 def _timer(parent: QObject, ms: int, slot: Callable[[], None]) -> QTimer:

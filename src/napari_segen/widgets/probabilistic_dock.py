@@ -15,9 +15,11 @@ from napari_segen.widgets.class_table import MAX_ROWS, ClassTable
 from napari_segen.widgets.colors import class_title
 from napari_segen.widgets.curves import CurvePlot
 from napari_segen.widgets.earlier_strokes import EarlierStrokes
+from napari_segen.widgets.guide.fold import Guide
+from napari_segen.widgets.guide.inputs import GuideInputs
 from napari_segen.widgets.layers import Source
 from napari_segen.widgets.live_controls import LiveControls
-from napari_segen.widgets.live_preview import LiveInputs
+from napari_segen.widgets.live_sessions import LiveInputs
 from napari_segen.widgets.method_form import MethodForm
 from napari_segen.widgets.panels import WIDE_LABEL_PX, Fold, form, side_by_side
 from napari_segen.widgets.probabilistic_choices import (
@@ -83,6 +85,10 @@ class ProbabilisticDock(SegmentDock):
             self.paint_with,
             self._result_layer,
         )
+        self._guide = Guide(
+            self._viewer, self._live.preview, self._guide_inputs, self._action
+        )
+        self._guide.said.connect(self.say)
         self._table.listed.connect(self._live_lists_classes)
         for choice in (self._smoothing, self._features, self._normalization):
             choice.changed.connect(self._live.look_again)
@@ -110,6 +116,7 @@ class ProbabilisticDock(SegmentDock):
             side_by_side(apply.button, save.button, load.button),
             self._earlier.box,
             self._frequency_fold(),
+            self._guide.fold,
             RecordFold(self._action, self._result_layer, self.say),
             Fold(
                 "More",
@@ -140,6 +147,7 @@ class ProbabilisticDock(SegmentDock):
         if hasattr(self, "_live") and not self._is_shut:
             self._table.show_layer(self._labels.value)
             self._live.look_again()
+            self._guide.look_again()
 
     def refresh(self) -> None:
         """Enable what can be pressed, and say why the rest cannot."""
@@ -238,6 +246,12 @@ class ProbabilisticDock(SegmentDock):
             self._earlier.model,
         )
 
+    def _guide_inputs(self) -> GuideInputs | str:
+        if reason := self._why_no_labels():
+            return reason
+        image, strokes = self._image.value, self._labels.value
+        return GuideInputs(image, self._source(), strokes, self._feature_cache)
+
     def _on_parameter(self, *args: Any) -> None:
         if hasattr(self, "_live"):
             self._live.look_again()
@@ -298,6 +312,8 @@ class ProbabilisticDock(SegmentDock):
                 ClassFigures.of(self._model, fractions, source.name)
             )
         self._show_model()
+        if labels is not None and labels is self._labels.value:
+            self._guide.show_model(self._model)
 
     def _note_of(self, model: Any) -> str:
         if "earlier" not in model.provenance_:
@@ -329,5 +345,6 @@ class ProbabilisticDock(SegmentDock):
         """End all that runs: the dock was closed, or the viewer."""
         if not self._is_shut:
             self._live.shut_down()
+            self._guide.shut_down()
         super().shut_down()
         self._table.shut_down()

@@ -104,7 +104,11 @@ class SegmentDock(Dock):
         return self._labels.value
 
     def _why_no_fit(self) -> str:
-        if reason := self._why_busy() or self._why_no_image():
+        return self._why_busy() or self._why_no_labels()
+
+    def _why_no_labels(self) -> str:
+        """Return why there are no labels of the image; empty if there are."""
+        if reason := self._why_no_image():
             return reason
         if self._labels.value is None:
             return self._no_strokes

@@ -12,7 +12,12 @@ from napari_segen.widgets.visible import visible_part
 
 
 def bring_into_sight(
-    viewer: Any, layer: Image | Labels, axes: str, index: Sequence[float]
+    viewer: Any,
+    layer: Image | Labels,
+    axes: str,
+    index: Sequence[float],
+    *,
+    to_middle: bool = False,
 ) -> None:
     """Show the plane of a pixel, and move the view if the pixel is out of it.
 
@@ -24,6 +29,8 @@ def bring_into_sight(
         Letters of its axes.
     index : sequence of float
         The pixel: an index into the layer's labels, which have no channel axis.
+    to_middle : bool
+        Whether to move the view in any case.
     """
     at = iter(index)
     data = [0.0 if a == CHANNEL else float(next(at)) for a in axes[: layer.ndim]]
@@ -32,9 +39,13 @@ def bring_into_sight(
     hidden = [d for d in range(len(place)) if d not in viewer.dims.displayed]
     viewer.dims.set_point(hidden, [place[d] for d in hidden])
     view = visible_part(viewer, layer, Source.of(layer, axes))
-    is_seen = view is not None and all(
-        s <= round(i) < s + n
-        for i, s, n in zip(index, view.start, view.shape, strict=True)
+    is_seen = (
+        not to_middle
+        and view is not None
+        and all(
+            s <= round(i) < s + n
+            for i, s, n in zip(index, view.start, view.shape, strict=True)
+        )
     )
     if not is_seen:
         viewer.scene.camera.center = tuple(place[d] for d in viewer.dims.displayed)

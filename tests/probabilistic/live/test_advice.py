@@ -6,9 +6,10 @@ from numpy.testing import assert_array_equal
 from tests.probabilistic.live.test_session import Seen, problem
 
 from napari_segen.probabilistic.live import advice, pyramid, session, store, view
-from napari_segen.probabilistic.live.advice import Wish, pictured
+from napari_segen.probabilistic.live.advice import pictured
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.view import View
+from napari_segen.probabilistic.live.wish import Wish
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,6 @@ from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Steps
 from napari_segen.core.tiles import Tile
 from napari_segen.probabilistic.frame import Frame
-from napari_segen.probabilistic.guidance.doubts import DoubtfulStroke
 from napari_segen.probabilistic.guidance.suggestion import (
     Grid,
     suggested_places,
@@ -29,49 +28,8 @@ from napari_segen.probabilistic.live.store import (
 )
 from napari_segen.probabilistic.live.strokes import Painted
 from napari_segen.probabilistic.live.view import View
+from napari_segen.probabilistic.live.wish import SIDE_OF_PICTURE, Position, Wish
 from napari_segen.probabilistic.novelty import learnt_novelty
-from napari_segen.probabilistic.score import StrokeScore
-
-SIDE_OF_PICTURE = 48
-Position = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """What goes with an answer.
-
-    Parameters
-    ----------
-    score : StrokeScore, optional
-        How good it is on held-out strokes; None where nothing was held out.
-    doubts : tuple of DoubtfulStroke
-        None of a view that was answered at a coarser level.
-    places : tuple of positions
-        Where to paint next, the best first: indices into the labels.
-    pictures : tuple of uint8 arrays of shape (48, 48, 3)
-        What is around these.
-    """
-
-    score: StrokeScore | None
-    doubts: tuple[DoubtfulStroke, ...]
-    places: tuple[Position, ...]
-    pictures: tuple[npt.NDArray[np.uint8], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """For which advice is asked.
-
-    Parameters
-    ----------
-    n_places : int
-        At most how many places.
-    avoid : tuple of positions
-        No place near these: they were suggested before.
-    """
-
-    n_places: int
-    avoid: tuple[Position, ...]
 
 
 @dataclass(frozen=True, slots=True)

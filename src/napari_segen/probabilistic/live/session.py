@@ -14,14 +14,12 @@ from napari_segen.core.tiles import Slices, Tile, tile_at
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic import potts
 from napari_segen.probabilistic.frame import Frame
-from napari_segen.probabilistic.live.advice import (
-    Advice,
-    Position,
-    Seen,
-    Wish,
-    pictured,
-    places_steps,
+from napari_segen.probabilistic.guidance.explanation import (
+    Explanation,
+    check_position,
+    explained_steps,
 )
+from napari_segen.probabilistic.live.advice import Seen, pictured, places_steps
 from napari_segen.probabilistic.live.learner import Learner, Learnt
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.store import (
@@ -33,6 +31,7 @@ from napari_segen.probabilistic.live.store import (
 )
 from napari_segen.probabilistic.live.strokes import Painted
 from napari_segen.probabilistic.live.view import SHOW, View
+from napari_segen.probabilistic.live.wish import Advice, Position, Wish
 from napari_segen.probabilistic.prediction import Posterior
 from napari_segen.probabilistic.prior import completed_prior, prior_vector
 from napari_segen.probabilistic.registry import CLASSIFIERS
@@ -61,6 +60,8 @@ class LiveSession:
         By what the last final answer was given.
     advice : Advice or None
         What goes with it, if that was asked for.
+    explanation : Explanation or None
+        What `explain_steps` found.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class LiveSession:
         self.store = store
         self.learnt: Learnt | None = None
         self.advice: Advice | None = None
+        self.explanation: Explanation | None = None
         self._learner = Learner(self.picture, cache)
         self._final: dict[int, tuple[Any, Learnt]] = {}
         self._asked: Any = None
@@ -153,6 +155,24 @@ class LiveSession:
             around = view.wider(self.picture.shape)
             yield from self._write_steps(model, final, percent, around, is_final=True)
 
+    def explain_steps(
+        self,
+        model: ProbabilisticSegmenter,
+        position: Sequence[int],
+        percent: Mapping[int, float] | None = None,
+    ) -> Steps[None]:
+        """Explain a pixel of the labels by what was learnt at full resolution."""
+        if (known := self._final.get(0)) is None:
+            raise ValueError("There is no answer at full resolution yet: zoom in.")
+        learnt, picture = known[1], self.picture
+        check_position(position, picture.label_shape)
+        number, pixel = picture.spec.frame_position(position, picture.label_shape)
+        frame = self._learner.frame(number, 0, learnt.scale, learnt.bank)
+        posterior = _posterior(model, learnt, percent)
+        self.explanation = yield from explained_steps(
+            posterior, frame, pixel, learnt.classes
+        )
+
     def _advice_steps(
         self,
         model: ProbabilisticSegmenter,
@@ -174,7 +194,8 @@ class LiveSession:
         if seen is not None:
             wanted = yield from places_steps(seen, self.picture, learnt, painted, wish)
         pictures = tuple(pictured(self.picture, at) for at in wanted)
-        return Advice(learnt.score, learnt.doubts, wanted, pictures)
+        classes = tuple(int(v) for v in learnt.classes)
+        return Advice(classes, learnt.score, learnt.doubts, wanted, pictures)
 
     def _write_steps(
         self,

@@ -1,0 +1,1 @@
+"""Where to paint next, when to stop, what to doubt: told beside the strokes."""
