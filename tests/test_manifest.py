@@ -10,6 +10,7 @@ DOCKS = {
     "napari-segen.cnn": "CNN segmentation",
     "napari-segen.generator": "Image generator",
     "napari-segen.objects": "Objects",
+    "napari-segen.compare": "Compare labels",
 }
 
 
@@ -36,7 +37,8 @@ def test_the_docks_are_in_the_menus_where_one_looks_for_them(manifest):
     ]
     classify = commands_in(manifest, "napari/layers/classify")
     assert classify == ["napari-segen.probabilistic"]
-    assert commands_in(manifest, "napari/layers/measure") == ["napari-segen.objects"]
+    measure = commands_in(manifest, "napari/layers/measure")
+    assert measure == ["napari-segen.objects", "napari-segen.compare"]
     new_layer = commands_in(manifest, "napari/file/new_layer")
     assert new_layer == ["napari-segen.generator"]
 

@@ -202,9 +202,10 @@ class Guide(QObject):
         )
         self._score.setText(f"Held-out strokes: {curve}." if curve.scores else "")
         n = self.doubts.count()
-        self._doubtful.setText(
-            f"Doubtful strokes: {n}" if n else "No doubtful strokes."
-        )
+        doubtful = f"Doubtful strokes: {n}" if n else "No doubtful strokes."
+        self._doubtful.setText(doubtful if curve.scores else "")
+        self.doubts.setVisible(n > 0)
+        self._erase.button.setVisible(n > 0)
         self._erase.refresh()
 
     # -- going there ----------------------------------------------------------
@@ -322,8 +323,11 @@ class Guide(QObject):
 
     def _show_explanation(self, found: Any) -> None:
         inputs = self._inputs()
-        title = str if isinstance(inputs, str) else inputs.title
-        self.explanation.setText(explained(found, title))
+        if not isinstance(inputs, str):
+            is_colour = bool(inputs.image.rgb)
+            self.explanation.setText(
+                explained(found, inputs.title, is_colour=is_colour)
+            )
 
     def shut_down(self) -> None:
         """Let go of the viewer."""

@@ -9,7 +9,16 @@ import numpy as np
 _MOST_FEATURES = 6
 
 
-def explained(explanation: Any, title: Callable[[int], str]) -> str:
+# Of colour images the first channel is the mean of the others.
+COLOURS = {
+    "channel 0": "mean of colours",
+    "channel 1": "red",
+    "channel 2": "green",
+    "channel 3": "blue",
+}
+
+
+def explained(explanation: Any, title: Callable[[int], str], *, is_colour: bool) -> str:
     """Say which class is likeliest at a pixel, and what speaks for and against it.
 
     Parameters
@@ -17,6 +26,8 @@ def explained(explanation: Any, title: Callable[[int], str]) -> str:
     explanation : Explanation
     title : callable
         Names a class value.
+    is_colour : bool
+        Whether the channels are colours.
 
     Returns
     -------
@@ -37,8 +48,9 @@ def explained(explanation: Any, title: Callable[[int], str]) -> str:
             continue
         found = sorted(grouped.items(), key=lambda item: -abs(item[1][best]))
         rows.append((f"<i>by {by}</i>", np.nan))
+        words = COLOURS if is_colour else {}
         rows += [
-            (escape(group.replace("_", " ")), float(row[best]))
+            (escape(words.get(group, group).replace("_", " ")), float(row[best]))
             for group, row in found[:_MOST_FEATURES]
         ]
     body = "".join(
