@@ -29,9 +29,8 @@ from napari_segen.probabilistic.labelled import LabelledFrame
 if TYPE_CHECKING:
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
 
-REPEATED = (
-    0.5  # of a frame's earlier pixels, from where on the new strokes replace them
-)
+# Of a frame's earlier pixels; with more of them the new strokes take their place.
+REPEATED = 0.5
 SAME_SIZE = 1e-3  # files round pixel sizes
 
 
@@ -132,7 +131,7 @@ def history_of(model: "ProbabilisticSegmenter") -> list[dict[str, Any]]:
 def painted_over(earlier: Samples, now: Samples, shape: tuple[int, ...]) -> Samples:
     """Paint over the earlier labelled pixels of a frame, or replace them.
 
-    They are replaced where `now` repeats at least the share `REPEATED` of them. Else
+    They are replaced where `now` repeats more than the share `REPEATED` of them. Else
     strokes that touch and are of one class become one, and what is left of a stroke
     remains one.
     """
@@ -143,7 +142,7 @@ def painted_over(earlier: Samples, now: Samples, shape: tuple[int, ...]) -> Samp
     place = np.minimum(np.searchsorted(new, at, sorter=order), len(new) - 1)
     over = new[order[place]] == at
     repeats = over & (now.values[order[place]] == earlier.values)
-    if repeats.sum() >= REPEATED * len(at):
+    if repeats.sum() > REPEATED * len(at):
         return now
     values = np.concatenate([earlier.values[~over], now.values])
     labels = np.zeros(shape, np.min_scalar_type(values.max()))
