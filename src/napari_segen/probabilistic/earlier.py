@@ -80,13 +80,13 @@ class Earlier:
         """Put newly painted frames to the earlier ones; these keep their places."""
         waiting, frames = list(painted), []
         for kept in self.strokes.frames:
-            same = (f for f in waiting if f.origin.digest == kept.digest)
-            if (again := next(same, None)) is None:
-                frames.append(kept.labelled())
-            else:
-                waiting.remove(again)
+            digests = [f.origin.digest for f in waiting]
+            if kept.digest in digests:
+                again = waiting.pop(digests.index(kept.digest))
                 samples = painted_over(kept.samples, again.samples, kept.shape)
                 frames.append(replace(again, samples=samples))
+            else:
+                frames.append(kept.labelled())
         return [*frames, *waiting]
 
 
@@ -135,6 +135,8 @@ def painted_over(earlier: Samples, now: Samples, shape: tuple[int, ...]) -> Samp
     strokes that touch and are of one class become one, and what is left of a stroke
     remains one.
     """
+    if not (len(earlier.values) and len(now.values)):
+        return now if len(now.values) else earlier
     at, new = (
         np.ravel_multi_index(tuple(s.positions.T), shape) for s in (earlier, now)
     )
