@@ -306,6 +306,10 @@ class ProbabilisticDock(SegmentDock):
             )
         self._show_model()
 
+    def _said_of_loaded(self, model: Any) -> str:
+        more = " Or tick “add to the loaded strokes”, and paint on."
+        return super()._said_of_loaded(model) + more * (model.strokes_ is not None)
+
     def _note_of(self, model: Any) -> str:
         if "earlier" not in model.provenance_:
             return ""
