@@ -45,8 +45,10 @@ def test_the_box_says_why_it_cannot_be_ticked(viewer, qtbot, tmp_path, earlier):
     load(dock, tmp_path / "without.segen", qtbot)
     assert not box.isEnabled()
     assert "holds no strokes" in box.toolTip()
+    assert "paint on" not in dock.message
     load(dock, earlier[1], qtbot)
     assert box.isEnabled()
+    assert dock.message.endswith("and paint on.")
     assert "4 strokes on 1 plane" in box.toolTip()
     assert not box.isChecked()
     dock._method.choice.value = "mixture"

@@ -29,9 +29,8 @@ from napari_segen.probabilistic.labelled import LabelledFrame
 if TYPE_CHECKING:
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
 
-REPEATED = (
-    0.5  # of a frame's earlier pixels, from where on the new strokes replace them
-)
+# Of a frame's earlier pixels; with more of them the new strokes take their place.
+REPEATED = 0.5
 SAME_SIZE = 1e-3  # files round pixel sizes
 
 
@@ -81,13 +80,13 @@ class Earlier:
         """Put newly painted frames to the earlier ones; these keep their places."""
         waiting, frames = list(painted), []
         for kept in self.strokes.frames:
-            same = (f for f in waiting if f.origin.digest == kept.digest)
-            if (again := next(same, None)) is None:
-                frames.append(kept.labelled())
-            else:
-                waiting.remove(again)
+            digests = [f.origin.digest for f in waiting]
+            if kept.digest in digests:
+                again = waiting.pop(digests.index(kept.digest))
                 samples = painted_over(kept.samples, again.samples, kept.shape)
                 frames.append(replace(again, samples=samples))
+            else:
+                frames.append(kept.labelled())
         return [*frames, *waiting]
 
 
@@ -132,10 +131,12 @@ def history_of(model: "ProbabilisticSegmenter") -> list[dict[str, Any]]:
 def painted_over(earlier: Samples, now: Samples, shape: tuple[int, ...]) -> Samples:
     """Paint over the earlier labelled pixels of a frame, or replace them.
 
-    They are replaced where `now` repeats at least the share `REPEATED` of them. Else
+    They are replaced where `now` repeats more than the share `REPEATED` of them. Else
     strokes that touch and are of one class become one, and what is left of a stroke
     remains one.
     """
+    if not (len(earlier.values) and len(now.values)):
+        return now if len(now.values) else earlier
     at, new = (
         np.ravel_multi_index(tuple(s.positions.T), shape) for s in (earlier, now)
     )
@@ -143,7 +144,7 @@ def painted_over(earlier: Samples, now: Samples, shape: tuple[int, ...]) -> Samp
     place = np.minimum(np.searchsorted(new, at, sorter=order), len(new) - 1)
     over = new[order[place]] == at
     repeats = over & (now.values[order[place]] == earlier.values)
-    if repeats.sum() >= REPEATED * len(at):
+    if repeats.sum() > REPEATED * len(at):
         return now
     values = np.concatenate([earlier.values[~over], now.values])
     labels = np.zeros(shape, np.min_scalar_type(values.max()))

@@ -188,7 +188,7 @@ class ProbabilisticSegmenter(Guided):
             Learns from its strokes and these, as if all had been given together, its
             own first; of its images only those are needed that are painted on again.
             There `scribbles` are painted over its strokes, or take their place if they
-            repeat at least half of their pixels. See `Earlier`.
+            repeat more than half of their pixels. See `Earlier`.
         """
         steps = self.fit_steps(
             image, scribbles, spec=spec, cache=cache, init_from=init_from

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QCheckBox
 _HELP = (
     "Run and Live learn from your strokes and those that the loaded model has learnt "
     "from, without its images: {strokes}. On an image that it knows, yours are painted "
-    "over its; if they repeat half of them, they take their place. Save…, then Load… "
+    "over its; if they repeat most of those, they take their place. Save…, then Load… "
     "the result to go on with the next image."
 )
 _NO_MODEL = "Load… a model: then what you paint can be added to its strokes."

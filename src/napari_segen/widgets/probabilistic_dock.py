@@ -315,6 +315,10 @@ class ProbabilisticDock(SegmentDock):
         if labels is not None and labels is self._labels.value:
             self._guide.show_model(self._model)
 
+    def _said_of_loaded(self, model: Any) -> str:
+        more = " Or tick “add to the loaded strokes”, and paint on."
+        return super()._said_of_loaded(model) + more * (model.strokes_ is not None)
+
     def _note_of(self, model: Any) -> str:
         if "earlier" not in model.provenance_:
             return ""
