@@ -13,6 +13,7 @@ from napari_segen.core.labels import class_info_from_json, class_info_json
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import as_json
 from napari_segen.probabilistic.channels import used_channels
+from napari_segen.probabilistic.guidance.kind import Kind
 from napari_segen.probabilistic.novelty import Novelty
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.score import StrokeScore
@@ -91,6 +92,9 @@ def restore(
     model.normalization_ = scale
     bank = model.bank(model.spec_.sampling, model.is_colour_)
     model.novelty_ = Novelty.from_arrays(arrays, len(bank.names(n_used)))
+    if model.novelty_ is not None:
+        scaling = model.novelty_.scaling
+        model.kind_ = Kind.from_arrays(arrays, scaling, len(bank.names(n_used)))
     model.sees_texture_ = bool(header.get("sees_texture", False))
     if model.sees_texture_:
         bank = with_texture(bank)

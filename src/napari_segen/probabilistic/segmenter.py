@@ -29,6 +29,7 @@ from napari_segen.probabilistic.channels import (
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.guidance.guided import Guided
+from napari_segen.probabilistic.guidance.kind import Kind
 from napari_segen.probabilistic.modelfile import header_of, restore, settings_in
 from napari_segen.probabilistic.novelty import Novelty, check_novelty, learnt_novelty
 from napari_segen.probabilistic.prediction import (
@@ -48,7 +49,7 @@ from napari_segen.probabilistic.source import (
 )
 from napari_segen.probabilistic.texture import offer_texture, with_texture
 
-SHARE_OF_FEATURES, SHARE_OF_FIT = 0.6, 0.8
+SHARE_OF_FEATURES, SHARE_OF_FIT, SHARE_OF_CALIBRATION = 0.5, 0.7, 0.9
 SHARE_OF_POSTERIOR = 0.6  # beside novelty
 
 
@@ -103,9 +104,6 @@ class ProbabilisticSegmenter(Guided):
         None where nothing could be held out: `score_reason_` says why.
     score_reason_ : str
         Why there is no `score_`; else empty.
-    doubtful_strokes_ : tuple of DoubtfulStroke
-        Strokes of the fit that were held out and taken for another class, the most
-        doubtful first. Not kept in the model's file.
     novelty_ : Novelty, or None
         What novelty is measured by; None in a model from an old file.
     class_info_ : dict of int to ClassInfo
@@ -231,13 +229,16 @@ class ProbabilisticSegmenter(Guided):
         held_out = None
         if method.needs_strokes:
             held_out = yield from stretch_steps(
-                classifier.calibrate_steps(samples), SHARE_OF_FIT, 1
+                classifier.calibrate_steps(samples), SHARE_OF_FIT, SHARE_OF_CALIBRATION
             )
         classes = source.classes
         if classes is None:
             classes = np.arange(1, classifier.n_classes_ + 1)
             self._prior(classes)
         novelty = learnt_novelty(samples, classifier)
+        frames = [Frame.of(v, scale, bank, cache) for v in source.frames]
+        learn = Kind.learnt_steps(frames, novelty.scaling)
+        kind = yield from stretch_steps(learn, SHARE_OF_CALIBRATION, 1)
         self.provenance_ = provenance(
             [np.asarray(i) for i in as_list(image)],
             [] if scribbles is None else [np.asarray(s) for s in as_list(scribbles)],
@@ -249,7 +250,7 @@ class ProbabilisticSegmenter(Guided):
         self.class_shares_ = classifier.shares_of(samples)
         self.score_ = None if held_out is None else StrokeScore.of(held_out)
         self.score_reason_ = "" if self.score_ else why_no_score(method.needs_strokes)
-        self.novelty_ = novelty
+        self.novelty_, self.kind_ = novelty, kind
         self._doubt(held_out, as_list(image))
         return self
 
@@ -332,8 +333,10 @@ class ProbabilisticSegmenter(Guided):
 
     def to_archive(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the header (JSON values) and the arrays of the model file."""
-        novelty = {} if self.novelty_ is None else self.novelty_.as_arrays()
-        return header_of(self), self.classifier_.arrays() | novelty
+        arrays = self.classifier_.arrays()
+        for part in (self.novelty_, self.kind_):
+            arrays |= {} if part is None else part.as_arrays()
+        return header_of(self), arrays
 
     @classmethod
     def from_archive(
