@@ -9,8 +9,8 @@ in `strokes.py`. Four sets, two training images each (the middle 320 x 320), two
 pixels give (mean of three draws). "Strokes": how many it takes until the mean IoU of
 five fits in a row reaches the target; 41 where it never does. "IoU": mean over the 40
 fits, over what the 30 random strokes per class give. All rules but the random one
-choose by `suggested_places`, from different values. `--log` keeps what was run, and goes
-on from there.
+choose by `suggested_places`, from different values. `--log` keeps what was run, and
+goes on from there.
 """
 
 import argparse

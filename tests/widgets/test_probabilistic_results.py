@@ -198,3 +198,18 @@ def test_the_copied_script_makes_the_same_bytes_in_a_fresh_process(
     finish(dock, qtbot)
     script.button.click()
     assert "model.segen" in QApplication.clipboard().text()
+
+
+def test_an_image_unlike_the_training_is_flagged_when_a_model_is_applied(viewer, qtbot):
+    image, _ = painted(viewer)
+    dock = open_dock(viewer, PROBABILISTIC)
+    dock.run()
+    finish(dock, qtbot)
+    dock.apply_model()
+    finish(dock, qtbot)
+    assert "unlike" not in dock.message
+    image.data = np.full_like(image.data, 60)
+    dock.apply_model()
+    finish(dock, qtbot)
+    assert "This image is unlike the training images" in dock.message
+    assert dock._outcome[1] == "warning"

@@ -8,12 +8,18 @@ import numpy as np
 
 from napari_segen.core.checks import Pair, as_list, check_pairs
 from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.normalization import Normalization
 from napari_segen.core.provenance import provenance
+from napari_segen.core.steps import Steps
+from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic.channels import is_colour_image, looked_at
 from napari_segen.probabilistic.earlier import Earlier, history_of
+from napari_segen.probabilistic.frame import Frame
+from napari_segen.probabilistic.guidance.kind import Kind
 from napari_segen.probabilistic.registry import CLASSIFIERS
-from napari_segen.probabilistic.source import Source, source_of
+from napari_segen.probabilistic.scaling import FeatureScaling
+from napari_segen.probabilistic.source import Source, StrokeSource, source_of
 
 if TYPE_CHECKING:
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
@@ -37,6 +43,9 @@ class Given:
         What is learnt from.
     before : ProbabilisticSegmenter, or None
         The model to whose strokes those of the images are added.
+    frames : list of arrays of shape (C, *S)
+        Those of all images, only the channels that are used.
+    cache : FeatureCache, optional
     images, labels : list of arrays
         As they were given.
     """
@@ -46,6 +55,8 @@ class Given:
     is_colour: bool
     source: Source
     before: "ProbabilisticSegmenter | None"
+    frames: list[Array]
+    cache: FeatureCache | None
     images: list[Array]
     labels: list[Array]
 
@@ -77,7 +88,21 @@ class Given:
         images = [np.asarray(i) for i in as_list(image)]
         marks = [] if scribbles is None else as_list(scribbles)
         labels = [np.asarray(m) for m in marks]
-        return cls(spec, n_channels, is_colour, source, before, images, labels)
+        frames = [v for p in used for v in p.frames]
+        return cls(
+            spec, n_channels, is_colour, source, before, frames, cache, images, labels
+        )
+
+    def kind_steps(
+        self, scale: Normalization, bank: FilterBank, scaling: FeatureScaling
+    ) -> Steps[Kind | None]:
+        """Learn what kind of images they are; None where not all are at hand."""
+        source = self.source
+        strokes = source.frames if isinstance(source, StrokeSource) else []
+        if any(frame.place is None for frame in strokes):
+            return None
+        frames = [Frame.of(v, scale, bank, self.cache) for v in self.frames]
+        return (yield from Kind.learnt_steps(frames, scaling))
 
     def provenance(self) -> Mapping[str, Any]:
         """Return what a model file says of its origin."""

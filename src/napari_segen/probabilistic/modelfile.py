@@ -14,6 +14,7 @@ from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import as_json
 from napari_segen.features.families import TEXTURE
 from napari_segen.probabilistic.channels import used_channels
+from napari_segen.probabilistic.guidance.kind import Kind
 from napari_segen.probabilistic.kept import KeptStrokes
 from napari_segen.probabilistic.novelty import Novelty
 from napari_segen.probabilistic.registry import CLASSIFIERS
@@ -63,7 +64,7 @@ def archived(
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return header and arrays of the model file."""
     arrays = dict(model.classifier_.arrays())
-    for part in (model.novelty_, model.strokes_):
+    for part in (model.novelty_, model.kind_, model.strokes_):
         arrays |= {} if part is None else part.as_arrays()
     return header_of(model), arrays
 
@@ -114,6 +115,9 @@ def restore(
             len(bank.only((TEXTURE,)).names(n_used)),
             model.classes_,
         )
+    if model.novelty_ is not None:
+        scaling = model.novelty_.scaling
+        model.kind_ = Kind.from_arrays(arrays, scaling, len(bank.names(n_used)))
     model.sees_texture_ = bool(header.get("sees_texture", False))
     if model.sees_texture_:
         bank = with_texture(bank)

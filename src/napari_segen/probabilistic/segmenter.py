@@ -37,6 +37,7 @@ from napari_segen.probabilistic.settings import check_strength_and_seed
 from napari_segen.probabilistic.source import checked_spec
 from napari_segen.probabilistic.texture import with_texture
 
+SHARE_OF_FIT = 0.9  # beside what kind of images they are
 SHARE_OF_POSTERIOR = 0.6  # beside novelty
 
 
@@ -91,9 +92,6 @@ class ProbabilisticSegmenter(Guided):
         None where nothing could be held out: `score_reason_` says why.
     score_reason_ : str
         Why there is no `score_`; else empty.
-    doubtful_strokes_ : tuple of DoubtfulStroke
-        Strokes of the fit that were held out and taken for another class, the most
-        doubtful first. Not kept in the model's file.
     novelty_ : Novelty, or None
         What novelty is measured by; None in a model from an old file.
     strokes_ : KeptStrokes or None
@@ -214,14 +212,15 @@ class ProbabilisticSegmenter(Guided):
         yield Step(0, 1, "Reading the image")
         scale = source.scale(self.normalization)
         bank = self.bank(spec.sampling, given.is_colour)
-        fitted = yield from fitted_steps(
-            method(self.params, self.seed), source, scale, bank
-        )
+        fit = fitted_steps(method(self.params, self.seed), source, scale, bank)
+        fitted = yield from stretch_steps(fit, 0, SHARE_OF_FIT)
         classifier, classes = fitted.classifier, source.classes
         if classes is None:
             classes = np.arange(1, classifier.n_classes_ + 1)
             self._prior(classes)
         novelty = learnt_novelty(fitted.samples, classifier)
+        learn = given.kind_steps(scale, bank, novelty.scaling)
+        kind = yield from stretch_steps(learn, SHARE_OF_FIT, 1)
         strokes = source.kept(fitted.samples, fitted.texture)
         self.provenance_ = given.provenance()
         if before is not None:
@@ -231,7 +230,7 @@ class ProbabilisticSegmenter(Guided):
         self.normalization_, self.classifier_ = scale, classifier
         self.class_shares_, self.score_ = fitted.shares, fitted.score
         self.score_reason_ = "" if self.score_ else why_no_score(method.needs_strokes)
-        self.novelty_, self.strokes_ = novelty, strokes
+        self.novelty_, self.kind_, self.strokes_ = novelty, kind, strokes
         self._doubt(fitted.held_out, given.images)
         return self
 

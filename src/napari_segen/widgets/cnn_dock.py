@@ -125,7 +125,7 @@ class CnnDock(LearningDock):
             options.native,
             rescale.native,
             side_by_side(apply.button, save.button, load.button),
-            RecordFold(self._action, self._result_layer, self.say),
+            RecordFold(self._action, self._result_layer, self.say, "press Train"),
             face.rare(self._patches.button),
             self._keras,
         )

@@ -15,6 +15,7 @@ from napari_segen.widgets.class_table import MAX_ROWS, ClassTable
 from napari_segen.widgets.colors import class_title
 from napari_segen.widgets.curves import CurvePlot
 from napari_segen.widgets.earlier_strokes import EarlierStrokes
+from napari_segen.widgets.feature_cache import LazyCache
 from napari_segen.widgets.guide.fold import Guide
 from napari_segen.widgets.guide.inputs import GuideInputs
 from napari_segen.widgets.layers import Source
@@ -36,8 +37,6 @@ from napari_segen.widgets.segment_tasks import fractions_in, learning_from_strok
 from napari_segen.widgets.steps_worker import Progress
 from napari_segen.widgets.tasks import RunSteps, run_here
 
-_CACHE_BYTES = 2 * 2**30
-
 
 class ProbabilisticDock(SegmentDock):
     """Paint strokes, press Run: classes, probabilities, uncertainty.
@@ -57,7 +56,7 @@ class ProbabilisticDock(SegmentDock):
 
     def __init__(self, napari_viewer) -> None:
         super().__init__(napari_viewer)
-        self._cache: Any = None
+        self._feature_cache = LazyCache()
         self._table = ClassTable()
         self._table.picked.connect(self.paint_with)
         self._score = ScoreBlock()
@@ -117,7 +116,7 @@ class ProbabilisticDock(SegmentDock):
             self._earlier.box,
             self._frequency_fold(),
             self._guide.fold,
-            RecordFold(self._action, self._result_layer, self.say),
+            RecordFold(self._action, self._result_layer, self.say, "press Run"),
             Fold(
                 "More",
                 form(
@@ -214,13 +213,6 @@ class ProbabilisticDock(SegmentDock):
             "smoothing": self._smoothing.value,
             "normalization": self._normalization.value,
         }
-
-    def _feature_cache(self) -> Any:
-        from napari_segen.features.cache import FeatureCache
-
-        if self._cache is None:
-            self._cache = FeatureCache(_CACHE_BYTES)
-        return self._cache
 
     # -- the live preview -----------------------------------------------------
 
@@ -343,7 +335,7 @@ class ProbabilisticDock(SegmentDock):
         return run_here
 
     def _segment_options(self) -> Mapping[str, Any]:
-        return {"cache": self._cache, "novelty": self._novelty.value}
+        return {"cache": self._feature_cache(), "novelty": self._novelty.value}
 
     def shut_down(self) -> None:
         """End all that runs: the dock was closed, or the viewer."""

@@ -12,7 +12,6 @@ from napari_segen.widgets.results import MARK
 from napari_segen.widgets.segment_tasks import METHODS, SCRIPT
 
 EDITED = " The layer was edited since: it tells how it was before."
-_NO_RESULT = "There is no result yet."
 _NO_RECORD = "This layer does not say how it came about: make it anew."
 
 
@@ -27,6 +26,8 @@ class RecordFold(Fold):
         Returns the result's layer, or None.
     say : callable
         Shows a message.
+    how_to_get_one : str
+        What to do for a result.
     """
 
     def __init__(
@@ -34,8 +35,10 @@ class RecordFold(Fold):
         action: Callable[..., Action],
         result: Callable[[], Layer | None],
         say: Callable[[str], object],
+        how_to_get_one: str,
     ) -> None:
         self._result, self._say = result, say
+        self._how_to_get_one = how_to_get_one
         script = action(
             "Copy as script",
             "Put a Python script on the clipboard that makes this result again, byte "
@@ -67,7 +70,7 @@ class RecordFold(Fold):
     def _why_not(self) -> str:
         record = self._record()
         if record is None:
-            return _NO_RESULT
+            return f"There is no result yet: {self._how_to_get_one}."
         return "" if SCRIPT in record else _NO_RECORD
 
     def _copy(self, what: str, title: str) -> None:

@@ -1,5 +1,6 @@
 """The jobs of the segmenting docks: from layers' data to result layers."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ from weakref import ref
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
+from napari_segen.core.errors import DataWarning
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import ClassInfo, Segmentation
 from napari_segen.core.steps import Step, Steps
@@ -40,6 +42,7 @@ from napari_segen.workflows.record import script_applying, script_of
 FRACTIONS = "fractions"
 SCRIPT, METHODS = "script", "methods"  # of a record
 _KNOWN_COLORS = 32
+_MOST_FRAMES = 5  # that are listed
 
 
 def fitting_and_segmenting(
@@ -103,12 +106,41 @@ def applying(
     """Segment an image with a fitted model, and make the result layers."""
     image = yield from reading(source.data, "image")
     found = yield from segmented_steps(run_steps, model, image, source.spec, **options)
+    if getattr(model, "kind_", None) is not None:
+        cache = options.get("cache")
+        checks = yield from model.unlike_training_steps(
+            image, spec=source.spec, cache=cache
+        )
+        if text := said_of_kind(checks):
+            warnings.warn(text, DataWarning, stacklevel=1)
     yield Step(0, 0, "Preparing the layers")
     prepare_colormaps()
     rescale = bool(options.get("rescale"))
     record = record_of(model, source, is_fitted=False, rescale=rescale)
     results = segmentation_results(model, found, source, *wanted, record)
     return model, ready(results, earlier)
+
+
+def said_of_kind(checks: Sequence[Any]) -> str:
+    """Say which frames are unlike the training images; empty where none is.
+
+    Parameters
+    ----------
+    checks : sequence of KindCheck
+    """
+    unlike = [i for i, check in enumerate(checks) if check.is_unlike]
+    if not unlike:
+        return ""
+    which = "This image is"
+    if len(checks) > 1:
+        shown = ", ".join(map(str, unlike[:_MOST_FRAMES]))
+        more = ", …" if len(unlike) > _MOST_FRAMES else ""
+        which = f"{len(unlike)} of {len(checks)} frames ({shown}{more}) are"
+    reason = checks[unlike[0]].reason
+    return (
+        f"{which} unlike the training images: {reason}. Tick novelty to see where, and "
+        "doubt the result."
+    )
 
 
 def owner_of(model: Any) -> str:

@@ -18,6 +18,7 @@ from napari_segen.probabilistic.guidance.explanation import (
     check_position,
     explained_steps,
 )
+from napari_segen.probabilistic.guidance.kind import Kind, KindCheck, check_kind
 from napari_segen.probabilistic.guidance.suggestion import (
     Grid,
     check_count,
@@ -33,12 +34,22 @@ SHARE_OF_POSTERIOR = 0.6  # beside novelty
 
 
 class Guided(ResultsOnePass):
-    """Where to paint next, which strokes to look at again, and why a pixel is what."""
+    """Where to paint next, what to doubt, and why a pixel is what it is.
+
+    Attributes
+    ----------
+    doubtful_strokes_ : tuple of DoubtfulStroke
+        Strokes of the fit that were held out and taken for another class, the most
+        doubtful first. Not kept in the model's file.
+    kind_ : Kind, or None
+        What the training images are like; None in a model from an old file.
+    """
 
     classes_: Array
     spec_: ImageSpec
     class_shares_: Array
     doubtful_strokes_: tuple[DoubtfulStroke, ...] = ()
+    kind_: Kind | None = None
 
     @abstractmethod
     def _seen(
@@ -49,6 +60,31 @@ class Guided(ResultsOnePass):
     @abstractmethod
     def _posterior(self) -> Posterior:
         """Return what turns features into the posterior."""
+
+    def unlike_training(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> tuple[KindCheck, ...]:
+        """Say of each frame of an image whether it is unlike the training images.
+
+        Time points and separate images are frames; `novelty` says which pixels of one
+        are unlike what was labelled. Takes what `predict` takes.
+        """
+        return run(self.unlike_training_steps(image, spec=spec, cache=cache))
+
+    def unlike_training_steps(
+        self,
+        image: Any,
+        *,
+        spec: ImageSpec | None = None,
+        cache: FeatureCache | None = None,
+    ) -> Steps[tuple[KindCheck, ...]]:
+        """Compare frames with the training images. See `unlike_training`."""
+        _, _, frames = self._seen(image, spec, cache)
+        return (yield from check_kind(self.kind_).check_steps(frames))
 
     def suggest(
         self,

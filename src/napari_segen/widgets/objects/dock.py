@@ -51,7 +51,9 @@ class ObjectsDock(Dock):
             self._run_panel((self._find,)),
             heading("Correct and measure"),
             self._correcting.native,
-            RecordFold(self._action, self._result_layer, self.say),
+            RecordFold(
+                self._action, self._result_layer, self.say, "press Find objects"
+            ),
         )
         self._finding.changed.connect(self._on_finding)
         self._finding.preview.changed.connect(self._preview.switch)
