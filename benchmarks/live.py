@@ -4,11 +4,13 @@
 
 Two parts, each prints a Markdown table. "Answer": from a finished stroke to the tiles
 of a view of 1024 x 1024 pixels, in images of 1k and 8k squared, by the engine alone;
-the first stroke is left out. Beside it scikit-image's features and a random forest (50
-trees, max_depth=10, max_samples=0.05) on the same view and on the whole image.
-"Window": strokes painted in napari on a small canvas with Live off and on, in turn:
-longest gap between two beats of a Qt timer of 2 ms, time that a dab of the brush takes,
-and the time from the end of a stroke to the screen. `--part` runs one of them.
+the first stroke is left out. "Advice": from the final answer to where to paint next,
+score and doubtful strokes; "a pixel explained": on a click. Beside it scikit-image's
+features and a random forest (50 trees, max_depth=10, max_samples=0.05) on the same view
+and on the whole image. "Window": strokes painted in napari on a small canvas with Live
+off and on, in turn: longest gap between two beats of a Qt timer of 2 ms, time that a
+dab of the brush takes, and the time from the end of a stroke to the screen. `--part`
+runs one of them.
 """
 
 import argparse
@@ -18,10 +20,12 @@ import time
 import numpy as np
 
 import napari_segen as ns
+from napari_segen.core.steps import run
 from napari_segen.features.parallel import usable_processors
 from napari_segen.probabilistic.live.session import LiveSession
 from napari_segen.probabilistic.live.store import TileStore
 from napari_segen.probabilistic.live.view import SHOW, View
+from napari_segen.probabilistic.live.wish import Wish
 from new_strokes import discs, forest, paint, skimage_features
 
 SIDES, VIEW = (1024, 8192), 1024
@@ -41,24 +45,33 @@ def stroke(strokes: np.ndarray, k: int, rng: np.random.Generator) -> None:
     strokes[y : y + 3, x : x + 40] = 1 + k % 2
 
 
-def answers(side: int, method: str, n: int) -> tuple[list[float], list[float]]:
-    """Milliseconds from each of n strokes to the first and to the final answer."""
+def answers(side: int, method: str, n: int) -> list[list[float]]:
+    """Milliseconds from each of n strokes to the first and to the final answer.
+
+    Then from the final answer to the advice, and from a click to the explanation.
+    """
     image, strokes = problem(side)
     cache, store = ns.FeatureCache(), TileStore()
     session = LiveSession(image, ns.ImageSpec("yx"), store, cache)
     model = ns.ProbabilisticSegmenter(method)
     view = View(0, (slice(0, VIEW), slice(0, VIEW)))
-    rng, first, final = np.random.default_rng(2), [], []
+    rng, rows = np.random.default_rng(2), []
     for k in range(n + 1):
-        began, shown = time.perf_counter(), []
-        for step in session.answer_steps(model, strokes, view):
+        began, shown, advised = time.perf_counter(), [], 0.0
+        session.advice = None
+        for step in session.answer_steps(model, strokes, view, wish=Wish(5, ())):
+            now = 1e3 * (time.perf_counter() - began)
             if step.text == SHOW:
-                shown.append(1e3 * (time.perf_counter() - began))
-        if k:
-            first.append(shown[0])
-            final.append(shown[-1])
+                shown.append(now)
+            if session.advice is not None and not advised:
+                advised = now
+        clicked = time.perf_counter()
+        advised = advised or 1e3 * (clicked - began)
+        run(session.explain_steps(model, rng.integers(0, VIEW, 2).tolist()))
+        explained = 1e3 * (time.perf_counter() - clicked)
+        rows.append([shown[0], shown[-1], advised - shown[-1], explained])
         stroke(strokes, k, rng)
-    return first, final
+    return np.transpose(rows[1:]).tolist()
 
 
 def theirs(side: int) -> float:
@@ -76,17 +89,20 @@ def spread(times: list[float]) -> str:
 
 def print_answers(n: int) -> None:
     print(f"{usable_processors()} processors, {n} strokes\n")
-    print("| image | method | first answer, p50 / p95 ms | final answer, ms |")
-    print("|---|---|---:|---:|")
+    print(
+        "| image | method | first answer, p50 / p95 ms | final answer, ms | advice, ms "
+        "| a pixel explained, ms |"
+    )
+    print("|---|---|---:|---:|---:|---:|")
     for side in SIDES:
         for method in ("auto", "softmax"):
-            first, final = answers(side, method, n)
-            cells = f"{side} x {side} | `{method}` | {spread(first)} | {spread(final)}"
-            print(f"| {cells} |", flush=True)
+            times = " | ".join(map(spread, answers(side, method, n)))
+            print(f"| {side} x {side} | `{method}` | {times} |", flush=True)
     theirs(256)
     # On all of 8192 x 8192 its features alone would need 12 GB.
     for side in (VIEW, 4 * VIEW):
-        print(f"| {side} x {side} | scikit-image + forest | - | {theirs(side):.0f} |")
+        cells = f"{side} x {side} | scikit-image + forest | - | {theirs(side):.0f}"
+        print(f"| {cells} | - | - |")
     print()
 
 
