@@ -12,7 +12,7 @@ from pathlib import Path
 import napari
 import numpy as np
 from PIL import Image
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QScrollArea
 
 IMAGES = Path(__file__).parent / "images"
 PLUGIN = "napari-segen"
@@ -45,6 +45,12 @@ def probabilistic(viewer) -> None:
     while dock._live.preview.is_busy:
         settle(0.05)
     save(viewer, "live")
+    fold = dock._guide.fold
+    fold.open()
+    settle()
+    dock.native.findChild(QScrollArea).ensureWidgetVisible(fold)
+    save(viewer, "guide")
+    fold._button.setChecked(False)
     dock.run()
     wait_for(dock)
     save(viewer, "probabilistic")
