@@ -57,9 +57,7 @@ def main() -> None:
     frames = model._seen(image, None, cache)[2]
 
     def of_arrays() -> np.ndarray:
-        value = teaching_value(
-            found.posterior, found.uncertainty, found.novelty, model.class_shares_
-        )
+        value = teaching_value(found.uncertainty, found.novelty)
         return suggested_places(value, 5, grid, labelled=scribbles)
 
     print("| | processor, ms | clock, ms |")

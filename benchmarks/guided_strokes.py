@@ -45,15 +45,15 @@ def margin_doubt(found: Segmentation) -> np.ndarray:
 
 def shares(found: Segmentation, painted: np.ndarray) -> np.ndarray:
     """How many times as frequent as painted the pixel's classes are found."""
-    ones = np.ones_like(found.uncertainty)
-    return teaching_value(found.posterior, ones, ones, painted)
+    mean = found.posterior.mean(axis=(1, 2))
+    return np.tensordot(np.clip(mean / painted, 0.2, 5), found.posterior, 1)
 
 
 # From what is known of each pixel, and how often the classes are painted, to its value.
 RULES: dict[str, Callable[[Segmentation, np.ndarray], np.ndarray]] = {
     "entropy": lambda f, _: f.uncertainty,
     "margin": lambda f, _: margin_doubt(f),
-    "entropy x novelty": lambda f, _: f.uncertainty * f.novelty,
+    "entropy x novelty": lambda f, _: teaching_value(f.uncertainty, f.novelty),
     "entropy x shares": lambda f, p: f.uncertainty * shares(f, p),
     "margin x shares": lambda f, p: margin_doubt(f) * shares(f, p),
     "entropy x shares x root of novelty": lambda f, p: (

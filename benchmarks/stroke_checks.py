@@ -92,7 +92,7 @@ def score_and_truth(
 
 
 def print_scores(data: Path) -> None:
-    print("\n| strokes of each class | Pearson | Spearman | mean score | mean truth |")
+    print("\n| images | Pearson | Spearman | mean score | mean truth |")
     print("|---|---|---|---|---|")
     rows = []
     for name, level, i in product(SETS, SCORE_LEVELS, range(N_IMAGES)):
@@ -100,15 +100,15 @@ def print_scores(data: Path) -> None:
         scribbles = make_scribbles(mask, level, seed=key_of("score", name, level, i))
         model, truth = score_and_truth(image, mask, scribbles)
         if model.score_ is not None:
-            rows.append((level, model.score_.mean_iou, truth))
-    values = np.array(rows)
-    for level in (*SCORE_LEVELS, None):
-        some = values if level is None else values[values[:, 0] == level]
-        score, truth = some[:, 1], some[:, 2]
+            rows.append((name, level, model.score_.mean_iou, truth))
+    groups = {f"{n} strokes": [r for r in rows if r[1] == n] for n in SCORE_LEVELS}
+    groups |= {name: [r for r in rows if r[0] == name] for name in SETS}
+    for label, some in (groups | {"all": rows}).items():
+        score, truth = np.array([r[2:] for r in some]).T
         figures = pearsonr(score, truth)[0], spearmanr(score, truth)[0]
         print(
-            f"| {level or 'all'} ({len(some)} images) | {figures[0]:.2f} | "
-            f"{figures[1]:.2f} | {score.mean():.2f} | {truth.mean():.2f} |"
+            f"| {label} ({len(some)}) | {figures[0]:.2f} | {figures[1]:.2f} | "
+            f"{score.mean():.2f} | {truth.mean():.2f} |"
         )
 
 

@@ -54,6 +54,17 @@ METHODS = {
         "predict": ["image", "*", "spec=None"],
         "uncertainty": ["image", "*", "spec=None"],
         "novelty": ["image", "*", "spec=None", "cache=None"],
+        "suggest": [
+            "image",
+            "n=5",
+            "*",
+            "spec=None",
+            "cache=None",
+            "labelled=None",
+            "avoid=None",
+        ],
+        "explain": ["image", "position", "*", "spec=None"],
+        "unlike_training": ["image", "*", "spec=None", "cache=None"],
     },
     "CnnSegmenter": {
         "fit": ["images", "labels", "*", "spec=None", "unlabelled=None"],

@@ -129,23 +129,6 @@ def test_separate_images_do_not_repel_one_another_and_time_points_do():
     )
 
 
-def test_a_class_painted_too_often_is_worth_less():
-    posterior = np.full((2, 1, 2), 0.5, np.float32)
-    posterior[:, 0, 0], posterior[:, 0, 1] = (0.6, 0.4), (0.4, 0.6)
-    even = np.ones((1, 2), np.float32)
-    value = teaching_value(posterior, even, even, np.array([0.9, 0.1]))
-    assert value[0, 1] > value[0, 0]
-
-
-@given(seeds)
-def test_painted_as_found_uncertainty_and_novelty_are_what_counts(seed):
-    rng = np.random.default_rng(seed)
-    posterior = rng.dirichlet(np.ones(3), 12).T.reshape(3, 3, 4).astype(np.float32)
-    unsure, novel = rng.random((2, 3, 4), np.float32)
-    found = teaching_value(posterior, unsure, novel, posterior.mean(axis=(1, 2)))
-    assert_allclose(found, unsure * np.sqrt(novel), rtol=1e-5)
-
-
 def problem():
     image, scribbles, _ = two_regions((64, 72))
     return image, scribbles, ns.ProbabilisticSegmenter("softmax").fit(image, scribbles)
@@ -154,12 +137,7 @@ def problem():
 def test_the_segmenter_suggests_as_its_parts_do():
     image, scribbles, model = problem()
     found = model.suggest(image, 4, labelled=scribbles)
-    value = teaching_value(
-        model.predict_proba(image),
-        model.uncertainty(image),
-        model.novelty(image),
-        model.class_shares_,
-    )
+    value = teaching_value(model.uncertainty(image), model.novelty(image))
     grid = Grid.of(model.spec_, model.bank((1.0, 1.0)).sigmas_px)
     assert_array_equal(found, suggested_places(value, 4, grid, labelled=scribbles))
     assert_array_equal(found, model.suggest(image, 4, labelled=scribbles))

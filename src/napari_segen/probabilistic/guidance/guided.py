@@ -47,7 +47,6 @@ class Guided(ResultsOnePass):
 
     classes_: Array
     spec_: ImageSpec
-    class_shares_: Array
     doubtful_strokes_: tuple[DoubtfulStroke, ...] = ()
     kind_: Kind | None = None
 
@@ -149,9 +148,7 @@ class Guided(ResultsOnePass):
         steps_on = self.novelty_steps(image, spec=spec, cache=cache)
         novelty = yield from stretch_steps(steps_on, SHARE_OF_POSTERIOR, 1)
         yield Step(PARTS, PARTS, "Choosing places")
-        value = teaching_value(
-            found.posterior, found.uncertainty, novelty, self.class_shares_
-        )
+        value = teaching_value(found.uncertainty, novelty)
         grid = Grid.of(axes, frames[0].bank.sigmas_px)
         has_data = found.labels > 0
         return suggested_places(

@@ -5,9 +5,6 @@ A place is worth the more
 * the less sure its class is (uncertainty sampling: Lewis and Gale, "A sequential
   algorithm for training text classifiers", SIGIR 1994),
 * the more novel it is: where nothing labelled is near, the posterior is a guess,
-* the more it would bring the painted shares of the classes to those that are found:
-  strokes put only where the classes meet would paint rare ones too often, and classes
-  count as frequent as they are painted,
 * the farther it is from all that is labelled or suggested already.
 
 A stroke covers more than a pixel, so all this is asked of cells as wide as the widest
@@ -28,7 +25,6 @@ APART = 3.0  # nearer places look at much the same
 REACH = 22.0  # farther does not count for more
 TIME_STEP = 1.5  # how far neighbouring time points count as apart
 UNRELATED = 1e6  # separate images
-MOST_RATIO = 5.0  # of found and painted shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +88,9 @@ class Grid:
         return np.asarray(np.sqrt(sum(squares)), np.float32)
 
 
-def teaching_value(
-    posterior: Array, uncertainty: Array, novelty: Array, painted: Array
-) -> npt.NDArray[np.float32]:
-    """Return how much a label of each pixel would teach, ``(*L)``.
-
-    The uncertainty, times the root of the novelty, times the mean over the pixel's
-    classes of how many times as frequent they are in the posterior as they are painted.
-
-    Parameters
-    ----------
-    posterior : float32 array of shape (K, *L)
-    uncertainty, novelty : float32 arrays of shape (*L)
-    painted : float array of shape (K,)
-        How frequent each class is among the labelled pixels.
-    """
-    found = posterior.reshape(len(posterior), -1).mean(axis=1, dtype=np.float64)
-    ratio = np.clip(found / painted, 1 / MOST_RATIO, MOST_RATIO).astype(np.float32)
-    value = np.tensordot(ratio, posterior, 1)
-    value *= uncertainty
-    value *= np.sqrt(novelty)
-    return np.asarray(value, np.float32)
+def teaching_value(uncertainty: Array, novelty: Array) -> npt.NDArray[np.float32]:
+    """Return how much a label of each pixel would teach: the product of both."""
+    return np.asarray(uncertainty * novelty, np.float32)
 
 
 def suggested_places(

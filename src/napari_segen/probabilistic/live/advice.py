@@ -19,7 +19,6 @@ from napari_segen.probabilistic.guidance.suggestion import (
 from napari_segen.probabilistic.live.learner import Learnt
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.store import (
-    FIRST_CLASS,
     LABELS,
     SIDE,
     UNCERTAINTY,
@@ -117,9 +116,8 @@ def places_steps(
     steps = tuple(c / w for c, w in zip(cell, width.tolist(), strict=True))
     grid = Grid(cell, steps)
     novelty = yield from _novelty_steps(seen, learnt, 2 * max(cell))
-    posterior = seen.planes[FIRST_CLASS:].astype(np.float32) / 255
     unsure = seen.planes[UNCERTAINTY].astype(np.float32) / 255
-    value = teaching_value(posterior, unsure, novelty, learnt.shares)
+    value = teaching_value(unsure, novelty)
     shape = value.shape
     strokes = np.zeros(shape, bool)
     for frame, samples in zip(painted.frames, painted.samples, strict=True):
