@@ -108,7 +108,7 @@ def test_tiled_equals_whole(name, monkeypatch):
     whole = model.predict_proba(image)
     monkeypatch.setattr(frame, "MAX_FEATURE_BYTES", 1)
     monkeypatch.setattr(frame, "LEAST_TILE_SIDE", 9)
-    monkeypatch.setattr(prediction, "SLAB_PIXELS", 150)
+    monkeypatch.setattr(prediction, "BLOCK_2D", (9, 13))
     assert_allclose(model.predict_proba(image), whole, atol=1e-5)
 
 

@@ -29,6 +29,53 @@ def test_touching_discs_come_apart_at_their_neck():
     assert len(np.unique(ids[right & ~left])) == 1
 
 
+def bar(certain, doubtful, rows=slice(None)):
+    """A bar, as probable as `certain`, that is `doubtful` across its middle."""
+    inside = np.full((30, 50), 0.1, np.float32)
+    inside[5:25, 5:45] = certain
+    inside[5:25, 24:26][rows] = doubtful
+    return np.stack([1 - inside, inside])
+
+
+@pytest.mark.parametrize("odds", [4, 16])
+def test_doubt_from_side_to_side_is_a_neck(odds):
+    below, above = ((odds + d) / (1 + odds + d) for d in (-0.1, 0.1))
+    posterior = bar(above, below)
+    ids = ns.instances(posterior, foreground=1, min_odds=1)
+    assert ids.max() == 2
+    assert_array_equal(ids > 0, posterior[1] > 0.5)
+    for as_probable in (above, below):
+        even = bar(as_probable, as_probable)
+        assert ns.instances(even, foreground=1, min_odds=1).max() == 1
+
+
+def test_doubt_that_does_not_reach_the_side_is_no_neck():
+    posterior = bar(0.99, 0.6, rows=slice(1, -1))
+    assert ns.instances(posterior, foreground=1).max() == 1
+
+
+@given(st.integers(0, 999), st.floats(0.51, 1.0))
+def test_how_sure_a_mask_is_does_not_matter(seed, certain):
+    mask = blobs(seed)
+    one = ns.instances(posterior_of(mask), foreground=1)
+    other = ns.instances(posterior_of(mask, certain), foreground=1, min_odds=1)
+    assert one.max() == other.max()
+    assert share_moved(one, other) <= 0.01
+
+
+def test_a_slight_neck_cuts_what_is_large_beside_the_others():
+    shape = (180, 90)
+    pair = ball(shape, (40, 30), 20) | ball(shape, (40, 46), 20)
+    assert ns.instances(posterior_of(pair), foreground=1).max() == 1
+    as_large, small = pair[::-1] | pair, pair.copy()
+    for centre in ((100, 30), (150, 30), (110, 75)):
+        small |= ball(shape, centre, 17)
+    assert ns.instances(posterior_of(as_large), foreground=1).max() == 2
+    ids = ns.instances(posterior_of(small), foreground=1)
+    assert ids.max() == 5
+    assert len(np.unique(ids[pair])) == 2
+
+
 def test_components_do_not_cut():
     left, right = two_discs()
     ids = ns.instances(posterior_of(left | right), foreground=1, method="components")
@@ -45,6 +92,7 @@ def test_pixels_that_touch_at_a_corner_are_two_objects(method):
 @given(st.integers(0, 999))
 def test_ids_are_consecutive_in_raster_order(seed):
     ids = ns.instances(posterior_of(blobs(seed)), foreground=1)
+    assert_array_equal(ids > 0, blobs(seed))
     values, first = np.unique(ids[ids > 0], return_index=True)
     assert values.tolist() == list(range(1, ids.max() + 1))
     assert (np.diff(first) > 0).all()
@@ -101,8 +149,9 @@ def test_a_spec_may_name_the_channels_of_the_image():
 
 def test_an_object_is_where_its_class_is_the_most_probable():
     posterior = np.array([0.3, 0.35, 0.35, 0.3, 0.3, 0.4]).reshape(3, 1, 2)
-    assert ns.instances(posterior, foreground=2).tolist() == [[0, 1]]
-    assert ns.instances(posterior, foreground=(1, 2)).tolist() == [[1, 1]]
+    for foreground, objects in ((2, [[0, 1]]), ((1, 2), [[1, 1]])):
+        ids = ns.instances(posterior, foreground=foreground, min_odds=1)
+        assert ids.tolist() == objects
 
 
 @pytest.mark.parametrize("boundary", [None, 1])
@@ -125,7 +174,6 @@ def test_a_boundary_cuts_and_is_shared_out():
 
 
 def test_a_boundary_cuts_where_it_is_less_probable_than_the_object():
-    assert ns.instances(walls(0.4), foreground=1).max() == 1
     assert ns.instances(walls(0.4), foreground=1, boundary=2).max() == 2
 
 
@@ -152,6 +200,22 @@ def test_small_objects_are_left_out():
     ids = ns.instances(posterior, foreground=1, min_size=4)
     assert ids.max() == ids[15, 15] == 1
     assert not ids[0].any()
+
+
+@pytest.mark.parametrize("method", ["distance", "components"])
+def test_objects_without_a_sure_pixel_are_left_out(method):
+    inside = np.full((12, 30), 0.1)
+    inside[2:10, 2:10] = inside[2:10, 12:20] = inside[2:10, 22:28] = 0.7
+    inside[5, 15] = 0.9
+    inside[8, 25] = 0.88
+    posterior = np.stack([1 - inside, inside])
+    expected = np.where(inside > 0.5, 1, 0)
+    expected[:, :11] = expected[:, 21:] = 0
+    ids = ns.instances(posterior, foreground=1, method=method)
+    assert_array_equal(ids, expected)
+    for odds, n in ((1, 3), (7, 2), (10, 0)):
+        ids = ns.instances(posterior, foreground=1, method=method, min_odds=odds)
+        assert ids.max() == n
 
 
 @pytest.mark.parametrize("shape", [(64, 72), (12, 20, 24)])
@@ -237,6 +301,9 @@ WRONG = {
     "one of": (ValueError, None, {"method": "stardist"}),
     "not be negative": (ValueError, None, {"min_size": -1}),
     "min_size must be a whole number": (TypeError, None, {"min_size": 2.5}),
+    "min_odds must be 1 or more": (ValueError, None, {"min_odds": 0.5}),
+    "min_odds must be a number": (TypeError, None, {"min_odds": "4"}),
+    "1 or more, got nan": (ValueError, None, {"min_odds": np.nan}),
     "fill_holes must not be negative": (ValueError, None, {"fill_holes": -1}),
     "fill_holes must be a whole number": (TypeError, None, {"fill_holes": 1.5}),
     "spec says": (ValueError, None, {"spec": ns.ImageSpec("tyx")}),

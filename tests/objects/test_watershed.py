@@ -7,11 +7,13 @@ from scipy import ndimage
 from tests.objects.shapes import same_partition
 from tests.reference.peaks import lasting_peaks
 
-from napari_segen.core.steps import run
+from napari_segen.core.steps import Step, run
 from napari_segen.objects import watershed
 from napari_segen.objects.watershed import (
     components,
     distance_steps,
+    necks_steps,
+    those_kept,
     watershed_steps,
 )
 
@@ -55,15 +57,20 @@ def random_levels(mask, seed):
 @settings(max_examples=30)
 def test_objects_are_the_peaks_that_no_higher_one_swallows(mask, seed, depth):
     level = random_levels(mask, seed)
-    ids = run(watershed_steps(level, mask, depth, 0))
+    ids = run(watershed_steps(level, mask, depth))
     peaks = lasting_peaks(level, mask, depth)
     assert ids.max(initial=0) == len(peaks)
     assert len({ids[p] for p in peaks}) == len(peaks)
 
 
+def cut_at_valleys(level, mask):
+    return watershed_steps(level, mask, (1.0, 0.9))
+
+
 @given(masks(), st.integers(0, 99))
-def test_objects_fill_the_mask_and_each_is_connected(mask, seed):
-    ids = run(watershed_steps(random_levels(mask, seed), mask, (1.0, 0.9), 0))
+@pytest.mark.parametrize("find", [cut_at_valleys, necks_steps])
+def test_objects_fill_the_mask_and_each_is_connected(find, mask, seed):
+    ids = run(find(random_levels(mask, seed), mask))
     assert_array_equal(ids > 0, mask)
     for i in range(1, ids.max(initial=0) + 1):
         assert ndimage.label(ids == i)[1] == 1
@@ -72,7 +79,7 @@ def test_objects_fill_the_mask_and_each_is_connected(mask, seed):
 def test_the_cut_is_in_the_valley():
     x = np.arange(21)
     level = np.tile(np.abs(x - 9) + 1.0, (3, 1)).astype(np.float32)
-    ids = run(watershed_steps(level, level > 0, (1.0, np.inf), 0))
+    ids = run(watershed_steps(level, level > 0, (1.0, np.inf)))
     assert (ids[:, :9] == 1).all()
     assert (ids[:, 10:] == 2).all()
 
@@ -81,28 +88,39 @@ def test_a_plateau_is_one_object():
     mask = np.ones((5, 6), bool)
     mask[2, 1:5] = False
     flat = np.ones(mask.shape, np.float32)
-    assert run(watershed_steps(flat, mask, (0.0, 0.9), 0)).max() == 1
+    assert run(watershed_steps(flat, mask, (0.0, 0.9))).max() == 1
 
 
 def test_the_watershed_does_not_depend_on_the_pixels_between_steps(monkeypatch):
     mask = np.random.default_rng(0).random((30, 31)) < 0.8
     level = random_levels(mask, 0)
-    at_once = run(watershed_steps(level, mask, (1.0, 0.9), 0))
+    at_once = run(watershed_steps(level, mask, (1.0, 0.9)))
     monkeypatch.setattr(watershed, "PIXELS_PER_STEP", 17)
-    assert_array_equal(run(watershed_steps(level, mask, (1.0, 0.9), 0)), at_once)
+    assert_array_equal(run(watershed_steps(level, mask, (1.0, 0.9))), at_once)
 
 
 @given(masks())
 def test_components_are_those_of_scipy(mask):
-    assert same_partition(components(mask, 0), ndimage.label(mask)[0])
+    assert same_partition(components(mask), ndimage.label(mask)[0])
 
 
-@pytest.mark.parametrize("find", ["components", "watershed"])
-def test_objects_of_too_few_pixels_leave_no_gap_in_the_ids(find):
-    mask = np.zeros((5, 20), bool)
-    for start, width in ((1, 2), (5, 1), (8, 3)):
-        mask[2, start : start + width] = True
-    level = np.ones(mask.shape, np.float32)
-    steps = watershed_steps(level, mask, (0.0, 0.9), 2)
-    ids = components(mask, 2) if find == "components" else run(steps)
-    assert ids[2].tolist() == [0, 1, 1, 0, 0, 0, 0, 0, 2, 2, 2] + [0] * 9
+def component_steps(level, mask):
+    yield Step(0, 0, "")
+    return components(mask)
+
+
+@pytest.mark.parametrize("find", [component_steps, cut_at_valleys, necks_steps])
+@given(masks(), st.integers(0, 99))
+def test_ids_are_consecutive_in_raster_order(find, mask, seed):
+    ids = run(find(random_levels(mask, seed), mask))
+    values, first = np.unique(ids[ids > 0], return_index=True)
+    assert values.tolist() == list(range(1, ids.max(initial=0) + 1))
+    assert (np.diff(first) > 0).all()
+
+
+def test_unsure_and_small_objects_leave_no_gap_in_the_ids():
+    ids = np.array([[1, 1, 0, 2, 2, 2, 3, 0, 4, 4]], np.int32)
+    sure = np.array([[1, 0, 1, 0, 0, 0, 1, 1, 1, 1]], bool)
+    kept = [[1, 1, 0, 0, 0, 0, 0, 0, 2, 2]]
+    assert those_kept(ids, sure, 2).tolist() == kept
+    assert_array_equal(those_kept(ids, ids > 0, 1), ids)

@@ -58,7 +58,8 @@ def test_tiled_equals_whole(method, shape, monkeypatch):
     whole = segmenter.predict_proba(image)
     monkeypatch.setattr(frame, "MAX_FEATURE_BYTES", 1)
     monkeypatch.setattr(frame, "LEAST_TILE_SIDE", 9)
-    monkeypatch.setattr(prediction, "SLAB_PIXELS", 150)
+    monkeypatch.setattr(prediction, "BLOCK_2D", (9, 13))
+    monkeypatch.setattr(prediction, "BLOCK_3D", (5, 9, 13))
     tiled = segmenter.predict_proba(image)
     assert_allclose(tiled, whole, atol=1e-5)
     assert_array_equal(tiled.argmax(axis=0), whole.argmax(axis=0))
@@ -143,7 +144,7 @@ def test_an_empty_field_stays_empty(method):
 @each_method
 def test_the_same_bytes_with_any_number_of_threads(method, monkeypatch):
     image, scribbles, _ = two_regions()
-    monkeypatch.setattr(prediction, "SLAB_PIXELS", 500)
+    monkeypatch.setattr(prediction, "BLOCK_2D", (8, 40))
     monkeypatch.setattr(bank, "TILE_2D", (10, 20))
     results = []
     for n in (1, 3):

@@ -151,7 +151,7 @@ def test_tiled_equals_whole(monkeypatch):
     whole = model.predict_proba(image)
     monkeypatch.setattr(frame, "MAX_FEATURE_BYTES", 1)
     monkeypatch.setattr(frame, "LEAST_TILE_SIDE", 23)
-    monkeypatch.setattr(prediction, "SLAB_PIXELS", 1500)
+    monkeypatch.setattr(prediction, "BLOCK_2D", (20, 40))
     assert_allclose(model.predict_proba(image), whole, atol=1e-5)
 
 

@@ -144,8 +144,8 @@ def flood(
 
 
 @njit(**_options)  # type: ignore[untyped-decorator]
-def number_objects(basin: Array, parent: Array, min_size: int, n: int) -> int:
-    """Replace basins by object ids 1..n in raster order; returns n.
+def number_objects(basin: Array, parent: Array, n: int) -> None:
+    """Replace basins by object ids from 1 on in raster order.
 
     Parameters
     ----------
@@ -153,27 +153,16 @@ def number_objects(basin: Array, parent: Array, min_size: int, n: int) -> int:
         0 = background; overwritten by the ids.
     parent : int32 array of shape (n + 1,) or longer
         The basin that each has become a part of.
-    min_size : int
-        Objects of fewer pixels become background.
     n : int
         Number of basins.
     """
-    size = np.zeros(n + 1, np.int64)
-    for i in range(basin.size):
-        if basin[i] > 0:
-            basin[i] = root_of(parent, basin[i])
-            size[basin[i]] += 1
     number = np.zeros(n + 1, np.int32)
     found = 0
     for i in range(basin.size):
-        b = basin[i]
-        if b == 0:
+        if basin[i] == 0:
             continue
-        if size[b] < min_size:
-            basin[i] = 0
-            continue
+        b = root_of(parent, basin[i])
         if number[b] == 0:
             found += 1
             number[b] = found
         basin[i] = number[b]
-    return found

@@ -22,7 +22,10 @@ from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.prior import apply_prior
 
-SLAB_PIXELS = 2**17
+# What one thread smooths at once: by planes and rows, long ones, within its cache.
+# Thin pieces would be smoothed several times over, as halos of their neighbours.
+BLOCK_2D = (128, 1024)
+BLOCK_3D = (32, 64, 256)
 SHARE_OF_CLASSIFYING = 0.9
 
 
@@ -89,13 +92,13 @@ class Posterior:
             posterior[:, no_data] = 1 / len(posterior)
         return posterior
 
-    def smoothed(self, by_pixel: Array, frame: Frame, slab: Tile) -> Array:
-        """Apply the spatial prior to a slab's core; returns ``(K, *core)``."""
+    def smoothed(self, by_pixel: Array, frame: Frame, block: Tile) -> Array:
+        """Apply the spatial prior to a block's core; returns ``(K, *core)``."""
         if self.smoothing == 0:
-            return by_pixel[:, *slab.core]
-        gaps = frame.no_data(slab.padded)
-        smooth = potts.smooth(by_pixel[:, *slab.padded], self.smoothing, gaps)
-        return smooth[:, *slab.inner]
+            return by_pixel[:, *block.core]
+        gaps = frame.no_data(block.padded)
+        smooth = potts.smooth(by_pixel[:, *block.padded], self.smoothing, gaps)
+        return smooth[:, *block.inner]
 
 
 def segment_frame_steps(
@@ -112,26 +115,21 @@ def segment_frame_steps(
         np.empty(shape, np.float32),
     )
 
-    def finish(slab: Tile) -> None:
-        part = posterior.smoothed(by_pixel, frame, slab)
-        found.posterior[:, *slab.core] = part
-        missing = frame.no_data(slab.core)
-        found.labels[slab.core] = best_class(part, classes, missing)
-        found.uncertainty[slab.core] = entropy_over_log_k(part)
+    def finish(block: Tile) -> None:
+        part = posterior.smoothed(by_pixel, frame, block)
+        found.posterior[:, *block.core] = part
+        missing = frame.no_data(block.core)
+        found.labels[block.core] = best_class(part, classes, missing)
+        found.uncertainty[block.core] = entropy_over_log_k(part)
         if missing is not None:
-            found.uncertainty[slab.core][missing] = 1
+            found.uncertainty[block.core][missing] = 1
 
-    jobs = [partial(finish, s) for s in _slabs(shape, potts.HALO * is_smoothed)]
+    block = BLOCK_2D if len(shape) == 2 else BLOCK_3D
+    halo = (potts.HALO * is_smoothed,) * len(shape)
+    jobs = [partial(finish, b) for b in tile_grid(shape, block, halo)]
     steps = side_by_side_steps(jobs, "Smoothing" if is_smoothed else "Labelling")
     yield from stretch_steps(steps, SHARE_OF_CLASSIFYING, 1)
     return found
-
-
-def _slabs(shape: tuple[int, ...], halo: int) -> list[Tile]:
-    """Cut along the first axis into pieces of about `SLAB_PIXELS`."""
-    per_slab = max(SLAB_PIXELS // max(int(np.prod(shape[1:])), 1), 1)
-    widths = (halo, *(0 for _ in shape[1:]))
-    return list(tile_grid(shape, (per_slab, *shape[1:]), widths))
 
 
 def unframed(

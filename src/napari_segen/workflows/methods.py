@@ -5,7 +5,6 @@ from typing import Any
 
 from napari_segen.core.parameters import as_json
 from napari_segen.features.families import TEXTURE_SIGMAS, TEXTURE_WINDOWS
-from napari_segen.objects.watershed import NECK
 
 _SCALES = {
     "auto": "Grey values were scaled by percentiles of each image, by no less than "
@@ -51,6 +50,7 @@ def objects_text(
     boundary: int | None,
     method: str,
     min_size: int,
+    min_odds: float,
     fill_holes: int,
 ) -> str:
     """Describe in a few sentences how objects were told apart.
@@ -64,14 +64,19 @@ def objects_text(
         )
     elif method == "distance":
         how = (
-            "cut apart by a watershed on the smoothed distance to the background where "
-            f"its saddle lay below {NECK:.0%} of the lower peak"
+            "cut apart by a watershed on the smoothed distance to where they are less "
+            "certain, at necks"
         )
     else:
         how = "taken apart where they were not connected by edges or faces"
     told = [f"Objects of the class {foreground} were {how}."]
     if fill_holes:
         told.append(f"Before, holes of up to {fill_holes} pixels were filled.")
+    if min_odds > 1:
+        told.append(
+            f"Objects nowhere over {min_odds:g} times as probable as other classes "
+            "were left out."
+        )
     if min_size:
         told.append(f"Objects of fewer than {min_size} pixels were left out.")
     return " ".join(told)

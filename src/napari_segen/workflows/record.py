@@ -138,6 +138,7 @@ def script_finding_objects(
     boundary: int | None,
     method: str,
     min_size: int,
+    min_odds: float,
     fill_holes: int,
 ) -> str:
     """Lengthen a script of `script_of` or `script_applying`: it finds objects too.
@@ -146,11 +147,11 @@ def script_finding_objects(
     ----------
     script : str
     from_posterior : bool
-        Whether the boundary class counts by its probability; False: it is certain
-        where it is the most probable class.
+        Whether classes count by their probability; False: each pixel is certainly of
+        its most probable class.
     foreground, boundary : int
         Class values, unlike those of `instances`.
-    method, min_size, fill_holes
+    method, min_size, min_odds, fill_holes
         As for `instances`.
 
     Returns
@@ -162,11 +163,12 @@ def script_finding_objects(
     lines = ["", "classes = model.classes_.tolist()"]
     if boundary is not None:
         given.append(f"boundary=classes.index({boundary})")
-        if not from_posterior:
-            certain = "np.stack([labels == c for c in classes]).astype(np.float32)"
-            lines.append(f"posterior = {certain}")
+    if not from_posterior:
+        certain = "np.stack([labels == c for c in classes]).astype(np.float32)"
+        lines.append(f"posterior = {certain}")
     usual = inspect.signature(instances).parameters
-    rest = {"method": method, "min_size": min_size, "fill_holes": fill_holes}
+    rest = {"method": method, "min_size": min_size, "min_odds": min_odds}
+    rest["fill_holes"] = fill_holes
     given += [
         f"{name}={_quoted(v) if isinstance(v, str) else v}"
         for name, v in rest.items()

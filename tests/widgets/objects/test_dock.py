@@ -219,22 +219,31 @@ def segmented(viewer, qtbot):
     return dock
 
 
-def test_a_boundary_counts_by_its_probability_if_there_is_a_layer(
-    segmented, viewer, qtbot, tmp_path
+@pytest.mark.parametrize(
+    ("boundary", "specks"), [(None, True), (3, True), (None, False)]
+)
+def test_probabilities_count_if_each_class_has_a_layer(
+    segmented, viewer, qtbot, boundary, specks
 ):
     dock = open_dock(viewer, OBJECTS)
     form = dock._finding
     qtbot.waitUntil(lambda: not form._job.is_running)
     assert form.layer is viewer.layers["cells classes"]
-    form._foreground.value, form._boundary.value = 2, 3
-    assert not form.is_boundary_certain
+    form._foreground.value, form._boundary.value = 2, boundary
+    form._without_specks.value = specks
+    assert not form.lacks_posterior
     dock.find()
     finish(dock, qtbot)
     layer = viewer.layers["cells classes objects"]
-    posterior = segmented.model.predict_proba(viewer.layers["cells"].data)
-    assert_array_equal(layer.data, ns.instances(posterior, foreground=1, boundary=2))
+    expected = ns.instances(
+        segmented.model.predict_proba(viewer.layers["cells"].data),
+        foreground=1,
+        boundary=None if boundary is None else 2,
+        min_odds=8 if specks else 1,
+    )
+    assert_array_equal(layer.data, expected)
     viewer.layers.remove(viewer.layers["cells probability of class 3"])
-    assert form.is_boundary_certain
+    assert form.lacks_posterior
     dock.find()
     finish(dock, qtbot)
     assert "probability of each class" in dock.message
@@ -280,6 +289,7 @@ def test_classes_that_were_edited_have_no_script(segmented, viewer, qtbot):
     finish(dock, qtbot)
     record = viewer.layers["cells classes objects"].metadata[MARK]["provenance"]
     assert "script" not in record
+    assert not dock._finding.classes.posterior
 
 
 # -- by click -----------------------------------------------------------------

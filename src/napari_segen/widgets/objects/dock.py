@@ -19,9 +19,8 @@ from napari_segen.widgets.results import MARK, Earlier, Ready
 from napari_segen.widgets.segment_tasks import said_of_layers
 
 CERTAIN = (
-    "There is no layer with the probability of the boundary: it was taken from the "
-    "classes alone. Run the segmentation with “probability of each class” for better "
-    "cuts."
+    "Each pixel was taken to be of its class for certain. Run the segmentation with "
+    "“probability of each class” for better cuts and no specks of doubt."
 )
 
 
@@ -110,7 +109,7 @@ class ObjectsDock(Dock):
         self._finding.preview.value = False
         classes, request = self._previewed()
         earlier = self._results.earlier(classes.source)
-        note = CERTAIN if self._finding.is_boundary_certain else ""
+        note = CERTAIN if self._finding.lacks_posterior else ""
         self._start(
             finding_objects,
             classes,

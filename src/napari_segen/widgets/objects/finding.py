@@ -11,14 +11,14 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_segen.core.checks import check_labels
-from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.imagespec import FRAME, Array, ImageSpec
 from napari_segen.core.provenance import array_hash
 from napari_segen.core.steps import Step, Steps
-from napari_segen.objects.classes import instances_of_steps
+from napari_segen.core.tiles import Slices
+from napari_segen.objects.instances import instances_steps
 from napari_segen.widgets.layers import Source, level_zero
 from napari_segen.widgets.results import MARK, Earlier, Ready, Result, ready
-from napari_segen.widgets.segment_tasks import METHODS, SCRIPT
-from napari_segen.widgets.tasks import reading
+from napari_segen.widgets.segment_tasks import FRACTIONS, METHODS, SCRIPT
 from napari_segen.widgets.visible import View
 from napari_segen.workflows.methods import objects_text
 from napari_segen.workflows.record import script_finding_objects
@@ -28,7 +28,7 @@ ROLE = "objects"
 MARGIN_PX = 64
 MAX_CLASSES = 64
 _BLOCK = 2**20
-_OF_ONE = {"class", "fractions"}  # what only one of a run's layers says of itself
+_OF_ONE = {"class", FRACTIONS}  # what only one of a run's layers says of itself
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Request:
     boundary: int | None
     method: str
     min_size: int
+    min_odds: float
     fill_holes: int
 
 
@@ -50,40 +51,81 @@ class Classes:
     ----------
     source : Source
         The layer of classes.
-    wall : array or None
-        The posterior of the boundary class, if there is a layer of it.
-    mark : mapping
-        What our mark on the layer says; empty where it is none of ours.
+    posterior : mapping of int to array
+        The probability of each class value; empty where there are no layers of them.
+    record : mapping
+        How the classes came about, as the layer says; empty where that is not known.
     """
 
     source: Source
-    wall: Any
-    mark: Mapping[str, Any]
+    posterior: Mapping[int, Any]
+    record: Mapping[str, Any]
+
+    def posterior_of(self, request: Request, region: Slices | None = None) -> Array:
+        """Return the probability of the foreground, the boundary, and of what else.
+
+        Parameters
+        ----------
+        request : Request
+        region : tuple of slice, optional
+            Part of the labels; None: all.
+
+        Returns
+        -------
+        float32 array of shape (2 + N, *S)
+            Without layers of it each pixel is certainly of its class.
+        """
+        part = slice(None) if region is None else region
+        wanted = [v for v in (request.foreground, request.boundary) if v is not None]
+        if self.posterior:
+            rest = [v for v in self.posterior if v not in wanted]
+            return np.stack(
+                [np.asarray(self.posterior[v][part], np.float32) for v in wanted + rest]
+            )
+        labels = check_labels(np.asarray(self.source.data[part]), "classes")
+        certain = [labels == v for v in wanted]
+        rest = ~np.logical_or.reduce(certain)
+        return np.stack([*certain, rest]).astype(np.float32)
+
+    def objects_steps(
+        self, request: Request, region: Slices | None = None
+    ) -> Steps[Array]:
+        """Find the objects, or those of a part of the labels."""
+        posterior = self.posterior_of(request, region)
+        how = asdict(request)
+        how["foreground"] = 0
+        how["boundary"] = None if request.boundary is None else 1
+        return (yield from instances_steps(posterior, spec=self.source.spec, **how))
 
 
-def wall_layer(layers: Any, classes: Labels, boundary: int | None) -> Image | None:
-    """Find the posterior of the boundary class from the run that found the classes."""
+def posterior_layers(layers: Any, classes: Labels) -> dict[int, Image]:
+    """Find the posterior of each class from the run that found the classes.
+
+    Empty unless all classes have a layer.
+    """
     mark = _mark_of(classes)
-    role = mark.get("role", "")
-    if boundary is None or not role.endswith("classes"):
-        return None
-    wanted = f"{role.removesuffix('classes')}posterior {boundary}"
+    role, origin = mark.get("role", ""), mark.get("provenance", {})
+    if not role.endswith("classes") or FRACTIONS not in origin:
+        return {}
+    owner = role.removesuffix("classes")
+    wanted = {f"{owner}posterior {int(v)}": int(v) for v in origin[FRACTIONS]}
+    found = {}
     for layer in layers:
         other = _mark_of(layer)
         if (
-            other.get("role") == wanted
+            other.get("role") in wanted
             and other.get("source") == mark.get("source")
-            and _origin(other) == _origin(mark)
+            and _of_run(other) == _of_run(mark)
             and level_zero(layer).shape == level_zero(classes).shape
         ):
-            return layer
-    return None
+            found[wanted[other["role"]]] = layer
+    return dict(sorted(found.items())) if len(found) == len(wanted) else {}
 
 
-def mark_of_classes(classes: Labels) -> Mapping[str, Any]:
-    """Return our mark on a layer that says how its classes came about, or nothing."""
-    mark = _mark_of(classes)
-    return mark if SCRIPT in mark.get("provenance", {}) else {}
+def record_of_classes(classes: Labels) -> Mapping[str, Any]:
+    """Return how a layer's classes came about, as it says, or nothing."""
+    origin = _mark_of(classes).get("provenance", {})
+    return origin if SCRIPT in origin else {}
 
 
 def _mark_of(layer: Layer) -> Mapping[str, Any]:
@@ -91,21 +133,44 @@ def _mark_of(layer: Layer) -> Mapping[str, Any]:
     return mark if isinstance(mark, dict) else {}
 
 
-def _origin(mark: Mapping[str, Any]) -> dict[str, Any]:
+def _of_run(mark: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a mark says of the run, and not of its layer alone."""
     said = mark.get("provenance", {})
     return {k: v for k, v in said.items() if k not in _OF_ONE}
 
 
-def listing_values(data: Any) -> Steps[list[int]]:
-    """List the values of a labels array, 0 too; none where there are too many."""
+@dataclass(frozen=True)
+class Listed:
+    """What a layer of classes holds.
+
+    Parameters
+    ----------
+    values : list of int
+        0 too; none where there are too many.
+    is_as_found : bool
+        Whether it is as the segmentation left it.
+    """
+
+    values: list[int]
+    is_as_found: bool
+
+
+def listing_values(data: Any, digest: str | None) -> Steps[Listed]:
+    """List the values of a labels array; `digest` is what it had when it was found."""
     found: set[int] = set()
-    flat = np.asarray(data).reshape(-1)
+    labels = np.asarray(data)
+    flat = labels.reshape(-1)
     for start in range(0, flat.size, _BLOCK):
         yield Step(start, flat.size, "Looking for classes")
         found.update(np.unique(flat[start : start + _BLOCK]).tolist())
         if len(found) > MAX_CLASSES:
-            return []
-    return sorted(found)
+            return Listed([], is_as_found=False)
+    return Listed(sorted(found), digest is not None and array_hash(labels) == digest)
+
+
+def digest_of(classes: Labels) -> str | None:
+    """Return the digest that a result of ours had when it was found."""
+    return _mark_of(classes).get("digest")
 
 
 def finding_objects(
@@ -113,19 +178,14 @@ def finding_objects(
 ) -> Steps[list[Ready]]:
     """Find the objects of the whole image, and make the result layer."""
     source = classes.source
-    labels = yield from reading(source.data, "classes")
-    wall = None
-    if classes.wall is not None:
-        wall = yield from reading(classes.wall, "probabilities")
-    found = yield from instances_of_steps(
-        labels, wall=wall, spec=source.spec, **asdict(request)
-    )
+    yield Step(0, 0, "Reading the classes")
+    found = yield from classes.objects_steps(request)
     yield Step(0, 0, "Preparing the layer")
     origin = {
         "classes": source.name,
         "spec": ImageSpec.as_json(source.spec),
         "objects": asdict(request),
-        **_record(classes, labels, request),
+        **_record(classes, request),
     }
     place = source.label_placement
     look = {"opacity": 0.6}
@@ -133,18 +193,16 @@ def finding_objects(
     return ready([result], earlier)
 
 
-def _record(classes: Classes, labels: Array, request: Request) -> dict[str, str]:
-    """Say how the objects came about, if the classes are as they were found."""
-    if not classes.mark or array_hash(labels) != classes.mark["digest"]:
+def _record(classes: Classes, request: Request) -> dict[str, str]:
+    """Say how the objects came about, if it is known how the classes did."""
+    if not classes.record:
         return {}
-    origin, arguments = classes.mark["provenance"], asdict(request)
-    from_posterior = classes.wall is not None
-    return {
-        SCRIPT: script_finding_objects(
-            origin[SCRIPT], from_posterior=from_posterior, **arguments
-        ),
-        METHODS: f"{origin[METHODS]} {objects_text(**arguments)}",
-    }
+    arguments, is_certain = asdict(request), not classes.posterior
+    script = script_finding_objects(
+        classes.record[SCRIPT], from_posterior=not is_certain, **arguments
+    )
+    text = objects_text(**arguments)
+    return {SCRIPT: script, METHODS: f"{classes.record[METHODS]} {text}"}
 
 
 def finding_in_view(classes: Classes, request: Request, view: View) -> Steps[Array]:
@@ -153,14 +211,9 @@ def finding_in_view(classes: Classes, request: Request, view: View) -> Steps[Arr
     axes = zip(source.axes, view.start, view.shape, source.shape, strict=True)
     window, inner = [], []
     for letter, start, extent, n in axes:
-        margin = 0 if letter in "tn" else MARGIN_PX
+        margin = 0 if letter in FRAME else MARGIN_PX
         first = max(start - margin, 0)
         window.append(slice(first, min(start + extent + margin, n)))
         inner.append(slice(start - first, start - first + extent))
-    region = tuple(window)
-    labels = check_labels(np.asarray(source.data[region]), "classes")
-    wall = None if classes.wall is None else np.asarray(classes.wall[region])
-    found = yield from instances_of_steps(
-        labels, wall=wall, spec=source.spec, **asdict(request)
-    )
+    found = yield from classes.objects_steps(request, tuple(window))
     return found[tuple(inner)]

@@ -13,10 +13,12 @@ from napari_segen.widgets.jobs import Job
 from napari_segen.widgets.layers import Source, level_zero
 from napari_segen.widgets.objects.finding import (
     Classes,
+    Listed,
     Request,
+    digest_of,
     listing_values,
-    mark_of_classes,
-    wall_layer,
+    posterior_layers,
+    record_of_classes,
 )
 from napari_segen.widgets.objects.order import labels_to_choose
 from napari_segen.widgets.panels import form, stacked
@@ -30,6 +32,7 @@ LOOKING = "Looking for the classes of this layer…"
 DEBOUNCE_MS = 300
 _MOST_PX = 1_000_000
 LABEL_PX = 92
+MIN_ODDS = 8.0
 _TITLES = {"distance": "at their necks", "components": "nowhere"}
 
 
@@ -53,6 +56,7 @@ class FindingForm(QObject):
         self._viewer = viewer
         self._listed: tuple[Labels, Any] | None = None
         self._titled: list[tuple[str, int]] = []
+        self._is_as_found = False
         self._job = Job(is_listed=False)
         self._job.changed.connect(self._on_changed)
         self._timer = debounced(self, DEBOUNCE_MS, self._list_again)
@@ -90,6 +94,13 @@ class FindingForm(QObject):
             "fill holes, px",
             "Holes of up to so many pixels become part of the object around them.",
         )
+        self._without_specks = CheckBox(
+            text="without doubtful specks",
+            value=True,
+            tooltip="Leave out objects that are nowhere 8 times as probable as the "
+            "other classes: they are hardly ever true ones. It takes layers with the "
+            "probability of each class.",
+        )
         self._preview = CheckBox(
             text="preview what is in sight",
             value=False,
@@ -106,7 +117,9 @@ class FindingForm(QObject):
             self._fill_holes,
             label_px=LABEL_PX,
         )
-        self.native = stacked(self.fields.native, self._preview.native)
+        self.native = stacked(
+            self.fields.native, self._without_specks.native, self._preview.native
+        )
         self._classes.changed.connect(self.look_again)
         for field in (
             self._foreground,
@@ -114,6 +127,7 @@ class FindingForm(QObject):
             self._method,
             self._min_size,
             self._fill_holes,
+            self._without_specks,
         ):
             field.changed.connect(self._on_changed)
 
@@ -161,7 +175,10 @@ class FindingForm(QObject):
             self._list()
 
     def _list(self) -> None:
-        self._job.restart(listing_values, level_zero(self.layer), done=self._on_listed)
+        layer = self.layer
+        self._job.restart(
+            listing_values, level_zero(layer), digest_of(layer), done=self._on_listed
+        )
 
     def _forget(self) -> None:
         self._job.shut_down()
@@ -172,9 +189,10 @@ class FindingForm(QObject):
             for event in [] if listed is None else _events(listed[0]):
                 event.disconnect(self._on_data)
 
-    def _on_listed(self, values: list[int]) -> None:
+    def _on_listed(self, listed: Listed) -> None:
+        self._is_as_found = listed.is_as_found
         names = names_in(self.layer)
-        self._titled = [(names.get(v, f"class {v}"), v) for v in values if v > 0]
+        self._titled = [(names.get(v, f"class {v}"), v) for v in listed.values if v > 0]
         was_chosen = self._foreground.value
         with self._foreground.changed.blocked(), self._boundary.changed.blocked():
             self._foreground.reset_choices()
@@ -207,24 +225,24 @@ class FindingForm(QObject):
             boundary,
             self._method.value if boundary is None else "distance",
             self._min_size.value,
+            MIN_ODDS if self._without_specks.value else 1.0,
             self._fill_holes.value,
         )
 
     @property
     def classes(self) -> Classes:
         """What objects are to be looked for in."""
-        layer = self.layer
-        wall = wall_layer(self._viewer.layers, layer, self._boundary.value)
-        return Classes(
-            Source.of(layer, self.stack.axes),
-            None if wall is None else level_zero(wall),
-            mark_of_classes(layer),
-        )
+        layer, posterior, record = self.layer, {}, {}
+        if self._is_as_found:
+            posterior = posterior_layers(self._viewer.layers, layer)
+            record = record_of_classes(layer)
+        planes = {v: level_zero(plane) for v, plane in posterior.items()}
+        return Classes(Source.of(layer, self.stack.axes), planes, record)
 
     @property
-    def is_boundary_certain(self) -> bool:
-        """Whether there is a boundary, and no layer of its probability."""
-        return self._boundary.value is not None and self.classes.wall is None
+    def lacks_posterior(self) -> bool:
+        """Whether the layers of probabilities are missing that a run could show."""
+        return self._is_as_found and not self.classes.posterior
 
     def shut_down(self) -> None:
         """Let go of the layer."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
@@ -111,7 +112,7 @@ class ObjectsPreview(QObject):
         classes, request = wanted
         # The same place as before: the layer can stay, and show something else.
         if self._of is not None and _same_place(self._of, classes):
-            classes = Classes(self._of.source, classes.wall, classes.mark)
+            classes = replace(classes, source=self._of.source)
         self._of = classes
 
         def done(found: Array) -> None:
