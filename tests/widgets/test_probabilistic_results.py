@@ -212,4 +212,5 @@ def test_an_image_unlike_the_training_is_flagged_when_a_model_is_applied(viewer,
     dock.apply_model()
     finish(dock, qtbot)
     assert "This image is unlike the training images" in dock.message
+    assert viewer.layers["cells novelty"].data.shape == image.data.shape
     assert dock._outcome[1] == "warning"

@@ -107,18 +107,32 @@ def applying(
     image = yield from reading(source.data, "image")
     found = yield from segmented_steps(run_steps, model, image, source.spec, **options)
     if getattr(model, "kind_", None) is not None:
-        cache = options.get("cache")
-        checks = yield from model.unlike_training_steps(
-            image, spec=source.spec, cache=cache
-        )
-        if text := said_of_kind(checks):
-            warnings.warn(text, DataWarning, stacklevel=1)
+        found = yield from _doubted_steps(model, image, source.spec, found, options)
     yield Step(0, 0, "Preparing the layers")
     prepare_colormaps()
     rescale = bool(options.get("rescale"))
     record = record_of(model, source, is_fitted=False, rescale=rescale)
     results = segmentation_results(model, found, source, *wanted, record)
     return model, ready(results, earlier)
+
+
+def _doubted_steps(
+    model: Any,
+    image: Array,
+    spec: ImageSpec,
+    found: Segmentation,
+    options: Mapping[str, Any],
+) -> Steps[Segmentation]:
+    """Warn of an image unlike the training images, and add where it is."""
+    cache = options.get("cache")
+    checks = yield from model.unlike_training_steps(image, spec=spec, cache=cache)
+    if not (text := said_of_kind(checks)):
+        return found
+    warnings.warn(text, DataWarning, stacklevel=1)
+    if found.novelty is not None or model.novelty_ is None:
+        return found
+    novelty = yield from model.novelty_steps(image, spec=spec, cache=cache)
+    return replace(found, novelty=novelty)
 
 
 def said_of_kind(checks: Sequence[Any]) -> str:
@@ -138,8 +152,8 @@ def said_of_kind(checks: Sequence[Any]) -> str:
         which = f"{len(unlike)} of {len(checks)} frames ({shown}{more}) are"
     reason = checks[unlike[0]].reason
     return (
-        f"{which} unlike the training images: {reason}. Tick novelty to see where, and "
-        "doubt the result."
+        f"{which} unlike the training images: {reason}. Doubt the result; the novelty "
+        "layer (open its eye) shows where."
     )
 
 
