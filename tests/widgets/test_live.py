@@ -383,3 +383,16 @@ def test_keys_of_a_second_dock_leave_those_of_the_first(viewer):
     assert called == [1]
     first.unbind()
     assert not viewer.keymap
+
+
+def test_two_viewers_answer_on_their_own(make_napari_viewer, child, qtbot):
+    one, other = (Live(make_napari_viewer(), qtbot) for _ in range(2))
+    one.switch()
+    other.switch()
+    before = other.seen
+    one.paint(2, (14, 20), (4, 28))
+    assert (one.seen != before).any()
+    assert_array_equal(other.seen, before)
+    one.viewer.close()
+    other.paint(2, (14, 20), (4, 28))
+    assert (other.seen != before).any()

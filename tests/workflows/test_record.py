@@ -105,6 +105,7 @@ def test_the_paragraph_names_method_versions_and_seed(method):
     assert "strength 3" in text
     assert "seed was 5" in text
     assert f"numpy {np.__version__}" in text
+    assert ("It learnt from 2 strokes on 1 image" in text) == (method != "mixture")
     assert ("nucleus" in text) == (method != "mixture")
     assert "tensorflow" not in text
 

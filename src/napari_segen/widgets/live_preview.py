@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_segen.probabilistic.live.view import SHOW, View
 from napari_segen.widgets.collector import freeze_once
@@ -13,6 +13,7 @@ from napari_segen.widgets.latest import Latest
 from napari_segen.widgets.layers import level_zero
 from napari_segen.widgets.live_layers import Kind, LiveLayers
 from napari_segen.widgets.live_sessions import LiveInputs, Sessions
+from napari_segen.widgets.timers import debounced
 from napari_segen.widgets.visible import visible_part
 
 LOOK_MS = 60  # after the last move of the view
@@ -65,8 +66,8 @@ class LivePreview(QObject):
         self._worker.shown.connect(self._on_shown)
         self._worker.failed.connect(self._on_failed)
         self._worker.ended.connect(self._on_ended)
-        self._look = _timer(self, LOOK_MS, self._ask)
-        self._undo = _timer(self, UNDO_MS, self._ask)
+        self._look = debounced(self, LOOK_MS, self._ask)
+        self._undo = debounced(self, UNDO_MS, self._ask)
 
     # -- on and off -----------------------------------------------------------
 
@@ -263,11 +264,3 @@ class LivePreview(QObject):
     def show(self, kind: Kind) -> None:
         """Show classes, uncertainty, or the probability of a class."""
         self.layers.show(kind)
-
-
-def _timer(parent: QObject, ms: int, slot: Callable[[], None]) -> QTimer:
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(ms)
-    timer.timeout.connect(slot)
-    return timer

@@ -124,13 +124,14 @@ def _training(model: Any) -> str:
         return f"{found} were found in {images} without strokes."
     shares = zip(model.classes_, model.class_shares_, strict=True)
     told = [f"{_class(model, v)}: {share:.1%}" for v, share in shares]
-    before = ""
+    before, kept = "", model.strokes_
+    strokes = "strokes" if kept is None else _counted(kept.n_strokes, "stroke")
     if earlier:
         days = _enumerated(list(dict.fromkeys(d["created"][:10] for d in earlier)))
         before = f", some of them kept from models fitted on {days}"
     return (
-        f"It learnt from strokes on {images}{before}; share of the labelled pixels, by "
-        f"weight: {'; '.join(told)}."
+        f"It learnt from {strokes} on {images}{before}; share of the labelled pixels, "
+        f"by weight: {'; '.join(told)}."
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox
+from magicgui.widgets import CheckBox
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 
@@ -19,13 +19,17 @@ from napari_segen.widgets.dock import Dock
 from napari_segen.widgets.jobs import Showing
 from napari_segen.widgets.layers import Source, level_zero
 from napari_segen.widgets.panels import form, note
-from napari_segen.widgets.results import Earlier, Ready, layers_to_choose
+from napari_segen.widgets.results import Earlier, Ready
 from napari_segen.widgets.segment_tasks import said_of_layers
 from napari_segen.widgets.stack_choice import StackChoice
 
 NO_LABELS = "Two layers of labels are needed: results, masks or a ground truth."
 SAME = "This is one layer: choose two."
 ASK_AXES = "These labels are a stack: say above what its first axis is."
+CHOICES = {
+    "first": "A result, or a layer of objects.",
+    "second": "Another result, or the truth, of the same image.",
+}
 MOST_IN_TABLE = 6  # classes that fit side by side
 
 
@@ -39,9 +43,9 @@ class CompareDock(Dock):
 
     def __init__(self, napari_viewer) -> None:
         super().__init__(napari_viewer)
-        self._first = self._labels_choice("first", "A result, or a layer of objects.")
-        self._second = self._labels_choice(
-            "second", "Another result, or the truth, of the same image."
+        self._first, self._second = (
+            self._layer_choice(Labels, label, tooltip, nullable=True)
+            for label, tooltip in CHOICES.items()
         )
         self._stack = StackChoice(self._on_input)
         self._inputs = form(self._first, self._second, self._stack.widget)
@@ -69,16 +73,6 @@ class CompareDock(Dock):
             self._report,
         )
         self._on_input()
-
-    def _labels_choice(self, label: str, tooltip: str) -> ComboBox:
-        choice = ComboBox(
-            label=label,
-            choices=lambda _: layers_to_choose(self._viewer.layers, Labels),
-            nullable=True,
-            tooltip=tooltip,
-        )
-        choice.changed.connect(self._on_input)
-        return choice
 
     @property
     def report(self) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, SpinBox
 from napari.layers import Labels
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_segen.objects.instances import METHODS
 from napari_segen.widgets.colors import names_in
@@ -21,6 +21,7 @@ from napari_segen.widgets.objects.finding import (
 from napari_segen.widgets.objects.order import labels_to_choose
 from napari_segen.widgets.panels import form, stacked
 from napari_segen.widgets.stack_choice import StackChoice
+from napari_segen.widgets.timers import debounced
 
 NO_LABELS = "There are no labels: segment an image first, or open its masks."
 ASK_AXES = "These labels are a stack: say above what its first axis is."
@@ -54,10 +55,7 @@ class FindingForm(QObject):
         self._titled: list[tuple[str, int]] = []
         self._job = Job(is_listed=False)
         self._job.changed.connect(self._on_changed)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(DEBOUNCE_MS)
-        self._timer.timeout.connect(self._list_again)
+        self._timer = debounced(self, DEBOUNCE_MS, self._list_again)
         self._classes = ComboBox(
             label="classes",
             choices=lambda _: labels_to_choose(viewer.layers, "classes"),

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.provenance import array_hash
 from napari_segen.core.steps import Step, Steps
 from napari_segen.objects.measurements import measure_steps
 from napari_segen.widgets.jobs import Job
+from napari_segen.widgets.timers import debounced
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,10 +74,7 @@ class Measuring(QObject):
         self._digest = ""
         self._job = Job(is_listed=False)
         self._job.failed.connect(self._on_failed)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(DEBOUNCE_MS)
-        self._timer.timeout.connect(self._measure)
+        self._timer = debounced(self, DEBOUNCE_MS, self._measure)
 
     @property
     def is_busy(self) -> bool:

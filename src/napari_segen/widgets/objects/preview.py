@@ -4,12 +4,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_segen.core.imagespec import Array
 from napari_segen.widgets.jobs import Job
 from napari_segen.widgets.objects.finding import Classes, Request, finding_in_view
 from napari_segen.widgets.passing import PassingLabels
+from napari_segen.widgets.timers import debounced
 from napari_segen.widgets.visible import View, visible_part
 
 TITLE = "objects preview"
@@ -46,10 +47,7 @@ class ObjectsPreview(QObject):
         self._of: Classes | None = None
         self._job = Job(is_listed=False)
         self._job.failed.connect(lambda error: self.failed.emit(str(error)))
-        self._look = QTimer(self)
-        self._look.setSingleShot(True)
-        self._look.setInterval(LOOK_MS)
-        self._look.timeout.connect(self._ask)
+        self._look = debounced(self, LOOK_MS, self._ask)
         self.is_on = False
 
     @property
