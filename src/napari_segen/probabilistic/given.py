@@ -16,7 +16,7 @@ from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic.channels import is_colour_image, looked_at
 from napari_segen.probabilistic.earlier import Earlier, history_of
 from napari_segen.probabilistic.frame import Frame
-from napari_segen.probabilistic.guidance.kind import Kind
+from napari_segen.probabilistic.guidance.kind import MOST_FRAMES, Kind
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.scaling import FeatureScaling
 from napari_segen.probabilistic.source import Source, StrokeSource, source_of
@@ -101,7 +101,8 @@ class Given:
         strokes = source.frames if isinstance(source, StrokeSource) else []
         if any(frame.place is None for frame in strokes):
             return None
-        frames = [Frame.of(v, scale, bank, self.cache) for v in self.frames]
+        some = self.frames[:: -(-len(self.frames) // MOST_FRAMES)]
+        frames = [Frame.of(v, scale, bank, self.cache) for v in some]
         return (yield from Kind.learnt_steps(frames, scaling))
 
     def provenance(self) -> Mapping[str, Any]:

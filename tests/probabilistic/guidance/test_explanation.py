@@ -93,3 +93,21 @@ def test_an_unknown_group_is_refused():
 def test_before_the_fit_there_is_nothing_to_explain():
     with pytest.raises(NotFitted):
         ns.ProbabilisticSegmenter().explain(IMAGE, PIXEL)
+
+
+def test_colours_have_their_mean_in_front():
+    red = np.stack([IMAGE, 0 * IMAGE + 10, 0 * IMAGE + 10], axis=-1)
+    model = fitted(image=red)
+    found = model.explain(red, (24, 28))
+    parts = found.grouped("channel")
+    assert set(parts) == {f"channel {i}" for i in range(4)}
+    assert parts["channel 1"][1] > 0.1  # red is bright in the box
+    assert_allclose([parts["channel 2"], parts["channel 3"]], 0, atol=1e-6)
+
+
+def test_a_voxel_of_a_volume():
+    volume, marks, _ = two_regions((8, 30, 32))
+    model = fitted(image=volume, scribbles=marks)
+    found = model.explain(volume, (4, 15, 16))
+    expected = model.predict_proba(volume)[:, 4, 15, 16]
+    assert_allclose(found.posterior, expected, atol=1e-4)

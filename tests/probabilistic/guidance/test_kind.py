@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -7,6 +9,8 @@ from tests.probabilistic.problems import two_regions
 import napari_segen as ns
 from napari_segen.core.archive import write_archive
 from napari_segen.core.errors import ModelFileError, NotFitted
+from napari_segen.probabilistic import given
+from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.guidance import kind
 
 IMAGE, SCRIBBLES, _ = two_regions((96, 90))
@@ -93,6 +97,24 @@ def test_each_frame_of_a_film_is_judged_by_itself():
     assert [check.is_unlike for check in found] == [False, True, False]
     alone = [model.unlike_training(frame)[0] for frame in film]
     assert list(found) == alone
+
+
+def test_of_a_long_film_some_frames_are_looked_at(monkeypatch):
+    looked_at = []
+
+    def counted(values, *how):
+        looked_at.append(values)
+        return Frame.of(values, *how)
+
+    monkeypatch.setattr(given, "Frame", SimpleNamespace(of=counted))
+    film = np.stack([spots(i, (24, 26)) for i in range(40)])
+    marks = np.zeros(film.shape, int)
+    marks[0, 4, 2:20], marks[0, 15, 2:20] = 1, 2
+    model = ns.ProbabilisticSegmenter("softmax").fit(
+        film, marks, spec=ns.ImageSpec("tyx")
+    )
+    assert 8 <= len(looked_at) <= kind.MOST_FRAMES
+    assert model.kind_ is not None
 
 
 def test_several_training_images_widen_what_is_usual():

@@ -30,7 +30,8 @@ class Explanation:
     classes : int array of shape (K,)
         Class values, ascending.
     names : tuple of FeatureName
-        Of the F features.
+        Of the F features. Channels are numbered from 0 among those that are used; of
+        colour images 0 is the mean of the colours, and 1 to 3 are red, green and blue.
     base : float64 array of shape (K,)
         What holds for the average labelled pixel, how frequent the classes are
         included. Sums to 0.

@@ -20,14 +20,10 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import Array
 from napari_segen.core.normalization import data_at
 from napari_segen.core.steps import Steps, each_steps
-from napari_segen.core.tiles import Slices
+from napari_segen.core.tiles import Slices, tile_at
 from napari_segen.probabilistic.classifier import check_array
 from napari_segen.probabilistic.frame import Frame
-from napari_segen.probabilistic.sampling import (
-    Positions,
-    look_regions,
-    sampled_features_steps,
-)
+from napari_segen.probabilistic.sampling import Positions, look_regions
 from napari_segen.probabilistic.scaling import FeatureScaling
 
 PREFIX = "kind_"
@@ -36,6 +32,7 @@ PIXELS = 4096  # of all frames together, about
 # Frames of so many pixels in all are looked at as a whole, where the cache may know
 # them; of larger ones blocks, this many pixels in all.
 MAX_WHOLE, MAX_LOOKED = 2**20, 2**18
+MOST_FRAMES = 16  # of the training images: finding the range of each takes a while
 PARTS = 3  # along each axis of a training frame
 LEAST_PIXELS = 32  # of a part that counts
 LEAST_USUAL = 0.1  # deviations, where all parts of the training images are alike
@@ -177,13 +174,17 @@ def _samples_steps(
     """Return positions ``(M, ndim)`` and features ``(M, F)``, for each frame."""
     shapes = [frame.shape for frame in frames]
     n_pixels = sum(math.prod(shape) for shape in shapes)
-    looked = n_pixels if n_pixels <= MAX_WHOLE else MAX_LOOKED
+    is_whole = n_pixels <= MAX_WHOLE
+    looked = n_pixels if is_whole else MAX_LOOKED
     step = max(round((looked / PIXELS) ** (1 / len(shapes[0]))), 1)
     jobs = []
     for frame, regions in zip(frames, look_regions(shapes, looked), strict=True):
         at = _lattice(regions, frame.shape, step)
-        jobs.append((frame, at[data_at(frame.values, at)], regions))
-    found = yield from each_steps(jobs, lambda job: sampled_features_steps(*job))
+        at = at[data_at(frame.values, at)]
+        # Of a part no more is computed than that; the cache knows other tiles.
+        parts = [tile_at(r, frame.shape, frame.bank.halo) for r in regions]
+        jobs.append((frame, at, None if is_whole else parts))
+    found = yield from each_steps(jobs, lambda j: j[0].features_at_steps(j[1], j[2]))
     return [(at, rows) for (_, at, _), rows in zip(jobs, found, strict=True)]
 
 
