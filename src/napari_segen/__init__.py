@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from napari_segen.objects.instances import instances, instances_steps
     from napari_segen.objects.measurements import measure, measure_steps
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
+    from napari_segen.scale.lazy import segment_lazy
+    from napari_segen.scale.segmenting import (
+        segment_omezarr,
+        segment_omezarr_steps,
+    )
     from napari_segen.workflows.models import load
 
 __version__ = "0.1.0"
@@ -33,6 +38,9 @@ _HOME = {
     "measure": "napari_segen.objects.measurements",
     "measure_steps": "napari_segen.objects.measurements",
     "run": "napari_segen.core.steps",
+    "segment_lazy": "napari_segen.scale.lazy",
+    "segment_omezarr": "napari_segen.scale.segmenting",
+    "segment_omezarr_steps": "napari_segen.scale.segmenting",
 }
 
 __all__ = [
@@ -48,6 +56,9 @@ __all__ = [
     "measure",
     "measure_steps",
     "run",
+    "segment_lazy",
+    "segment_omezarr",
+    "segment_omezarr_steps",
 ]
 
 

@@ -1,7 +1,8 @@
 """Labelling images by a network that has been trained."""
 
 import warnings
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from napari_segen.cnn.backend import Weights
 from napari_segen.cnn.network import Labeller, Network
 from napari_segen.cnn.params import PredictionParams, TrainingParams
 from napari_segen.cnn.precision import settle
-from napari_segen.cnn.prediction import posterior_steps
+from napari_segen.cnn.prediction import check_axes, posterior_steps
 from napari_segen.cnn.problem import size_text
 from napari_segen.cnn.registry import NETWORKS
 from napari_segen.cnn.rescaling import (
@@ -31,6 +32,7 @@ from napari_segen.core.labels import (
 from napari_segen.core.model import Model
 from napari_segen.core.normalization import Normalization, has_data
 from napari_segen.core.steps import Step, Steps, run
+from napari_segen.core.tiles import Reach
 from napari_segen.objects.instances import instances_steps
 
 
@@ -74,6 +76,31 @@ class NetworkModel(Model):
     def forget_network(self) -> None:
         """Compile the network anew when it is next needed: its weights changed."""
         self._labeller = None
+
+    def reach(self, spec: ImageSpec) -> Reach:
+        """Say what a part of an image of these axes needs around it."""
+        network = self.network_for(self.n_channels_, len(self.classes_))
+        check_axes(network, spec.n_space)
+        # What a pixel depends on begins and ends with boxes of `multiple` pixels, and
+        # beyond the border lies what the image has within it.
+        halo = tuple(
+            m * (-(-(max(sides) + 1) // m) + 1)
+            for sides, m in zip(network.halo, network.multiple, strict=True)
+        )
+        alone = spec.n_space - network.ndim  # planes that it looks at one by one
+        return Reach((0,) * alone + halo, (1,) * alone + network.multiple)
+
+    def seen_channels(self, frames: Array) -> Array:
+        """Return what of frames ``(N, C, *S)`` it looks at, and takes the range of."""
+        return frames
+
+    def with_normalization(self, normalization: Normalization) -> Self:
+        """Return the same model with another scale of grey values."""
+        network = self.network_for(self.n_channels_, len(self.classes_))
+        labeller = self._labeller_of(network)  # which is slow to make
+        twin = copy(self)
+        twin.normalization_, twin._labeller = normalization, labeller
+        return twin
 
     def segment(
         self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False

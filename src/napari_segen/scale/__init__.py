@@ -1,0 +1,1 @@
+"""Images larger than memory: part by part, with the result of the whole."""
