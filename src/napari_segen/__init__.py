@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from napari_segen.objects.instances import instances, instances_steps
     from napari_segen.objects.measurements import measure, measure_steps
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
+    from napari_segen.scale.finding import (
+        find_objects_omezarr,
+        find_objects_omezarr_steps,
+    )
     from napari_segen.scale.lazy import segment_lazy
     from napari_segen.scale.segmenting import (
         segment_omezarr,
@@ -32,6 +36,8 @@ _HOME = {
     "ImageSpec": "napari_segen.core.imagespec",
     "ProbabilisticSegmenter": "napari_segen.probabilistic.segmenter",
     "Step": "napari_segen.core.steps",
+    "find_objects_omezarr": "napari_segen.scale.finding",
+    "find_objects_omezarr_steps": "napari_segen.scale.finding",
     "instances": "napari_segen.objects.instances",
     "instances_steps": "napari_segen.objects.instances",
     "load": "napari_segen.workflows.models",
@@ -50,6 +56,8 @@ __all__ = [
     "ImageSpec",
     "ProbabilisticSegmenter",
     "Step",
+    "find_objects_omezarr",
+    "find_objects_omezarr_steps",
     "instances",
     "instances_steps",
     "load",

@@ -4,11 +4,13 @@ from functools import cache
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from tests.scale.conftest import spots, strokes
-from tests.scale.test_parts import assert_like_whole, by_parts
+from tests.scale.test_parts import assert_like_whole
 
 from napari_segen.cnn.segmenter import CnnSegmenter
 from napari_segen.core.imagespec import ImageSpec
+from napari_segen.scale.lazy import segment_lazy
 
 pytestmark = pytest.mark.keras
 
@@ -51,9 +53,11 @@ def test_a_network_for_planes_labels_a_volume_plane_by_plane():
     assert_like_whole(model, volume, ImageSpec("zyx"), (2, 32, 32))
 
 
-def test_objects_are_refused():
+def test_objects_of_the_whole_image_are_no_labels_of_parts():
+    da = pytest.importorskip("dask.array")
     image = spots((64, 80))
     ids = (image > np.median(image)).astype(int)
     model = CnnSegmenter(task="instances", patch_px=32, **SMALL).fit(image, ids)
-    with pytest.raises(ValueError, match="objects apart"):
-        by_parts(model, image, ImageSpec("yx"), (32, 32))
+    with pytest.raises(ValueError, match="tells objects apart"):
+        segment_lazy(model, da.from_array(image))
+    assert_array_equal(model.predict_proba(image), model.segment(image).posterior)

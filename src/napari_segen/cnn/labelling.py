@@ -121,6 +121,20 @@ class NetworkModel(Model):
         self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
     ) -> Steps[Segmentation]:
         """Do what `segment` does, in steps."""
+        posterior, empty = yield from self._seen_steps(image, spec, rescale)
+        uncertainty = entropy_over_log_k(posterior)
+        uncertainty[empty] = 1.0
+        if self.task == "instances":
+            spec = spec or self.spec_
+            labels = yield from instances_steps(posterior, foreground=1, spec=spec)
+        else:
+            labels = best_class(posterior, self.classes_, empty)
+        return Segmentation(posterior, labels, uncertainty)
+
+    def _seen_steps(
+        self, image: Any, spec: ImageSpec | None, rescale: bool
+    ) -> Steps[tuple[Array, Array]]:
+        """Compute the posterior ``(K, *S)`` of an image, and where it has no data."""
         self.check_fitted()
         spec = spec or self.spec_
         array = check_new_image(image, spec, self.n_channels_)
@@ -134,14 +148,7 @@ class NetworkModel(Model):
             posterior = np.stack(
                 [spec.unframe(found[:, k], label_shape) for k in range(found.shape[1])]
             )
-        empty = spec.unframe(no_data, label_shape)
-        uncertainty = entropy_over_log_k(posterior)
-        uncertainty[empty] = 1.0
-        if self.task == "instances":
-            labels = yield from instances_steps(posterior, foreground=1, spec=spec)
-        else:
-            labels = best_class(posterior, self.classes_, empty)
-        return Segmentation(posterior, labels, uncertainty)
+        return posterior, spec.unframe(no_data, label_shape)
 
     def _posterior_steps(
         self, frames: Array, spec: ImageSpec, rescale: bool
@@ -189,9 +196,7 @@ class NetworkModel(Model):
         self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
     ) -> Steps[Array]:
         """Do what `predict_proba` does, in steps."""
-        return (
-            yield from self.segment_steps(image, spec=spec, rescale=rescale)
-        ).posterior
+        return (yield from self._seen_steps(image, spec, rescale))[0]
 
     def predict(
         self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False

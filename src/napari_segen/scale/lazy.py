@@ -13,6 +13,7 @@ from napari_segen.core.tiles import Tile, tile_grid
 from napari_segen.scale.parts import (
     Frames,
     PartLabeller,
+    check_labels_classes,
     frame_range_steps,
     part_shape,
 )
@@ -53,6 +54,7 @@ def segment_lazy(
     dask_array, delayed = _dask()
     check_spec(spec)
     model.check_fitted()
+    check_labels_classes(model)
     source = dask_array.asanyarray(array)
     frames = Frames.seen_by(model, source, model.spec_ if spec is None else spec)
     reach = model.reach(frames.spec)

@@ -60,7 +60,8 @@ class NewLabels:
         return self.out / "labels" / self.name
 
     @property
-    def _unfinished(self) -> Path:
+    def unfinished(self) -> Path:
+        """The folder that takes the name of the labels at the end."""
         return self.path.with_name(f".{self.name}.unfinished")
 
     @contextmanager
@@ -73,14 +74,14 @@ class NewLabels:
         """
         for folder in (self.out, self.out / "labels"):
             self._open(folder)
-        shutil.rmtree(self._unfinished, ignore_errors=True)
-        self._group = self._open(self._unfinished)
+        shutil.rmtree(self.unfinished, ignore_errors=True)
+        self._group = self._open(self.unfinished)
         try:
             yield
             self._describe(classes, info)
             self._take_name()
         except BaseException:
-            shutil.rmtree(self._unfinished, ignore_errors=True)
+            shutil.rmtree(self.unfinished, ignore_errors=True)
             raise
 
     @property
@@ -187,7 +188,7 @@ class NewLabels:
         shutil.rmtree(old, ignore_errors=True)
         if self.path.exists():
             os.replace(self.path, old)
-        os.replace(self._unfinished, self.path)
+        os.replace(self.unfinished, self.path)
         shutil.rmtree(old, ignore_errors=True)
         labels = self._open(self.out / "labels")
         version = {} if self._format == 2 else {"version": self.image.version}

@@ -41,11 +41,6 @@ class Frames:
     def seen_by(cls, model: Any, array: Any, spec: ImageSpec) -> "Frames":
         """Check that a fitted model can label an array of these axes."""
         spec.check_shape(array.shape)
-        if getattr(model, "task", "classes") != "classes":
-            raise ValueError(
-                "the model tells objects apart, which reach from part to part. Use one "
-                "that labels classes, or label images that fit in memory."
-            )
         if 0 in array.shape:
             raise ValueError(f"image is empty: its shape is {array.shape}.")
         if np.dtype(array.dtype).kind not in "buif":
@@ -116,6 +111,11 @@ class Frames:
         """Return where labels of a part of a frame go, in those of the array."""
         return self._index(self.label_axes, place, window)
 
+    def label_chunks(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of parts of frames as that of chunks of the labels."""
+        length = dict(zip(self.spec.space_axes, shape, strict=True))
+        return tuple(length.get(a, 1) for a in self.label_axes)
+
     def _index(
         self, axes: str, place: dict[str, int], window: Slices
     ) -> tuple[Any, ...]:
@@ -168,6 +168,12 @@ class PartLabeller:
         part = ImageSpec(axes, spec.pixel_size, spec.unit)
         return cls(model.with_normalization(fixed), part)
 
+    def posterior_steps(self, values: Array, tile: Tile) -> Steps[Array]:
+        """Do what `steps` does, for the posterior ``(K, *core)`` alone."""
+        found = yield from self.model.predict_proba_steps(values, spec=self.spec)
+        core: Array = found[:, *tile.inner]
+        return core
+
     def steps(self, values: Array, tile: Tile) -> Steps[Segmentation]:
         """Label the core of a tile, whose padded values ``(C, *S)`` are given."""
         found = yield from self.model.segment_steps(values, spec=self.spec)
@@ -175,6 +181,15 @@ class PartLabeller:
             found.posterior[:, *tile.inner],
             found.labels[tile.inner],
             found.uncertainty[tile.inner],
+        )
+
+
+def check_labels_classes(model: Any) -> None:
+    """Raise ValueError where a model's labels are objects, not classes."""
+    if getattr(model, "task", "classes") != "classes":
+        raise ValueError(
+            "the model tells objects apart, which reach from part to part: use "
+            "find_objects_omezarr, or a model that labels classes."
         )
 
 

@@ -13,6 +13,7 @@ from napari_segen.scale.omezarr import read_omezarr
 from napari_segen.scale.parts import (
     Frames,
     PartLabeller,
+    check_labels_classes,
     frame_range_steps,
     part_shape,
 )
@@ -79,12 +80,11 @@ def segment_omezarr_steps(
 ) -> Steps[Path]:
     """Do what `segment_omezarr` does, in steps."""
     model.check_fitted()
+    check_labels_classes(model)
     source = read_omezarr(image, spec=spec)
     frames = Frames.seen_by(model, source.array, source.spec)
     reach = model.reach(frames.spec)
     shape = part_shape(frames, reach, len(model.classes_))
-    chunk = dict(zip(frames.spec.space_axes, shape, strict=True))
-    chunks = tuple(chunk.get(a, 1) for a in frames.label_axes)
     dtype = smallest_unsigned(int(model.classes_.max()))
     new = NewLabels(source, Path(out), name, overwrite)
 
@@ -102,7 +102,7 @@ def segment_omezarr_steps(
         yield from stretch_steps(each_steps(tiles, part_steps), SHARE_OF_RANGE, 1)
 
     with new.written_whole(model.classes_, model.class_info_):
-        array = new.create(chunks, dtype)
+        array = new.create(frames.label_chunks(shape), dtype)
         frame = each_steps(frames.places(), frame_steps)
         yield from stretch_steps(frame, 0, SHARE_OF_LABELLING)
         yield from stretch_steps(new.coarser_steps(), SHARE_OF_LABELLING, 1)
