@@ -92,6 +92,21 @@ def test_the_usual_reader_opens_the_labels(
     assert "segmentation" in {n.zarr.basename() for n in listed}
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_the_metadata_pass_the_models_of_the_standard(tmp_path, model, version):
+    package = "ome_zarr_models.v" + version.replace(".", "")
+    image_label = pytest.importorskip(f"{package}.image_label")
+    labels = pytest.importorskip(f"{package}.labels")
+    scale = (1.0, 1.0, 0.5, 0.25)
+    image = spots((70, 101))[None, None]
+    path = write_image(tmp_path / "i.zarr", image, "tcyx", scale, version)
+    model.class_info_ = {2: ClassInfo("spot", "#ff8000")}
+    found = segment_omezarr(model, path, path)
+    model.class_info_ = {}
+    image_label.ImageLabel.from_zarr(zarr.open_group(found, mode="r"))
+    labels.Labels.from_zarr(zarr.open_group(found.parent, mode="r"))
+
+
 def test_the_place_of_the_image_is_kept(tmp_path, model):
     path = write_image(tmp_path / "i.zarr", spots((40, 40)), scale=(0.5, 0.5))
     group = zarr.open_group(path, mode="a")
