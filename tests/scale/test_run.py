@@ -33,7 +33,7 @@ def tree(folder="out"):
 
 def rows(folder="out"):
     path = Path(folder) / "summary.csv"
-    with open(path, encoding="utf-8-sig", newline="") as file:
+    with open(path, encoding="utf-8", newline="") as file:
         return {Path(r["image"]).name: r for r in csv.DictReader(file)}
 
 
@@ -74,6 +74,15 @@ def test_scores_where_there_is_truth(folder, job):
     assert not outcome.problems
     assert float(rows()["a.tif"]["mean_iou"]) > 0.9
     assert rows()["c.tif"]["mean_iou"] == ""
+
+
+def test_progress_never_goes_back(folder, job):
+    steps = list(folder_steps(job(ALL)))
+    assert {s.total for s in steps} == {1000}
+    done = [s.done for s in steps]
+    assert done == sorted(done)
+    assert done[-1] <= 1000
+    assert any("2 of 3, b.tif: " in s.text for s in steps)
 
 
 # ---- going on where another run ended

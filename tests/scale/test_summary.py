@@ -20,7 +20,7 @@ def test_a_row_for_each_image_with_the_columns_of_all(tmp_path):
         {"image": "c.tif", "error": "bad", "area_fraction_2": 1 / 3, "mean_iou": 1.0},
     ]
     write_summary(tmp_path / "s.csv", rows)
-    with open(tmp_path / "s.csv", encoding="utf-8-sig", newline="") as file:
+    with open(tmp_path / "s.csv", encoding="utf-8", newline="") as file:
         first, second = csv.DictReader(file)
     assert first["image"] == 'ä, "b".tif'
     assert (first["area_fraction_10"], first["novelty"], first["error"]) == (
@@ -29,8 +29,6 @@ def test_a_row_for_each_image_with_the_columns_of_all(tmp_path):
         "",
     )
     assert (second["area_fraction_2"], second["error"]) == ("0.333333", "bad")
-    names = list(first)
-    assert names.index("area_fraction_2") < names.index("area_fraction_10")
 
 
 @given(VALUES, VALUES)

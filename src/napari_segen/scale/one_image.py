@@ -10,7 +10,7 @@ import numpy as np
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import Segmentation, smallest_unsigned
 from napari_segen.core.normalization import channel_range, has_data
-from napari_segen.core.steps import Step, Steps
+from napari_segen.core.steps import PARTS, Step, Steps, stretch_steps
 from napari_segen.features.cache import FeatureCache
 from napari_segen.objects.instances import instances_steps
 from napari_segen.objects.measurements import measure_steps
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Features of one image, for labels, novelty and the comparison with the training.
 CACHE_BYTES = 2**30
+SHARE_OF_LABELS = 0.8  # beside objects
 BLANK = "blank"
 UNLIKE = "unlike training"
 TOO_FLAT = 0.25  # of the least contrast in training: as where features are compared
@@ -80,12 +81,14 @@ def image_steps(model: Any, file: ImageFile, settings: Settings) -> Steps[Found]
     options: dict[str, Any] = {"rescale": True} if settings.rescale else {}
     if is_probabilistic:
         options |= {"cache": cache, "novelty": model.novelty_ is not None}
-    found = yield from model.segment_steps(file.array, spec=spec, **options)
-    ids = yield from _objects_steps(model, found, spec, settings.objects)
+    segment = model.segment_steps(file.array, spec=spec, **options)
+    found = yield from stretch_steps(segment, 0, SHARE_OF_LABELS)
+    finding = _objects_steps(model, found, spec, settings.objects)
+    ids = yield from stretch_steps(finding, SHARE_OF_LABELS, 1)
     table = None
     if ids is not None:
         table = yield from measure_steps(ids, file.array, spec)
-    yield Step(0, 0, "Comparing with the training")
+    yield Step(PARTS, PARTS, "Comparing with the training")
     flag, reason = yield from _flag_steps(model, file.array, spec, cache)
     row: dict[str, Any] = {
         "flag": flag,

@@ -115,8 +115,15 @@ def folder_steps(job: Job) -> Steps[Outcome]:
 
 
 def _titled_steps(title: str, steps: Steps[T]) -> Steps[T]:
-    """Say of each step which image it is about."""
-    return retold_steps(steps, lambda s: Step(s.done, s.total, f"{title}: {s.text}"))
+    """Say of each step which image it is about; the parts of one start from 0 again."""
+    furthest = 0.0
+
+    def titled(step: Step) -> Step:
+        nonlocal furthest
+        furthest = max(furthest, step.done / step.total if step.total else 0.0)
+        return Step(round(PARTS * furthest), PARTS, f"{title}: {step.text}")
+
+    return retold_steps(steps, titled)
 
 
 def _states_steps(job: Job, model_hash: str) -> Steps[list[State]]:

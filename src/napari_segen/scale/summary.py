@@ -26,9 +26,7 @@ _LAST = ("novelty", "mean_iou", "average_precision")
 def write_summary(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write a CSV file, a line for each row; what a row does not have is empty."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    middle = sorted(
-        (n for n in names if n not in (*_FIRST, *_LAST)), key=_class_by_number
-    )
+    middle = (n for n in names if n not in (*_FIRST, *_LAST))
     columns = [*_FIRST, *middle, *(n for n in _LAST if n in names)]
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, columns, restval="")
@@ -46,13 +44,7 @@ def write_measurements(path: Path, table: "pd.DataFrame") -> None:
 
 def _write_text(path: Path, text: str) -> None:
     with writing(path), written_whole(path) as file:
-        # Excel takes a file without this mark for one in another alphabet.
-        file.write(text.encode("utf-8-sig"))
-
-
-def _class_by_number(name: str) -> tuple[str, int]:
-    stem, _, number = name.rpartition("_")
-    return (stem, int(number)) if number.isdecimal() else (name, -1)
+        file.write(text.encode())
 
 
 def _plain(value: Any) -> str:
