@@ -72,7 +72,7 @@ def overlay(
     if spec.space_axes.replace("z", "") == "xy":
         frame, mark = frame.swapaxes(1, 2), mark.T
     # Large images are thinned out; the rest is left to a better filter.
-    step = max(max(mark.shape) // (4 * TILE_PX), 1)
+    step = max(max(mark.shape) // (2 * TILE_PX), 1)
     frame, mark = frame[:, ::step, ::step], mark[::step, ::step]
     values, number = np.unique(mark, return_inverse=True)
     colors = np.array([_rgb(int(v), info) for v in values])
