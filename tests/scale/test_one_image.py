@@ -76,6 +76,20 @@ def test_the_row_says_what_plain_sums_say(model):
     assert (row["unit"], row["dtype"]) == ("um", "uint8")
 
 
+def test_a_file_without_pixel_size_is_refused_where_it_matters():
+    image, truth = field(0)
+    strokes = np.where(truth > 0, 2, 1).astype(np.uint8)
+    spec = ImageSpec("yx", (0.5, 0.5), "um")
+    model = ns.ProbabilisticSegmenter("bayes", sigmas=(1.0,), sigma_unit="physical")
+    model.fit(image, strokes, spec=spec)
+    with pytest.raises(ValueError, match=r"tells no pixel size .* learnt .* in um"):
+        found(model, image)
+    with pytest.raises(ValueError, match=r"unit: nm\)"):
+        found(model, image, axes="yx", pixel_size=(500.0, 500.0), unit="nm")
+    got = found(model, image, axes="yx", pixel_size=(0.5, 0.5), unit="um")
+    assert_array_equal(got.arrays["labels"], model.predict(image, spec=spec))
+
+
 def test_pixels_without_data_do_not_count(model):
     image = field(1)[0].astype(float)
     image[:20] = np.nan
@@ -151,6 +165,7 @@ def test_the_table_has_units(model, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
+        (Settings(axes="tyxq"), "axes may use the letters"),
         (Settings(rescale=True), "--rescale"),
         (Settings(measurements=True), "such as --objects 2"),
         (Settings(objects=ObjectSettings((3,))), r"\[1, 2\]\), got 3"),

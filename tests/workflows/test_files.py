@@ -81,6 +81,24 @@ def test_an_ome_tiff_tells_its_pixel_size(tmp_path, metadata, size, unit):
     assert (read.axes, read.pixel_size, read.unit) == ("cyx", size, unit)
 
 
+@pytest.mark.parametrize("unit", ["um", "micron", "\\u00B5m"])
+def test_micrometres_have_one_name(tmp_path, unit):
+    array = np.zeros((8, 9), np.uint8)
+    metadata, resolution = {"unit": unit}, (4.0, 2.0)
+    tifffile.imwrite(
+        tmp_path / "a.tif", array, imagej=True, metadata=metadata, resolution=resolution
+    )
+    read = read_image(tmp_path / "a.tif")
+    assert (read.pixel_size, read.unit) == ((0.5, 0.25), "um")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_a_unit_in_any_letters_is_kept(tmp_path, dtype):
+    spec = ImageSpec("yx", (2.0, 2.0), "Å")
+    write_tiff(tmp_path / "a.tif", np.zeros((8, 9), dtype), spec)
+    assert read_image(tmp_path / "a.tif").spec() == spec
+
+
 def test_an_ome_stack_whose_depth_is_not_told_has_no_pixel_size(tmp_path):
     path = tmp_path / "a.ome.tif"
     array = np.zeros((4, 8, 9), np.uint16)

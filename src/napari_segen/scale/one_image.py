@@ -66,6 +66,18 @@ def spec_for(file: ImageFile, fitted: ImageSpec, axes: str | None) -> ImageSpec:
     return spec
 
 
+def _check_unit(model: Any, spec: ImageSpec, settings: Settings) -> None:
+    """Raise ValueError where the pixel size matters, but is not in the model's unit."""
+    is_physical = getattr(model, "sigma_unit", "pixel") == "physical"
+    if (is_physical or settings.rescale) and spec.unit != model.spec_.unit:
+        said = "tells no pixel size" if spec.pixel_size is None else "tells its pixels"
+        raise ValueError(
+            f"the file {said} (unit: {spec.unit}), but the model learnt from images in "
+            f"{model.spec_.unit}, and what it sees depends on that. Save the image as "
+            "TIFF with the pixel size in this unit, for instance with Fiji."
+        )
+
+
 def image_steps(model: Any, file: ImageFile, settings: Settings) -> Steps[Found]:
     """Segment an image, find its objects, measure it and compare it with the training.
 
@@ -76,6 +88,7 @@ def image_steps(model: Any, file: ImageFile, settings: Settings) -> Steps[Found]
     settings : Settings
     """
     spec = spec_for(file, model.spec_, settings.axes)
+    _check_unit(model, spec, settings)
     is_probabilistic = model.kind == "probabilistic"
     cache = FeatureCache(CACHE_BYTES) if is_probabilistic else None
     options: dict[str, Any] = {"rescale": True} if settings.rescale else {}

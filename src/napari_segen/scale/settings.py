@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from napari_segen.core.imagespec import ImageSpec
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectSettings:
@@ -67,6 +69,8 @@ def has_objects(model: Any) -> bool:
 
 def check_settings(model: Any, settings: Settings) -> None:
     """Raise ValueError where a model cannot do what is wanted."""
+    if settings.axes is not None:
+        ImageSpec(settings.axes)
     if settings.rescale and model.kind != "cnn":
         raise ValueError(
             "the model is no CNN: leave --rescale out. Features in physical units "

@@ -1,5 +1,6 @@
 """What a TIFF file says of its axes and pixel size: ImageJ's way, OME's, and ours."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from napari_segen.core.imagespec import Array, ImageSpec
 _IMAGEJ_ORDER = "tzcyx"
 _IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 _IMAGEJ_MAX_BYTES = 2**32 - 2**20
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_MICRONS = ("micron", "microns", "micrometer", "micrometre")
 
 Size = dict[str, float]
 
@@ -26,11 +29,20 @@ def pixel_size(tiff: Any) -> tuple[Size | None, str]:
     for read in (_of_imagej, _of_ome, _of_ours):
         size, unit = read(tiff)
         if size and all(np.isfinite(s) and s > 0 for s in size.values()):
-            # ImageJ writes the micro sign as an escape, OME as one of two letters.
-            for sign in ("\\u00B5", "µ", "μ"):
-                unit = unit.replace(sign, "u")
-            return size, unit
+            return size, _plain_unit(unit)
     return None, "pixel"
+
+
+def _plain_unit(unit: str) -> str:
+    unit = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), unit)
+    # Two letters look like this one.
+    unit = unit.replace("µ", "u").replace("μ", "u")
+    return "um" if unit.lower() in _MICRONS else unit
+
+
+def _as_ascii(unit: str) -> str:
+    """Escape what is not ASCII, as ImageJ does."""
+    return "".join(c if c.isascii() else f"\\u{ord(c):04X}" for c in unit)
 
 
 def _of_imagej(tiff: Any) -> tuple[Size | None, str]:
@@ -87,7 +99,7 @@ def _ours(spec: ImageSpec) -> dict[str, Any]:
     metadata: dict[str, Any] = {"axes": spec.axes.upper()}
     if spec.pixel_size is not None:
         size = dict(zip(spec.space_axes, spec.pixel_size, strict=True))
-        metadata |= {"pixel_size": size, "unit": spec.unit}
+        metadata |= {"pixel_size": size, "unit": _as_ascii(spec.unit)}
     return metadata
 
 
@@ -112,6 +124,6 @@ def _for_imagej(array: Array, spec: ImageSpec) -> tuple[Array, dict[str, Any]]:
     options["photometric"] = "minisblack"
     if spec.pixel_size is not None:
         size = dict(zip(spec.space_axes, spec.pixel_size, strict=True))
-        metadata |= {"unit": spec.unit, "spacing": size.get("z", 1.0)}
+        metadata |= {"unit": _as_ascii(spec.unit), "spacing": size.get("z", 1.0)}
         options["resolution"] = (1 / size["x"], 1 / size["y"])
     return ordered, options
