@@ -72,7 +72,7 @@ def score(
     dict
         ``mean_iou`` of classes (pixels of the truth that are no class, such as 0 for
         unlabelled, do not count), ``average_precision`` of objects at an intersection
-        over union of one half.
+        over union of one half, of a series the mean over its frames.
     """
     found, true = read_labels(result), read_labels(truth)
     guessed, wanted = in_order(found, spec.label_axes), in_order(true, spec.label_axes)
@@ -89,8 +89,9 @@ def score(
                 f"{classes.tolist()}. If it numbers objects, find such: --objects."
             )
         return {"mean_iou": mean_iou(guessed, wanted, classes)}
-    one, other = (_apart(spec.label_frames(a)) for a in (guessed, wanted))
-    return {"average_precision": average_precision(one, other)}
+    frames = (spec.label_frames(a) for a in (guessed, wanted))
+    each = [average_precision(*pair) for pair in zip(*frames, strict=True)]
+    return {"average_precision": float(np.mean(each))}
 
 
 def in_order(file: ImageFile, axes: str) -> Array:
@@ -98,11 +99,3 @@ def in_order(file: ImageFile, axes: str) -> Array:
     if file.axes is None or set(file.axes) != set(axes) or len(file.axes) != len(axes):
         return file.array
     return file.array.transpose([file.axes.index(a) for a in axes])
-
-
-def _apart(frames: Array) -> Array:
-    """Give objects of different frames ``(N, *S)`` different ids."""
-    ids = frames.astype(np.int64)
-    step = int(ids.max(initial=0)) + 1
-    first = step * np.arange(len(ids)).reshape(-1, *(1,) * (ids.ndim - 1))
-    return np.where(ids > 0, ids + first, 0)
