@@ -87,7 +87,10 @@ def _said(out: Path, outcome: Outcome) -> Iterator[str]:
 
 
 def _failures(outcome: Outcome, n: int) -> str:
-    said = [f"{p}: {why}" for p, why in outcome.problems.items()]
+    said = [
+        why if why.startswith(str(path)) else f"{path}: {why}"
+        for path, why in outcome.problems.items()
+    ]
     more = len(said) - _MOST_SHOWN
     end = f" And {more} more: see {SUMMARY}." if more > 0 else ""
     return f"{len(said)} of {n} images had errors. {' '.join(said[:_MOST_SHOWN])}{end}"
