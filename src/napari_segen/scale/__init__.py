@@ -1,0 +1,1 @@
+"""Many images, and large ones: folders of files segmented with one model."""
