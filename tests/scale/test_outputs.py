@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from napari_segen.core.imagespec import ImageSpec
 from napari_segen.scale.outputs import (
     Results,
     State,
@@ -10,6 +11,11 @@ from napari_segen.scale.outputs import (
 )
 
 MADE = made_by("model", "image", {"classes": (1, 2)})
+RECORD = {
+    "made_by": MADE,
+    "spec": ImageSpec("yx").as_json(),
+    "row": {"flag": ""},
+}
 WANTED = ["labels", "posterior"]
 
 
@@ -19,15 +25,15 @@ def results(tmp_path):
 
 
 def written(results, wanted=WANTED):
-    results.begin({"made_by": MADE})
+    results.begin(RECORD)
     for what in wanted:
         results.path(what).write_bytes(what.encode())
-    results.finish({"made_by": MADE}, wanted)
+    results.finish(RECORD, wanted)
 
 
 def test_from_nothing_to_complete(results):
     assert results.state(WANTED, MADE) is State.NEW
-    results.begin({"made_by": MADE})
+    results.begin(RECORD)
     assert results.state(WANTED, MADE) is State.UNFINISHED
     results.path("labels").write_bytes(b"half")
     assert results.state(WANTED, MADE) is State.UNFINISHED
@@ -57,7 +63,19 @@ def test_what_was_edited_is_the_users_and_what_is_gone_is_made_again(results):
     assert results.state(WANTED, MADE) is State.FOREIGN
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '{"outputs": 3}', "[" * 10**5])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[1]",
+        "[" * 10**5,
+        json.dumps(RECORD),
+        json.dumps(RECORD | {"outputs": 3}),
+        json.dumps(RECORD | {"outputs": {}, "spec": {"axes": "q"}}),
+        json.dumps(RECORD | {"outputs": {}, "row": []}),
+    ],
+)
 def test_a_file_without_a_record_that_can_be_read_is_foreign(results, text):
     results.path("labels").write_bytes(b"mine")
     assert results.state(WANTED, MADE) is State.FOREIGN

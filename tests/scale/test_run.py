@@ -85,6 +85,14 @@ def test_progress_never_goes_back(folder, job):
     assert any("2 of 3, b.tif: " in s.text for s in steps)
 
 
+def test_scores_can_be_added_later_without_segmenting_again(folder, job):
+    run(folder_steps(job()))
+    truth = truth_of(job().inputs, Path("truth"))
+    assert run(folder_steps(job(truth=truth, resume=True))).skipped == 3
+    run(folder_steps(job(out="whole", truth=truth)))
+    assert tree() == tree("whole")
+
+
 # ---- going on where another run ended
 
 

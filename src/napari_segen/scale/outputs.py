@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_segen import __version__
+from napari_segen.core.imagespec import ImageSpec
 from napari_segen.workflows.files import write_json
 
 ENDS = {
@@ -83,9 +84,12 @@ class Results:
         """Read the record; None where there is none of ours."""
         try:
             found = json.loads(self.record_path.read_bytes())
-        except (OSError, ValueError, RecursionError):
+            ImageSpec.from_json(found["spec"])
+            is_ours = isinstance(found["row"]["flag"], str)
+            is_ours = is_ours and isinstance(found["outputs"], dict)
+        # A file of this name may hold anything.
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
-        is_ours = isinstance(found, dict) and isinstance(found.get("outputs"), dict)
         return found if is_ours else None
 
     def existing(self, wanted: Sequence[str]) -> list[Path]:
