@@ -93,6 +93,15 @@ def test_scores_can_be_added_later_without_segmenting_again(folder, job):
     assert tree() == tree("whole")
 
 
+def test_the_mean_score_is_said(folder, model_path, capsys):
+    Path("truth/c.tif").unlink()
+    argv = ["segment", "--model", str(model_path), "--out", "out", "in"]
+    assert main([*argv, "--truth", "truth"]) == 0
+    scores = [float(rows()[name]["mean_iou"]) for name in ("a.tif", "b.tif")]
+    said = f"Mean IoU: {np.mean(scores):.3f} on average of 2 images"
+    assert said in capsys.readouterr().out
+
+
 # ---- going on where another run ended
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 
 from napari_segen.core.errors import SomeFailed
 from napari_segen.scale.inputs import check_names, list_inputs, truth_of
@@ -77,6 +78,10 @@ def _said(out: Path, outcome: Outcome) -> Iterator[str]:
         yield f"{row['flag'].capitalize()}: {row['image']}: {row['reason']}"
     if len(flagged) > _MOST_SHOWN:
         yield f"Blank or unlike training: {len(flagged)} images in all, see the summary"
+    for name in ("mean_iou", "average_precision"):
+        if scores := [row[name] for row in outcome.rows if name in row]:
+            said = name.replace("_", " ").capitalize().replace("iou", "IoU")
+            yield f"{said}: {fmean(scores):.3f} on average of {len(scores)} images"
     types: dict[str, int] = {}
     for row in outcome.rows:
         if "dtype" in row:
