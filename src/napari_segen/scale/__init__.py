@@ -1,1 +1,1 @@
-"""Many images, and large ones: folders of files segmented with one model."""
+"""Many images, and images larger than memory: the results of one model on them."""
