@@ -1,6 +1,6 @@
 """Seconds and peak memory of segmenting OME-Zarr images by their size.
 
-    python benchmarks/bigger_than_memory.py [--sides N ...] [--models NAME ...]
+    python benchmarks/bigger_than_memory.py [--sides N ...] [--models NAME ...] [--dask]
 
 Square images of spots in noise, uint16, chunks of 1024 x 1024, one level. Each image is
 labelled once by each model in a process of its own, after a tiny one: "peak" is the
@@ -9,16 +9,17 @@ most memory that process ever held, all code included (TensorFlow for the networ
 writing.
 "differ": pixels of the corner of 2304 x 2304 whose label is not what the network or
 classifier says of the corner of 2560 x 2560 by itself, scaled as the whole image.
+With `--dask` each image is labelled by `segment_lazy` as well, block after block.
 Prints a Markdown table.
 """
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -87,28 +88,50 @@ def peak_kb():
     return int(status[status.index("VmHWM:") + 1])
 
 
-def segment(model_path, image):
+def with_dask(model, image):
+    """Return what writes a Dask array of labels, and these labels."""
+    import dask.array
+    import zarr
+
+    import napari_segen as ns
+
+    grey = zarr.open_array(Path(image) / "0", mode="r")
+    lazy = ns.segment_lazy(model, grey)
+    path, chunks = f"{image}.labels", lazy.chunksize
+    target = zarr.create_array(
+        path, shape=lazy.shape, chunks=chunks, dtype=lazy.dtype, overwrite=True
+    )
+    one_by_one = {"lock": False, "scheduler": "single-threaded"}
+    return lambda labels: dask.array.store(labels, target, **one_by_one), lazy
+
+
+def segment(model_path, image, route):
     """Label an image and print the figures; runs in a process of its own."""
     import napari_segen as ns
 
     model = ns.load(model_path)
     model.predict(np.zeros((64, 64), np.uint16))  # loads all code, or TensorFlow
-    began, labelling = time.perf_counter(), None
-    steps = ns.segment_omezarr_steps(model, image, image, name=model.kind)
-    for step in steps:
-        if labelling is None and not step.text.startswith("Measuring"):
-            labelling = time.perf_counter()
-    done, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+    worked, began, labelling = time.process_time(), time.perf_counter(), None
+    if route == "dask":
+        write, lazy = with_dask(model, image)
+        labelling = time.perf_counter()
+        write(lazy)
+    else:
+        steps = ns.segment_omezarr_steps(model, image, image, name=model.kind)
+        for step in steps:
+            if labelling is None and not step.text.startswith("Measuring"):
+                labelling = time.perf_counter()
+    done, worked = time.perf_counter(), time.process_time() - worked
     figures = {
         "range": labelling - began,
         "labels": done - labelling,
-        "processor": used.ru_utime + used.ru_stime,
+        "processor": worked,
         "peak": peak_kb() / 2**20,
     }
     print(json.dumps(figures))
 
 
-def differing(model_path, image):
+def differing(model_path, image, route):
     """Count the pixels that differ from a corner labelled as a whole."""
     import zarr
 
@@ -117,7 +140,8 @@ def differing(model_path, image):
 
     model, image = ns.load(model_path), Path(image)
     grey = zarr.open_array(image / "0", mode="r")
-    labels = zarr.open_array(image / "labels" / model.kind / "0", mode="r")
+    path = image / "labels" / model.kind / "0"
+    labels = zarr.open_array(f"{image}.labels" if route == "dask" else path, mode="r")
     known = channel_range(grey[:][np.newaxis])
     low, span = model.normalization_.scale_of(np.zeros((1, 1, 1)), known)
     same_scale = model.with_normalization(Normalization("training", low, span))
@@ -136,8 +160,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--sides", type=int, nargs="+", default=[4096, 16384])
     parser.add_argument("--models", nargs="+", default=["probabilistic", "cnn"])
-    parser.add_argument("--segment", nargs=2, help=argparse.SUPPRESS)
-    parser.add_argument("--differ", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--dask", action="store_true")
+    parser.add_argument("--segment", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--differ", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.segment:
         segment(*arguments.segment)
@@ -155,12 +180,14 @@ def main():
         for side in arguments.sides:
             image = Path(folder) / f"{side}.zarr"
             write_image(image, side, rng, bases)
-            for kind, path in models.items():
-                f = json.loads(said("--segment", path, image))
-                differ = int(said("--differ", path, image))
+            routes = ("loop", "dask") if arguments.dask else ("loop",)
+            for (kind, path), route in product(models.items(), routes):
+                f = json.loads(said("--segment", path, image, route))
+                differ = int(said("--differ", path, image, route))
+                name = f"{kind}, {route}"
                 speed = side**2 / 1e6 / (f["range"] + f["labels"])
                 print(
-                    f"| {kind} | {side} | {f['range']:.1f} | {f['labels']:.1f} | "
+                    f"| {name} | {side} | {f['range']:.1f} | {f['labels']:.1f} | "
                     f"{speed:.2f} | {f['processor']:.0f} | {f['peak']:.2f} | "
                     f"{differ} |",
                     flush=True,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         find_objects_omezarr_steps,
     )
     from napari_segen.scale.lazy import segment_lazy
+    from napari_segen.scale.measuring import measure_omezarr, measure_omezarr_steps
     from napari_segen.scale.segmenting import (
         segment_omezarr,
         segment_omezarr_steps,
@@ -42,6 +43,8 @@ _HOME = {
     "instances_steps": "napari_segen.objects.instances",
     "load": "napari_segen.workflows.models",
     "measure": "napari_segen.objects.measurements",
+    "measure_omezarr": "napari_segen.scale.measuring",
+    "measure_omezarr_steps": "napari_segen.scale.measuring",
     "measure_steps": "napari_segen.objects.measurements",
     "run": "napari_segen.core.steps",
     "segment_lazy": "napari_segen.scale.lazy",
@@ -62,6 +65,8 @@ __all__ = [
     "instances_steps",
     "load",
     "measure",
+    "measure_omezarr",
+    "measure_omezarr_steps",
     "measure_steps",
     "run",
     "segment_lazy",

@@ -45,17 +45,18 @@ class Frames:
             raise ValueError(f"image is empty: its shape is {array.shape}.")
         if np.dtype(array.dtype).kind not in "buif":
             raise TypeError(f"image must hold real numbers, got dtype {array.dtype}.")
-        kept = [
-            (letter, n)
-            for letter, n in zip(spec.axes, array.shape, strict=True)
-            if n > 1 or letter in "yx" + model.spec_.axes
-        ]
-        axes = "".join(letter for letter, _ in kept)
+        frames = cls.of(array, spec, model.spec_.axes)
+        check_axes_and_channels(frames.kept_shape, frames.spec, model.n_channels_)
+        return frames
+
+    @classmethod
+    def of(cls, array: Any, spec: ImageSpec, known: str = "") -> "Frames":
+        """Leave out axes of length one, but for rows, columns, and those in `known`."""
+        lengths = zip(spec.axes, array.shape, strict=True)
+        axes = "".join(a for a, n in lengths if n > 1 or a in "yx" + known)
         size = dict(zip(spec.space_axes, spec.sampling, strict=True))
         pixel_size = spec.pixel_size and tuple(size[a] for a in axes if a in SPACE)
-        own = ImageSpec(axes, pixel_size, spec.unit)
-        check_axes_and_channels(tuple(n for _, n in kept), own, model.n_channels_)
-        return cls(array, spec.axes, own)
+        return cls(array, spec.axes, ImageSpec(axes, pixel_size, spec.unit))
 
     @property
     def lengths(self) -> dict[str, int]:
@@ -66,6 +67,11 @@ class Frames:
     def shape(self) -> tuple[int, ...]:
         """Shape ``(*S)`` of a frame."""
         return tuple(self.lengths[a] for a in self.spec.space_axes)
+
+    @property
+    def kept_shape(self) -> tuple[int, ...]:
+        """Shape of the array along the axes of `spec`."""
+        return tuple(self.lengths[a] for a in self.spec.axes)
 
     @property
     def label_shape(self) -> tuple[int, ...]:
