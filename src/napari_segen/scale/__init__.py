@@ -1,1 +1,1 @@
-"""Images larger than memory: part by part, with the result of the whole."""
+"""Many images, and images larger than memory: the results of one model on them."""
