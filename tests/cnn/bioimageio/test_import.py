@@ -258,9 +258,31 @@ def labels_out(d):
     d["outputs"][0]["data"] = {"type": "uint8", "values": [0, 1]}
 
 
+def huge_tiles(d):
+    for a in d["inputs"][0]["axes"][2:]:
+        a["size"] = {"min": 10**9, "step": 1}
+
+
+def another_number_of_channels(d):
+    d["outputs"][0]["axes"][1]["channel_names"] = ["a", "b", "c"]
+
+
+def another_size(d):
+    for a in d["outputs"][0]["axes"][2:]:
+        a["size"]["offset"] = 0
+
+
+def endless_classes(d):
+    d["outputs"][0]["axes"][1]["channel_names"] = [str(i) for i in range(5000)]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (huge_tiles, "pixels at once"),
+        (another_number_of_channels, "gives .1, .* as described"),
+        (another_size, "as described"),
+        (endless_classes, "at most"),
         (two_inputs, "2 inputs"),
         (time_axis, "axis 'time'"),
         (other_weights, "no ONNX weights, but only torchscript"),

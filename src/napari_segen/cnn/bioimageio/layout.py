@@ -1,5 +1,6 @@
 """Which axes, sizes and margins the network of a package takes and gives."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from napari_segen.core.imagespec import SPACE, Array
 TILE_PX = {2: 1024, 3: 96}
 # A tile is at least so many times as wide as what is cut off on one side.
 LEAST_MARGINS = 4
+# More at once fills the memory; nobody but a hostile description asks for it.
+MAX_TILE_PX = 2**28
 BATCH, CHANNEL = "batch", "channel"
 
 
@@ -107,7 +110,10 @@ class Layout:
     def tile_shape(self, size: Sequence[int]) -> tuple[int, ...]:
         """Size of the tiles for an image of this size, with their margins."""
         about = TILE_PX[self.ndim]
-        return tuple(s.size(n, about) for s, n in zip(self.sides, size, strict=True))
+        shape = tuple(s.size(n, about) for s, n in zip(self.sides, size, strict=True))
+        if math.prod(shape) > MAX_TILE_PX:
+            raise ModelFileError(f"its network would take {shape} pixels at once.")
+        return shape
 
 
 def _arranged(x: Array, space: str, roles: Sequence[str]) -> Array:

@@ -13,6 +13,7 @@ from napari_segen.cnn.bioimageio.archive import opened, read_package_file
 from napari_segen.cnn.bioimageio.layout import Layout, layout_of, read_padded
 from napari_segen.cnn.bioimageio.processing import Operation, operations_of, processed
 from napari_segen.cnn.labelling import NetworkModel
+from napari_segen.core.checks import check_class_values
 from napari_segen.core.errors import ModelFileError
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import ClassInfo, class_info_from_json
@@ -85,6 +86,8 @@ class PackagedSegmenter(NetworkModel):
                 f"its output is of the type {dtype}: not the probabilities of classes."
             )
         self._dtype = np.dtype(inputs[0].dtype)
+        if self._dtype.kind not in "fiu":
+            raise ModelFileError(f"its input is of the type {self._dtype}.")
         self.name_ = str(description.name)
         self.provenance_ = {
             "package": self.name_,
@@ -109,6 +112,7 @@ class PackagedSegmenter(NetworkModel):
         self.task = "classes"
         n = max(2, self._layout.n_answers)
         self.classes_ = np.arange(n)
+        check_class_values(self.classes_, "the output")
         names = (
             self._layout.names
             if n == self._layout.n_answers
@@ -219,12 +223,21 @@ class PackagedSegmenter(NetworkModel):
         corners = list(
             product(*(range(0, n, s) for n, s in zip(size, steps, strict=True)))
         )
+        # The margins that the output still has are cut off here.
+        expected = (
+            layout.n_answers,
+            *(s + 2 * side.cut for s, side in zip(steps, layout.sides, strict=True)),
+        )
         raw = np.empty((layout.n_answers, *size), np.float32)
         for j, corner in enumerate(corners):
             yield Step(i * len(corners) + j, n_parts * len(corners), "Labelling")
             start = [c - m for c, m in zip(corner, margins, strict=True)]
             window = read_padded(x, start, tile, layout.padding)
             answer = layout.planes(self._run(layout.tensor(window)), layout.out_roles)
+            if answer.shape != expected:
+                raise ModelFileError(
+                    f"its network gives {answer.shape}, not {expected} as described."
+                )
             core = tuple(slice(c, c + s) for c, s in zip(corner, steps, strict=True))
             place = raw[:, *core]
             inner = tuple(
@@ -270,7 +283,9 @@ class PackagedSegmenter(NetworkModel):
             raise ModelFileError(
                 f"its network does not take {x.dtype} of the shape {x.shape} ({err})."
             ) from err
-        answer: Array = found
+        answer = np.asarray(found)
+        if answer.ndim != len(self._layout.out_axes):
+            raise ModelFileError(f"its network gives {answer.ndim} axes.")
         return answer
 
 
