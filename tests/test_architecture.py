@@ -21,7 +21,7 @@ BELOW = {
     "generation": {"cnn", "features", "core"},
 }
 METHODS = {"probabilistic", "cnn", "generation", "objects"} | {"features", "core"}
-BELOW |= {"sample_data": METHODS, "scale": METHODS}
+BELOW |= {"sample_data": METHODS, "scale": METHODS | {"workflows"}}
 BELOW |= {"workflows": METHODS | {"sample_data"}}
 BELOW |= {"widgets": METHODS | {"workflows", "scale", "sample_data"}}
 BELOW |= {"cli": METHODS | {"workflows", "scale", "sample_data", "widgets"}}

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from napari_segen.objects.instances import instances, instances_steps
     from napari_segen.objects.measurements import measure, measure_steps
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
+    from napari_segen.scale.finding import (
+        find_objects_omezarr,
+        find_objects_omezarr_steps,
+    )
+    from napari_segen.scale.lazy import segment_lazy
+    from napari_segen.scale.measuring import measure_omezarr, measure_omezarr_steps
+    from napari_segen.scale.segmenting import (
+        segment_omezarr,
+        segment_omezarr_steps,
+    )
     from napari_segen.workflows.models import load
 
 __version__ = "0.1.0"
@@ -27,12 +37,19 @@ _HOME = {
     "ImageSpec": "napari_segen.core.imagespec",
     "ProbabilisticSegmenter": "napari_segen.probabilistic.segmenter",
     "Step": "napari_segen.core.steps",
+    "find_objects_omezarr": "napari_segen.scale.finding",
+    "find_objects_omezarr_steps": "napari_segen.scale.finding",
     "instances": "napari_segen.objects.instances",
     "instances_steps": "napari_segen.objects.instances",
     "load": "napari_segen.workflows.models",
     "measure": "napari_segen.objects.measurements",
+    "measure_omezarr": "napari_segen.scale.measuring",
+    "measure_omezarr_steps": "napari_segen.scale.measuring",
     "measure_steps": "napari_segen.objects.measurements",
     "run": "napari_segen.core.steps",
+    "segment_lazy": "napari_segen.scale.lazy",
+    "segment_omezarr": "napari_segen.scale.segmenting",
+    "segment_omezarr_steps": "napari_segen.scale.segmenting",
 }
 
 __all__ = [
@@ -42,12 +59,19 @@ __all__ = [
     "ImageSpec",
     "ProbabilisticSegmenter",
     "Step",
+    "find_objects_omezarr",
+    "find_objects_omezarr_steps",
     "instances",
     "instances_steps",
     "load",
     "measure",
+    "measure_omezarr",
+    "measure_omezarr_steps",
     "measure_steps",
     "run",
+    "segment_lazy",
+    "segment_omezarr",
+    "segment_omezarr_steps",
 ]
 
 

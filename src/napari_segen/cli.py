@@ -8,22 +8,27 @@ import argparse
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from napari_segen import __version__
+from napari_segen.core.errors import SomeFailed
+from napari_segen.scale.options import add_segment, settings_in
 from napari_segen.workflows.export_options import add_export
 from napari_segen.workflows.generate_options import add_generate
 from napari_segen.workflows.train_options import add_train, api_options
 
 PROGRAM = "napari-segen"
-FAILED, INTERRUPTED = 2, 130
+FAILED, SOME_FAILED, INTERRUPTED = 2, 3, 130
 _DEMO_FOLDER = Path("napari-segen-demo")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit code: 0, 2 after an error, 130 interrupted."""
+    """Run one command; return the exit code.
+
+    0; 2 after an error; 3 where all is done but for some bad files; 130 interrupted.
+    """
     arguments = _parser().parse_args(argv)
     # What tifffile says of odd files besides its exceptions.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -35,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             print(f"{PROGRAM}: interrupted", file=sys.stderr)
             return INTERRUPTED
+        except SomeFailed as err:
+            print(f"{PROGRAM}: error: {_one_line(err)}", file=sys.stderr)
+            return SOME_FAILED
         except (ValueError, TypeError, OSError, ImportError, MemoryError) as err:
             print(f"{PROGRAM}: error: {_one_line(err)}", file=sys.stderr)
             return FAILED
@@ -77,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     add_train(commands, _train)
-    _add_segment(commands)
+    add_segment(commands, _segment)
     add_generate(commands, _generate)
     add_export(commands, _export)
     info = commands.add_parser("info", help="say what a model file holds")
@@ -102,22 +110,6 @@ def _add_demo(commands: Any) -> None:
         help="where the files go without a window (default: ./%(default)s)",
     )
     demo.set_defaults(run=_demo)
-
-
-def _add_segment(commands: Any) -> None:
-    segment = commands.add_parser("segment", help="apply a saved segmenter to files")
-    segment.add_argument("--model", type=Path, required=True, metavar="MODEL")
-    segment.add_argument("--out", type=Path, required=True, metavar="DIR")
-    segment.add_argument("--axes", help="axes of each image, if not as in training")
-    segment.add_argument("--posterior", action="store_true", help="write it as well")
-    segment.add_argument("--uncertainty", action="store_true", help="write it as well")
-    segment.add_argument(
-        "--rescale",
-        action="store_true",
-        help="bring images of another pixel size to the network's, and results back",
-    )
-    segment.add_argument("inputs", type=Path, nargs="+", metavar="INPUT")
-    segment.set_defaults(run=_segment)
 
 
 def _info(arguments: argparse.Namespace) -> list[str]:
@@ -166,17 +158,17 @@ def _train(arguments: argparse.Namespace) -> list[str]:
     )
 
 
-def _segment(arguments: argparse.Namespace) -> list[str]:
-    from napari_segen.workflows.commands import segment
+def _segment(arguments: argparse.Namespace) -> Iterable[str]:
+    from napari_segen.scale.command import segment
 
     return segment(
         arguments.model,
         arguments.inputs,
         arguments.out,
-        axes=arguments.axes,
-        posterior=arguments.posterior,
-        uncertainty=arguments.uncertainty,
-        rescale=arguments.rescale,
+        settings_in(arguments),
+        truth=arguments.truth,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
     )
 
 

@@ -16,6 +16,7 @@ from napari_segen.workflows.files import (
     list_images,
     make_folder,
     read_image,
+    read_labels,
     write_tiff,
 )
 
@@ -44,14 +45,65 @@ def test_a_tiff_that_was_written_reads_back_the_same(
     assert read_image(path).array.dtype == dtype
 
 
-@pytest.mark.parametrize("axes", ["yx", "tzyx", "zcyx"])
-def test_axes_and_pixel_size_are_kept(tmp_path, axes):
+@pytest.mark.parametrize("axes", ["yx", "tzyx", "zcyx", "nyx"])
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "float64"])  # ImageJ's, and not
+def test_axes_and_pixel_size_are_kept(tmp_path, axes, dtype):
     size = (2.0, 0.5, 0.25)[-2 - ("z" in axes) :]
     spec = ImageSpec(axes, size, "um")
-    write_tiff(tmp_path / "a.tif", np.zeros((2, 3, 4, 5)[-len(axes) :], "u1"), spec)
+    write_tiff(tmp_path / "a.tif", np.zeros((2, 3, 4, 5)[-len(axes) :], dtype), spec)
     found = read_image(tmp_path / "a.tif").spec()
     assert (found.axes, found.unit) == (axes, "um")
     assert found.pixel_size == pytest.approx(size)
+
+
+OME = {"PhysicalSizeX": 0.25, "PhysicalSizeY": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "size", "unit"),
+    [
+        (OME, (0.5, 0.25), "um"),
+        (
+            OME | {"PhysicalSizeXUnit": "nm", "PhysicalSizeYUnit": "nm"},
+            (0.5, 0.25),
+            "nm",
+        ),
+        (OME | {"PhysicalSizeXUnit": "nm"}, None, "pixel"),  # two units
+        (OME | {"PhysicalSizeX": 0.0}, None, "pixel"),
+        ({}, None, "pixel"),
+    ],
+)
+def test_an_ome_tiff_tells_its_pixel_size(tmp_path, metadata, size, unit):
+    path = tmp_path / "a.ome.tif"
+    array = np.zeros((2, 8, 9), np.uint16)
+    tifffile.imwrite(path, array, ome=True, metadata={"axes": "CYX"} | metadata)
+    read = read_image(path)
+    assert (read.axes, read.pixel_size, read.unit) == ("cyx", size, unit)
+
+
+@pytest.mark.parametrize("unit", ["um", "micron", "\\u00B5m"])
+def test_micrometres_have_one_name(tmp_path, unit):
+    array = np.zeros((8, 9), np.uint8)
+    metadata, resolution = {"unit": unit}, (4.0, 2.0)
+    tifffile.imwrite(
+        tmp_path / "a.tif", array, imagej=True, metadata=metadata, resolution=resolution
+    )
+    read = read_image(tmp_path / "a.tif")
+    assert (read.pixel_size, read.unit) == ((0.5, 0.25), "um")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_a_unit_in_any_letters_is_kept(tmp_path, dtype):
+    spec = ImageSpec("yx", (2.0, 2.0), "Å")
+    write_tiff(tmp_path / "a.tif", np.zeros((8, 9), dtype), spec)
+    assert read_image(tmp_path / "a.tif").spec() == spec
+
+
+def test_an_ome_stack_whose_depth_is_not_told_has_no_pixel_size(tmp_path):
+    path = tmp_path / "a.ome.tif"
+    array = np.zeros((4, 8, 9), np.uint16)
+    tifffile.imwrite(path, array, ome=True, metadata={"axes": "ZYX"} | OME)
+    assert read_image(path).spec().pixel_size is None
 
 
 def test_axes_are_put_into_imagejs_order(tmp_path):
@@ -95,12 +147,24 @@ def test_a_palette_png_keeps_its_class_values(tmp_path):
     assert_array_equal(read_image(tmp_path / "a.png").array, labels)
 
 
-@pytest.mark.parametrize("name", ["a.tif", "a.png"])
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_a_jpeg_is_read_but_holds_no_labels(tmp_path, channels):
+    image = np.full((16, 24, *channels), 90, np.uint8)
+    Image.fromarray(image).save(tmp_path / "a.JPG", "JPEG")
+    read = read_image(tmp_path / "a.JPG")
+    assert read.axes == ("yxc" if channels else "yx")
+    assert_array_equal(read.array, image)
+    with pytest.raises(ValueError, match=r"a\.JPG: labels cannot be JPEG"):
+        read_labels(tmp_path / "a.JPG")
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.jpg"])
 @pytest.mark.parametrize("keep", [0, 1, 7, 60, 0.5])
 def test_a_truncated_image_is_an_error_that_names_it(tmp_path, name, keep):
     image = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
     write_tiff(tmp_path / "a.tif", image)
-    Image.fromarray(image).save(tmp_path / "a.png")
+    for picture in ("a.png", "a.jpg"):
+        Image.fromarray(image).save(tmp_path / picture)
     whole = (tmp_path / name).read_bytes()
     size = int(len(whole) * keep) if isinstance(keep, float) else keep
     (tmp_path / name).write_bytes(whole[:size])
@@ -118,8 +182,8 @@ def test_a_tiff_that_claims_to_be_huge_is_an_error(tmp_path):
 
 
 def test_other_kinds_of_files_are_refused_by_name(tmp_path):
-    with pytest.raises(ValueError, match=r"a\.jpg is not a TIFF or PNG file"):
-        read_image(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match=r"a\.gif is not a TIFF, PNG or JPEG"):
+        read_image(tmp_path / "a.gif")
 
 
 def test_a_folder_stands_for_its_images_in_order(tmp_path):
@@ -130,7 +194,7 @@ def test_a_folder_stands_for_its_images_in_order(tmp_path):
 
 
 def test_a_folder_without_images_and_a_missing_file_are_errors(tmp_path):
-    with pytest.raises(ValueError, match="holds no TIFF or PNG"):
+    with pytest.raises(ValueError, match="holds no TIFF, PNG or JPEG"):
         list_images([tmp_path])
     with pytest.raises(FileNotFoundError, match="no such file"):
         list_images([tmp_path / "missing.tif"])

@@ -1,7 +1,8 @@
 """Labelling images by a network that has been trained."""
 
 import warnings
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from napari_segen.cnn.backend import Weights
 from napari_segen.cnn.network import Labeller, Network
 from napari_segen.cnn.params import PredictionParams, TrainingParams
 from napari_segen.cnn.precision import settle
-from napari_segen.cnn.prediction import posterior_steps
+from napari_segen.cnn.prediction import check_axes, posterior_steps
 from napari_segen.cnn.problem import size_text
 from napari_segen.cnn.registry import NETWORKS
 from napari_segen.cnn.rescaling import (
@@ -31,6 +32,7 @@ from napari_segen.core.labels import (
 from napari_segen.core.model import Model
 from napari_segen.core.normalization import Normalization, has_data
 from napari_segen.core.steps import Step, Steps, run
+from napari_segen.core.tiles import Reach
 from napari_segen.objects.instances import instances_steps
 
 
@@ -75,6 +77,31 @@ class NetworkModel(Model):
         """Compile the network anew when it is next needed: its weights changed."""
         self._labeller = None
 
+    def reach(self, spec: ImageSpec) -> Reach:
+        """Say what a part of an image of these axes needs around it."""
+        network = self.network_for(self.n_channels_, len(self.classes_))
+        check_axes(network, spec.n_space)
+        # What a pixel depends on begins and ends with boxes of `multiple` pixels, and
+        # beyond the border lies what the image has within it.
+        halo = tuple(
+            m * (-(-(max(sides) + 1) // m) + 1)
+            for sides, m in zip(network.halo, network.multiple, strict=True)
+        )
+        alone = spec.n_space - network.ndim  # planes that it looks at one by one
+        return Reach((0,) * alone + halo, (1,) * alone + network.multiple)
+
+    def seen_channels(self, frames: Array) -> Array:
+        """Return what of frames ``(N, C, *S)`` it looks at, and takes the range of."""
+        return frames
+
+    def with_normalization(self, normalization: Normalization) -> Self:
+        """Return the same model with another scale of grey values."""
+        network = self.network_for(self.n_channels_, len(self.classes_))
+        labeller = self._labeller_of(network)  # which is slow to make
+        twin = copy(self)
+        twin.normalization_, twin._labeller = normalization, labeller
+        return twin
+
     def segment(
         self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
     ) -> Segmentation:
@@ -94,6 +121,20 @@ class NetworkModel(Model):
         self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
     ) -> Steps[Segmentation]:
         """Do what `segment` does, in steps."""
+        posterior, empty = yield from self._seen_steps(image, spec, rescale)
+        uncertainty = entropy_over_log_k(posterior)
+        uncertainty[empty] = 1.0
+        if self.task == "instances":
+            spec = spec or self.spec_
+            labels = yield from instances_steps(posterior, foreground=1, spec=spec)
+        else:
+            labels = best_class(posterior, self.classes_, empty)
+        return Segmentation(posterior, labels, uncertainty)
+
+    def _seen_steps(
+        self, image: Any, spec: ImageSpec | None, rescale: bool
+    ) -> Steps[tuple[Array, Array]]:
+        """Compute the posterior ``(K, *S)`` of an image, and where it has no data."""
         self.check_fitted()
         spec = spec or self.spec_
         array = check_new_image(image, spec, self.n_channels_)
@@ -107,14 +148,7 @@ class NetworkModel(Model):
             posterior = np.stack(
                 [spec.unframe(found[:, k], label_shape) for k in range(found.shape[1])]
             )
-        empty = spec.unframe(no_data, label_shape)
-        uncertainty = entropy_over_log_k(posterior)
-        uncertainty[empty] = 1.0
-        if self.task == "instances":
-            labels = yield from instances_steps(posterior, foreground=1, spec=spec)
-        else:
-            labels = best_class(posterior, self.classes_, empty)
-        return Segmentation(posterior, labels, uncertainty)
+        return posterior, spec.unframe(no_data, label_shape)
 
     def _posterior_steps(
         self, frames: Array, spec: ImageSpec, rescale: bool
@@ -168,9 +202,7 @@ class NetworkModel(Model):
         self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
     ) -> Steps[Array]:
         """Do what `predict_proba` does, in steps."""
-        return (
-            yield from self.segment_steps(image, spec=spec, rescale=rescale)
-        ).posterior
+        return (yield from self._seen_steps(image, spec, rescale))[0]
 
     def predict(
         self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False

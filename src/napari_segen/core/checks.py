@@ -156,13 +156,20 @@ def check_new_image(image: Any, spec: ImageSpec, n_channels: int) -> Array:
     """Check an image against what a model was fitted on; return its array."""
     check_spec(spec)
     array = check_image(image)
-    spec.check_shape(array.shape)
-    if (got := spec.n_channels(array.shape)) != n_channels:
+    check_axes_and_channels(array.shape, spec, n_channels)
+    return array
+
+
+def check_axes_and_channels(
+    shape: tuple[int, ...], spec: ImageSpec, n_channels: int
+) -> None:
+    """Raise ValueError unless an image of `shape` has these axes and channels."""
+    spec.check_shape(shape)
+    if (got := spec.n_channels(shape)) != n_channels:
         raise ValueError(
             f"image has {got} channels, but the model was fitted on {n_channels}. "
             "Choose an image with the same channels, or fit on this one."
         )
-    return array
 
 
 def check_class_values(values: Array, name: str = "scribbles") -> None:

@@ -9,6 +9,10 @@ class ModelFileError(ValueError):
     """A model file is damaged, foreign, too large, or not what it claims to be."""
 
 
+class SomeFailed(ValueError):
+    """Some of many files were bad; what could be done with the others is done."""
+
+
 class NotFitted(ValueError):
     """A model was asked for a result before `fit`."""
 

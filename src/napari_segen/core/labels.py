@@ -1,5 +1,6 @@
 """Label values, class names and colours, and the types they are stored in."""
 
+import colorsys
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,18 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import Array
 
 _COLOR = re.compile("#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?")
+# Told apart by most colour-blind people, on dark and bright images: Okabe and Ito's.
+_FIRST = (
+    "#e69f00",
+    "#56b4e9",
+    "#009e73",
+    "#f0e442",
+    "#cc79a7",
+    "#d55e00",
+    "#0072b2",
+    "#b2df8a",
+)
+_GOLDEN = 0.618034
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +39,16 @@ class ClassInfo:
             )
         if self.color and not _COLOR.fullmatch(self.color):
             raise ValueError(f"color must be like '#ff8800', got {self.color!r}.")
+
+
+def default_color(value: int) -> str:
+    """Colour of class `value` as ``"#rrggbb"``, unless the user chooses another."""
+    if value < 1:
+        return "#808080"
+    if value <= len(_FIRST):
+        return _FIRST[value - 1]
+    rgb = colorsys.hsv_to_rgb(value * _GOLDEN % 1, 0.65, 0.95)
+    return "#" + "".join(f"{round(255 * x):02x}" for x in rgb)
 
 
 @dataclass(frozen=True, slots=True)

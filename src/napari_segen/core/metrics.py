@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
+from napari_segen.core.labels import numbered
 
 
 def confusion(prediction: Array, truth: Array, classes: Array) -> npt.NDArray[np.int64]:
@@ -74,13 +75,11 @@ def average_precision(prediction: Array, truth: Array, threshold: float = 0.5) -
     """
     if not 0.5 <= threshold < 1:
         raise ValueError(f"threshold must be from 0.5 to below 1, got {threshold}.")
-    found, rows = np.unique(truth, return_inverse=True)
-    guessed, columns = np.unique(prediction, return_inverse=True)
-    n = len(guessed)
-    both = np.bincount(rows.ravel() * n + columns.ravel(), minlength=len(found) * n)
-    both = both.reshape(len(found), n)
+    rows, columns = numbered(truth).ravel(), numbered(prediction).ravel()
+    n_true, n = int(rows.max(initial=0)), int(columns.max(initial=0)) + 1
+    pairs = rows.astype(np.int64) * n + columns
+    both = np.bincount(pairs, minlength=(n_true + 1) * n).reshape(-1, n)
     union = both.sum(axis=1, keepdims=True) + both.sum(axis=0) - both
-    objects = np.ix_(found != 0, guessed != 0)
-    matched = int((both[objects] > threshold * union[objects]).sum())
-    total = both[objects].shape[0] + both[objects].shape[1] - matched
+    matched = int((both > threshold * union)[1:, 1:].sum())
+    total = n_true + n - 1 - matched
     return matched / total if total else 1.0

@@ -58,10 +58,15 @@ def _finite(plane: Array) -> Array:
     return plane.ravel()
 
 
+def percentile_ranks(n: int) -> tuple[int, int]:
+    """Return how many of `n` values are below the low and the high percentile."""
+    last = n - 1
+    return round(last * LOW_PERCENTILE / 100), round(last * HIGH_PERCENTILE / 100)
+
+
 def _percentiles(values: Array) -> tuple[float, float]:
     """Order statistics, without interpolation: exact under monotone maps."""
-    last = values.size - 1
-    at = [round(last * LOW_PERCENTILE / 100), round(last * HIGH_PERCENTILE / 100)]
+    last, at = values.size - 1, percentile_ranks(values.size)
     if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
         # Counting grey values is several times faster than sorting pixels.
         up_to = np.cumsum(np.bincount(values.ravel()))

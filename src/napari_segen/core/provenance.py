@@ -4,6 +4,7 @@ import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -27,13 +28,16 @@ def array_hash(array: Array) -> str:
 
 def package_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """Versions of the installed ones among `packages`, and Python's."""
-    found = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {p: v for p in packages if (v := _version_of(p)) is not None}
+    return {"python": platform.python_version(), **found}
+
+
+@cache  # looking a version up takes some milliseconds
+def _version_of(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def provenance(

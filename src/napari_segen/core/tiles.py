@@ -26,6 +26,22 @@ class Tile:
     inner: Slices
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a model needs around a part of a frame, to label it as it does the whole.
+
+    Parameters
+    ----------
+    halo : tuple of int
+        Pixels before and after the part along each spatial axis.
+    multiple : tuple of int
+        The part begins on multiples of this.
+    """
+
+    halo: tuple[int, ...]
+    multiple: tuple[int, ...]
+
+
 def tile_grid(
     shape: tuple[int, ...], tile_shape: tuple[int, ...], halo: tuple[int, ...]
 ) -> Iterator[Tile]:

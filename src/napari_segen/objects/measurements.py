@@ -76,8 +76,6 @@ def measure_steps(
     labels: Any, image: Any = None, spec: ImageSpec | None = None
 ) -> Steps["pd.DataFrame"]:
     """Do what `measure` does, in steps."""
-    import pandas as pd
-
     ids = check_labels(labels, "labels")
     picture = None if image is None else check_image(image)
     spec = _checked_spec(ids, picture, spec)
@@ -89,7 +87,16 @@ def measure_steps(
         return (yield from _frame_steps(frames[i], own, spec))
 
     per_frame = yield from each_steps(range(len(frames)), frame_steps)
-    columns = _frame_columns(spec, ids.shape, [len(c["label"]) for c in per_frame])
+    return table_of(per_frame, spec, ids.shape)
+
+
+def table_of(
+    per_frame: list[Columns], spec: ImageSpec, shape: tuple[int, ...]
+) -> "pd.DataFrame":
+    """Put the columns of the frames of labels of `shape` into one table."""
+    import pandas as pd
+
+    columns = _frame_columns(spec, shape, [len(c["label"]) for c in per_frame])
     for name in per_frame[0]:
         columns[name] = np.concatenate([c[name] for c in per_frame])
     # The label comes first, then where in a series it is.
@@ -107,8 +114,7 @@ def _frame_steps(ids: Array, image: Array | None, spec: ImageSpec) -> Steps[Colu
     values[numbers] = ids
     boxes = ndimage.find_objects(numbers)
     sums = yield from sums_steps(numbers, n, image, spec.sampling)
-    columns = {"label": values[1:], **_size_and_place(sums, boxes, spec)}
-    columns |= _spread(sums)
+    columns = {"label": values[1:], **_size_and_place(sums, spec), **_spread(sums)}
     columns["solidity"] = yield from solidities_steps(numbers, boxes)
     if spec.n_space == 2 and len(set(spec.sampling)) == 1:
         length = perimeters(numbers, n) * spec.sampling[0]
@@ -116,6 +122,16 @@ def _frame_steps(ids: Array, image: Array | None, spec: ImageSpec) -> Steps[Colu
         # Straight and single pixels have no outline to speak of.
         known = np.where(length > 0, length, np.nan)
         columns["circularity"] = 4 * np.pi * columns["area"] / known**2
+    return columns | _brightness(sums, spec)
+
+
+def columns_of_sums(sums: Sums, spec: ImageSpec) -> Columns:
+    """Return those columns of `measure` that need no more than sums over pixels."""
+    return _size_and_place(sums, spec) | _spread(sums) | _brightness(sums, spec)
+
+
+def _brightness(sums: Sums, spec: ImageSpec) -> Columns:
+    columns: Columns = {}
     for c in range(sums.brightness.shape[1]):
         at = "" if spec.channel_axis is None else f"_{c}"
         for k, name in enumerate(("mean", "min", "max")):
@@ -123,17 +139,14 @@ def _frame_steps(ids: Array, image: Array | None, spec: ImageSpec) -> Steps[Colu
     return columns
 
 
-def _size_and_place(
-    sums: Sums, boxes: list[tuple[slice, ...]], spec: ImageSpec
-) -> Columns:
+def _size_and_place(sums: Sums, spec: ImageSpec) -> Columns:
     size = sums.size * float(np.prod(spec.sampling))
     columns = {"pixels": sums.size, _size_name(spec): size}
     for axis, letter in enumerate(spec.space_axes):
         columns[f"centroid_{letter}"] = sums.centroid[:, axis]
     for axis, letter in enumerate(spec.space_axes):
-        for end in ("start", "stop"):
-            edges = [getattr(box[axis], end) for box in boxes]
-            columns[f"{end}_{letter}"] = np.array(edges, np.int64)
+        for k, end in enumerate(("start", "stop")):
+            columns[f"{end}_{letter}"] = sums.box[:, axis, k]
     if spec.n_space == 2:
         diameter = np.sqrt(4 * size / np.pi)
     else:

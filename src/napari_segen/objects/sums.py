@@ -1,10 +1,13 @@
 """Sums over the pixels of each object, in one go over the image."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Step, Steps
@@ -12,6 +15,7 @@ from napari_segen.core.steps import Step, Steps
 Floats = npt.NDArray[np.float64]
 
 PIXELS_AT_ONCE = 2_000_000
+NO_PIXEL = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class Sums:
         Mean position of the pixels' centres, in units of the pixel size.
     covariance : float array of shape (n, D, D)
         Of the same positions.
+    box : int array of shape (n, D, 2)
+        First pixel along each axis, and the one after the last.
     brightness : float array of shape (n, C, 3)
         Mean, least and greatest finite value in each channel; NaN where there is none.
     """
@@ -33,7 +39,26 @@ class Sums:
     size: Array
     centroid: Floats
     covariance: Floats
+    box: Array
     brightness: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the pixels of a frame.
+
+    Parameters
+    ----------
+    corner : tuple of int
+        Where in the frame its first pixel is.
+    numbers : int array of shape (*S)
+        0 = background, 1 to n the objects.
+    image : array of shape (C, *S), optional
+    """
+
+    corner: tuple[int, ...]
+    numbers: Array
+    image: Array | None
 
 
 def sums_steps(
@@ -49,69 +74,123 @@ def sums_steps(
     sampling : tuple of float
         Pixel size along each axis.
     """
-    d = numbers.ndim
-    # What is not there must not count as an object without pixels: dropped at the end.
-    size, total = np.zeros(n + 1), np.zeros((n + 1, d))
-    light = _Brightness(n, 0 if image is None else len(image))
-    for done, slab, k, where in _slabs(numbers, sampling):
-        yield Step(done, 2 * len(numbers), "Measuring objects")
-        size += np.bincount(k, minlength=n + 1)
+
+    def slab(start: int) -> Part:
+        part = slice(start, start + rows)
+        grey = None if image is None else image[:, part]
+        return Part((start, *(0,) * (numbers.ndim - 1)), numbers[part], grey)
+
+    rows = max(PIXELS_AT_ONCE // max(numbers[0].size, 1), 1)
+    slabs = [partial(slab, start) for start in range(0, len(numbers), rows)]
+    n_channels = 0 if image is None else len(image)
+    return (yield from sums_of_parts_steps(slabs, n, n_channels, sampling))
+
+
+def sums_of_parts_steps(
+    parts: Sequence[Callable[[], Part]],
+    n: int,
+    n_channels: int,
+    sampling: tuple[float, ...],
+) -> Steps[Sums]:
+    """Do what `sums_steps` does, for a frame that is read in parts.
+
+    Parameters
+    ----------
+    parts : sequence of callable
+        Together they return every pixel of the frame once. Each is called twice.
+    n, n_channels : int
+        How many objects, and channels C.
+    sampling : tuple of float
+    """
+    d, text = len(sampling), "Measuring objects"
+    size, total = np.zeros(n), np.zeros((n, d))
+    box = np.stack([np.full((n, d), NO_PIXEL), np.zeros((n, d), np.int64)], axis=-1)
+    light = _Brightness(n, n_channels)
+    for done, read in enumerate(parts):
+        yield Step(done, 2 * len(parts), text)
+        part = read()
+        at, own, k, where = _pixels(part, sampling)
+        m = own.stop - own.start
+        size[own] += np.bincount(k, minlength=m)
         for axis, x in enumerate(where):
-            total[:, axis] += np.bincount(k, x, n + 1)
-        if image is not None:
-            light.add(k, image[:, slab][:, numbers[slab] > 0])
-    centroid = total / np.maximum(size, 1)[:, np.newaxis]
-    spread = np.zeros((n + 1, d, d))
+            total[own, axis] += np.bincount(k, x, m)
+        _widen(box[own], part, own.start)
+        if part.image is not None:
+            light.add(own, k, part.image[(slice(None), *at)])
+    known = np.maximum(size, 1)
+    centroid = total / known[:, np.newaxis]
+    spread = np.zeros((n, d, d))
     # Around the centroids, which are known now: differences of large sums would be
     # inexact far from the origin.
-    for done, _, k, where in _slabs(numbers, sampling):
-        yield Step(len(numbers) + done, 2 * len(numbers), "Measuring objects")
-        apart = [x - centroid[k, axis] for axis, x in enumerate(where)]
+    for done, read in enumerate(parts):
+        yield Step(len(parts) + done, 2 * len(parts), text)
+        _, own, k, where = _pixels(read(), sampling)
+        middle, m = centroid[own], own.stop - own.start
+        apart = [x - middle[k, axis] for axis, x in enumerate(where)]
         for a in range(d):
             for b in range(a, d):
-                spread[:, a, b] += np.bincount(k, apart[a] * apart[b], n + 1)
-    covariance = spread / np.maximum(size, 1)[:, np.newaxis, np.newaxis]
+                spread[own, a, b] += np.bincount(k, apart[a] * apart[b], m)
+    covariance = spread / known[:, np.newaxis, np.newaxis]
     lower = np.tril_indices(d, -1)
     covariance[:, *lower] = covariance[:, *lower[::-1]]
-    return Sums(
-        size[1:].astype(np.int64), centroid[1:], covariance[1:], light.figures()
-    )
+    return Sums(size.astype(np.int64), centroid, covariance, box, light.figures())
 
 
-def _slabs(
-    numbers: Array, sampling: tuple[float, ...]
-) -> Iterator[tuple[int, slice, Array, list[Array]]]:
-    """Yield parts along the first axis: rows done, part, numbers and positions."""
-    per_row = max(numbers[0].size, 1)
-    rows = max(PIXELS_AT_ONCE // per_row, 1)
-    for start in range(0, len(numbers), rows):
-        slab = slice(start, start + rows)
-        part = numbers[slab]
-        at = np.nonzero(part)
-        first = (start, *(0,) * (part.ndim - 1))
-        where = [(x + f) * s for x, f, s in zip(at, first, sampling, strict=True)]
-        yield start, slab, part[at], where
+def _pixels(
+    part: Part, sampling: tuple[float, ...]
+) -> tuple[tuple[Any, ...], slice, Array, list[Array]]:
+    """Find the pixels of objects in a part.
+
+    Returns
+    -------
+    at : tuple of int array
+        Their indices in the part.
+    own : slice
+        Which objects there may be: a few of many.
+    k : int array
+        Of which of these each pixel is.
+    where : list of float array
+        Their positions in the frame along each axis.
+    """
+    at = np.nonzero(part.numbers)
+    k = part.numbers[at].astype(np.intp)
+    first = int(k.min()) if k.size else 1
+    own = slice(first - 1, int(k.max(initial=first - 1)))
+    moved = zip(at, part.corner, sampling, strict=True)
+    return at, own, k - first, [(x + corner) * size for x, corner, size in moved]
+
+
+def _widen(box: Array, part: Part, first: int) -> None:
+    """Widen the boxes ``(m, D, 2)`` of the objects from `first` on to hold a part."""
+    local = np.maximum(part.numbers.astype(np.intp) - first, 0)
+    corner = np.array(part.corner)
+    for edges, place in zip(box, ndimage.find_objects(local), strict=False):
+        if place is not None:
+            start = [s.start for s in place] + corner
+            stop = [s.stop for s in place] + corner
+            edges[:, 0] = np.minimum(edges[:, 0], start)
+            edges[:, 1] = np.maximum(edges[:, 1], stop)
 
 
 class _Brightness:
     """Sum, least and greatest value of each object in each channel."""
 
     def __init__(self, n: int, channels: int) -> None:
-        self._count = np.zeros((n + 1, channels))
-        self._sum = np.zeros((n + 1, channels))
-        self._least = np.full((n + 1, channels), np.inf)
-        self._greatest = np.full((n + 1, channels), -np.inf)
+        self._count = np.zeros((n, channels))
+        self._sum = np.zeros((n, channels))
+        self._least = np.full((n, channels), np.inf)
+        self._greatest = np.full((n, channels), -np.inf)
 
-    def add(self, k: Array, values: Array) -> None:
-        """Add pixels of objects `k` ``(M,)`` with values ``(C, M)``."""
-        n = len(self._count)
+    def add(self, objects: slice, k: Array, values: Array) -> None:
+        """Add pixels of `objects` number `k` ``(M,)`` with values ``(C, M)``."""
+        n = objects.stop - objects.start
         for c, channel in enumerate(values):
             finite = np.isfinite(channel)
             own, x = k[finite], channel[finite].astype(np.float64)
-            self._count[:, c] += np.bincount(own, minlength=n)
-            self._sum[:, c] += np.bincount(own, x, n)
-            np.minimum.at(self._least[:, c], own, x)
-            np.maximum.at(self._greatest[:, c], own, x)
+            self._count[objects, c] += np.bincount(own, minlength=n)
+            self._sum[objects, c] += np.bincount(own, x, n)
+            np.minimum.at(self._least[objects, c], own, x)
+            np.maximum.at(self._greatest[objects, c], own, x)
 
     def figures(self) -> Floats:
         """Mean, least, greatest ``(n, C, 3)``."""
@@ -119,4 +198,4 @@ class _Brightness:
         mean = self._sum / np.maximum(self._count, 1)
         all_three = np.stack([mean, self._least, self._greatest], axis=-1)
         all_three[~known] = np.nan
-        return all_three[1:]
+        return all_three

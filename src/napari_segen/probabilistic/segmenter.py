@@ -290,14 +290,18 @@ class ProbabilisticSegmenter(Guided):
         self._check_settings()
         spec = self.spec_ if spec is None else checked_spec(spec, self.spec_)
         array = check_new_image(image, spec, self.n_channels_)
-        bank = self.bank(spec.sampling, self.is_colour_)
-        if self.sees_texture_:
-            bank = with_texture(bank)
-        frames = [
-            Frame.of(values, self.normalization_, bank, cache)
-            for values in looked_at(spec.frames(array), self.channels, self.is_colour_)
-        ]
+        bank, scale = self._whole_bank(spec), self.normalization_
+        seen = self.seen_channels(spec.frames(array))
+        frames = [Frame.of(values, scale, bank, cache) for values in seen]
         return spec, spec.label_shape(array.shape), frames
+
+    def _whole_bank(self, spec: ImageSpec) -> FilterBank:
+        bank = self.bank(spec.sampling, self.is_colour_)
+        return with_texture(bank) if self.sees_texture_ else bank
+
+    def seen_channels(self, frames: Array) -> Array:
+        """Return what of frames ``(N, C, *S)`` it looks at, and takes the range of."""
+        return looked_at(frames, self.channels, self.is_colour_)
 
     def _posterior(self) -> Posterior:
         wanted = self._prior(self.classes_)

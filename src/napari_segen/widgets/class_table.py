@@ -18,11 +18,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_segen.core.checks import MAX_CLASSES
+from napari_segen.core.labels import default_color
 from napari_segen.widgets.class_figures import NO_FIGURES, ClassFigures
 from napari_segen.widgets.colors import (
     class_title,
     color_in,
-    default_color,
     names_in,
     recolor,
     rename,

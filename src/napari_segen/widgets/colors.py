@@ -1,6 +1,5 @@
 """Names and colours of classes, the same for strokes and results."""
 
-import colorsys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -8,34 +7,12 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_segen.core.labels import ClassInfo
+from napari_segen.core.labels import ClassInfo, default_color
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Told apart by most colour-blind people, on dark and bright images: Okabe and Ito's.
-_FIRST = (
-    "#e69f00",
-    "#56b4e9",
-    "#009e73",
-    "#f0e442",
-    "#cc79a7",
-    "#d55e00",
-    "#0072b2",
-    "#b2df8a",
-)
-_GOLDEN = 0.618034
 _NAME_COLUMN = "class"
-
-
-def default_color(value: int) -> str:
-    """Colour of class `value` as ``"#rrggbb"``, unless the user chooses another."""
-    if value < 1:
-        return "#808080"
-    if value <= len(_FIRST):
-        return _FIRST[value - 1]
-    rgb = colorsys.hsv_to_rgb(value * _GOLDEN % 1, 0.65, 0.95)
-    return "#" + "".join(f"{round(255 * x):02x}" for x in rgb)
 
 
 def colormap(colors: Mapping[int, str], spare: int = 24) -> DirectLabelColormap:

@@ -11,7 +11,7 @@ from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from napari_segen.core.errors import DataWarning
 from napari_segen.core.imagespec import Array, ImageSpec
-from napari_segen.core.labels import ClassInfo, Segmentation
+from napari_segen.core.labels import ClassInfo, Segmentation, default_color
 from napari_segen.core.steps import Step, Steps
 from napari_segen.probabilistic.prior import completed_prior
 from napari_segen.widgets.class_figures import class_fractions
@@ -20,7 +20,6 @@ from napari_segen.widgets.colors import (
     class_title,
     color_in,
     colormap,
-    default_color,
     features_of,
     names_in,
     prepare_colormaps,

@@ -1,130 +1,16 @@
-"""What the command line does with models: segment, describe."""
+"""What the command line says of models."""
 
 import inspect
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_segen.cnn.bioimageio.archive import is_package
 from napari_segen.core.archive import read_archive
-from napari_segen.core.imagespec import ImageSpec
-from napari_segen.core.labels import Segmentation
 from napari_segen.core.parameters import describe
 from napari_segen.core.registry import Registry
 from napari_segen.workflows.exporting import describe_package
-from napari_segen.workflows.files import (
-    ImageFile,
-    list_images,
-    make_folder,
-    read_image,
-    write_tiff,
-)
-from napari_segen.workflows.models import KINDS, load, needs_tensorflow
-from napari_segen.workflows.progress import run_with_progress, start_tensorflow
-
-
-def segment(
-    model_path: Path,
-    inputs: Sequence[Path],
-    out: Path,
-    *,
-    axes: str | None = None,
-    posterior: bool = False,
-    uncertainty: bool = False,
-    rescale: bool = False,
-) -> list[str]:
-    """Segment image files with a saved model; write ``<stem>_labels.tif`` for each.
-
-    Parameters
-    ----------
-    model_path : Path
-    inputs : sequence of Path
-        Image files, or folders of them.
-    out : Path
-        A folder, made if it is not there.
-    axes : str, optional
-        The axes of each image; None takes the file's word, or those of training.
-    posterior, uncertainty : bool
-        Also write these, as ``<stem>_posterior.tif`` and ``<stem>_uncertainty.tif``.
-    rescale : bool
-        Bring each image to the pixel size that a network was trained on, and its
-        results back.
-    """
-    model = load(model_path)
-    if not hasattr(model, "segment_steps"):
-        raise ValueError(f"{model_path} is a generator: it makes images, not labels.")
-    if rescale and model.kind != "cnn":
-        raise ValueError(
-            f"{model_path} is no CNN: leave --rescale out. Features in physical units "
-            "(--sigma-unit physical, in training) take account of the pixel size."
-        )
-    options = {"rescale": True} if rescale else {}
-    paths = list_images(inputs)
-    _check_names(paths, out)
-    make_folder(out)
-    if needs_tensorflow(model):
-        start_tensorflow()
-    wanted = ["labels"] + ["posterior"] * posterior + ["uncertainty"] * uncertainty
-    lines = []
-    for path in paths:
-        file = read_image(path)
-        spec, result = _segment_file(model, file, axes, options)
-        for what in wanted:
-            target = out / f"{path.stem}_{what}.tif"
-            write_tiff(target, getattr(result, what), _result_spec(spec, what))
-            lines.append(f"{what.capitalize()}: {target}")
-    return lines
-
-
-def _segment_file(
-    model: Any, file: ImageFile, axes: str | None, options: Mapping[str, Any]
-) -> tuple[ImageSpec, Segmentation]:
-    try:
-        spec = spec_for(file, model.spec_, axes)
-        steps = model.segment_steps(file.array, spec=spec, **options)
-        return spec, run_with_progress(steps, file.path.name)
-    except (ValueError, TypeError) as err:  # one file of a folder, perhaps
-        raise ValueError(f"{file.path}: {err}") from err
-
-
-def _check_names(paths: Sequence[Path], out: Path) -> None:
-    """Raise ValueError where two results, or a result and an input, would collide."""
-    sources = {p.resolve() for p in paths}
-    seen: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in seen:
-            raise ValueError(
-                f"{seen[path.stem]} and {path} would get the same output name. "
-                "Segment them into different folders."
-            )
-        seen[path.stem] = path
-        for what in ("labels", "posterior", "uncertainty"):
-            if (out / f"{path.stem}_{what}.tif").resolve() in sources:
-                raise ValueError(
-                    f"the {what} of {path} would overwrite an input. "
-                    "Choose another output folder."
-                )
-
-
-def spec_for(file: ImageFile, fitted: ImageSpec, axes: str | None) -> ImageSpec:
-    """Return the axes of a new image for a model that was fitted on `fitted`.
-
-    What the user says counts first. What the file says counts next, unless it has as
-    many axes as the training images but other ones: a plain stack calls itself
-    ``zyx`` whatever was meant, and what the user said in training is the better guess.
-    """
-    said = file.axes
-    if said and set(said) != set(fitted.axes) and len(said) == len(fitted.axes):
-        said = None
-    spec = file.spec(axes or said or fitted.axes)
-    assert spec is not None
-    return spec
-
-
-def _result_spec(spec: ImageSpec, what: str) -> ImageSpec:
-    axes = ("c" if what == "posterior" else "") + spec.label_axes
-    return ImageSpec(axes, spec.pixel_size, spec.unit)
+from napari_segen.workflows.models import KINDS, load
 
 
 def describe_model(path: Path) -> list[str]:

@@ -1,6 +1,7 @@
-"""Image files: TIFF and PNG in, TIFF out, written whole or not at all."""
+"""Image files: TIFF, PNG and JPEG in, TIFF out, written whole or not at all."""
 
 import errno
+import glob
 import json
 import os
 import tempfile
@@ -14,13 +15,12 @@ import numpy as np
 
 from napari_segen.core.archive import written_whole
 from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.workflows.tiff_axes import known_axes, pixel_size, told
 
 TIFF_SUFFIXES = (".tif", ".tiff")
-SUFFIXES = (*TIFF_SUFFIXES, ".png")
-# The order in which ImageJ keeps the axes of a hyperstack.
-_IMAGEJ_ORDER = "tzcyx"
-_IMAGEJ_TYPES = ("uint8", "uint16", "float32")
-_IMAGEJ_MAX_BYTES = 2**32 - 2**20
+JPEG_SUFFIXES = (".jpg", ".jpeg")
+SUFFIXES = (*TIFF_SUFFIXES, ".png", *JPEG_SUFFIXES)
+KINDS = "TIFF, PNG or JPEG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +61,44 @@ class ImageFile:
 
 
 def list_images(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
-    """List image files: each file given, and the TIFF and PNG files of each folder."""
+    """List image files: each file given, and those of each folder or pattern.
+
+    Parameters
+    ----------
+    inputs : sequence of path
+        Files, folders (what is right inside), and patterns with ``*``, ``?``, ``[...]``
+        and ``**`` for those who have no shell that does it.
+    """
     found: list[Path] = []
     for given in map(Path, inputs):
         if given.is_dir():
             inside = sorted(p for p in given.iterdir() if _is_image(p))
             if not inside:
-                raise ValueError(f"{given} holds no TIFF or PNG file.")
+                raise ValueError(f"{given} holds no {KINDS} file.")
             found += inside
-        elif not given.exists():
+        elif given.exists():
+            found.append(given)
+        elif any(sign in os.fspath(given) for sign in "*?["):
+            matches = sorted(map(Path, glob.glob(os.fspath(given), recursive=True)))
+            if not (images := [p for p in matches if _is_image(p)]):
+                raise ValueError(f"no {KINDS} file is like {given}.")
+            found += images
+        else:
             raise FileNotFoundError(
                 errno.ENOENT, "no such file or folder", os.fspath(given)
             )
-        else:
-            found.append(given)
     return found
 
 
 def _is_image(path: Path) -> bool:
     hidden = path.name.startswith(".")
-    return path.suffix.lower() in SUFFIXES and path.is_file() and not hidden
+    # A link to nothing is not left out in silence: whoever reads it will say so.
+    is_there = path.is_file() or (path.is_symlink() and not path.exists())
+    return path.suffix.lower() in SUFFIXES and is_there and not hidden
 
 
 def read_image(path: str | os.PathLike[str]) -> ImageFile:
-    """Read a TIFF or PNG image.
+    """Read a TIFF, PNG or JPEG image.
 
     Raises
     ------
@@ -97,12 +111,22 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(
-            f"{path} is not a TIFF or PNG file. Convert it, for instance with napari."
+            f"{path} is not a {KINDS} file. Convert it, for instance with napari."
         )
     with open(path, "rb") as file:
         if suffix in TIFF_SUFFIXES:
             return _read_tiff(path, file)
-        return ImageFile(path, *_read_png(path, file))
+        kind = "JPEG" if suffix in JPEG_SUFFIXES else "PNG"
+        return ImageFile(path, *_read_picture(path, file, kind))
+
+
+def read_labels(path: str | os.PathLike[str]) -> ImageFile:
+    """Read an image of label values, as `read_image` does."""
+    if Path(path).suffix.lower() in JPEG_SUFFIXES:
+        raise ValueError(
+            f"{path}: labels cannot be JPEG, which changes values. Use TIFF or PNG."
+        )
+    return read_image(path)
 
 
 def _read_tiff(path: Path, file: Any) -> ImageFile:
@@ -112,8 +136,8 @@ def _read_tiff(path: Path, file: Any) -> ImageFile:
         with tifffile.TiffFile(file) as tiff:
             series = tiff.series[0]
             array = np.asarray(series.asarray())
-            axes = _known_axes(series.axes)
-            size_of, unit = _imagej_pixel_size(tiff)
+            axes = known_axes(series.axes)
+            size_of, unit = pixel_size(tiff)
     # A damaged file fails wherever the damage is: in any decoder, at any depth.
     except Exception as err:
         raise ValueError(f"{path} is not a TIFF image or is damaged ({err}).") from err
@@ -123,41 +147,22 @@ def _read_tiff(path: Path, file: Any) -> ImageFile:
     return ImageFile(path, array, axes, size, unit)
 
 
-def _known_axes(tiff_axes: str) -> str | None:
-    """Translate tifffile's letters; None where the file does not say what is what."""
-    axes = tiff_axes.lower().replace("s", "c")
-    is_known = set(axes) <= set("tzcyx") and len(set(axes)) == len(axes)
-    return axes if is_known and {"y", "x"} <= set(axes) else None
-
-
-def _imagej_pixel_size(tiff: Any) -> tuple[dict[str, float] | None, str]:
-    """Pixel size by axis, and its unit, if ImageJ wrote them."""
-    metadata = tiff.imagej_metadata
-    tags = tiff.pages[0].tags
-    if not metadata or "unit" not in metadata or "XResolution" not in tags:
-        return None, "pixel"
-    size = {"z": float(metadata.get("spacing", 1.0))}
-    for axis in "YX":
-        pixels, units = tags[f"{axis}Resolution"].value
-        size[axis.lower()] = units / pixels if pixels else 0.0
-    if not all(np.isfinite(s) and s > 0 for s in size.values()):
-        return None, "pixel"
-    # ImageJ writes the micro sign as an escape.
-    return size, str(metadata["unit"]).replace("\\u00B5", "u").replace("µ", "u")
-
-
-def _read_png(path: Path, file: Any) -> tuple[Array, str]:
+def _read_picture(path: Path, file: Any, kind: str) -> tuple[Array, str]:
     from PIL import Image
 
     try:
-        with Image.open(file, formats=["PNG"]) as image:
+        with Image.open(file, formats=[kind]) as image:
             # A palette's numbers are class values in most label images, so that
             # they are kept; 1-bit images become 0 and 1.
             array = np.asarray(image)
     except Image.DecompressionBombError as err:
-        raise ValueError(f"{path} is too large for a PNG: use TIFF ({err}).") from err
+        raise ValueError(
+            f"{path} is too large for a {kind}: use TIFF ({err})."
+        ) from err
     except (OSError, SyntaxError, ValueError, EOFError) as err:
-        raise ValueError(f"{path} is not a PNG image or is damaged ({err}).") from err
+        raise ValueError(
+            f"{path} is not a {kind} image or is damaged ({err})."
+        ) from err
     return array, "yx" if array.ndim == 2 else "yxc"
 
 
@@ -180,41 +185,12 @@ def write_tiff(
     if array.dtype == bool:
         array = array.astype(np.uint8)
     options: dict[str, Any] = {"photometric": "minisblack"}
-    if spec is not None and _is_rgb(array, spec):
-        options["photometric"] = "rgb"
-    elif spec is not None and _fits_imagej(array, spec):
-        array, options = _for_imagej(array, spec)
+    if spec is not None:
+        array, options = told(array, spec)
     with writing(path), written_whole(path) as file:
         # tifffile would look for a path in the open file's name, which is a number.
         named = tifffile.FileHandle(file, name=Path(path).name)
         tifffile.imwrite(named, array, **options)
-
-
-def _is_rgb(array: Array, spec: ImageSpec) -> bool:
-    is_color = spec.axes == "yxc" and array.shape[-1] in (3, 4)
-    return is_color and array.dtype in (np.uint8, np.uint16)
-
-
-def _fits_imagej(array: Array, spec: ImageSpec) -> bool:
-    return (
-        array.dtype.name in _IMAGEJ_TYPES
-        and array.nbytes < _IMAGEJ_MAX_BYTES
-        and set(spec.axes) <= set(_IMAGEJ_ORDER)
-    )
-
-
-def _for_imagej(array: Array, spec: ImageSpec) -> tuple[Array, dict[str, Any]]:
-    """Bring the axes into ImageJ's order; returns also the options to write with."""
-    spec.check_shape(array.shape)
-    axes = "".join(a for a in _IMAGEJ_ORDER if a in spec.axes)
-    ordered = array.transpose([spec.axes.index(a) for a in axes])
-    metadata: dict[str, Any] = {"axes": axes.upper()}
-    options: dict[str, Any] = {"imagej": True, "metadata": metadata}
-    if spec.pixel_size is not None:
-        size = dict(zip(spec.space_axes, spec.pixel_size, strict=True))
-        metadata |= {"unit": spec.unit, "spacing": size.get("z", 1.0)}
-        options["resolution"] = (1 / size["x"], 1 / size["y"])
-    return ordered, options
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from napari_segen.workflows.files import (
     check_writable,
     list_images,
     read_image,
+    read_labels,
     writing,
 )
 from napari_segen.workflows.models import KINDS, needs_tensorflow
@@ -60,7 +61,7 @@ def train(
             "out, or say which label value means not labelled: --unlabelled 0."
         )
     files = [read_image(p) for p in list_images(images)]
-    marks = [read_image(p).array for p in list_images(labels)]
+    marks = [read_labels(p).array for p in list_images(labels)]
     model = KINDS.get(kind)(**options)
     check_replaceable(model_path)  # before work that may take minutes
     check_writable(model_path.absolute().parent)

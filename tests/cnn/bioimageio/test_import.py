@@ -218,6 +218,24 @@ def test_the_older_format_is_understood(tmp_path, image):
     assert_allclose(package.predict_proba(image)[1], answer_to(image), atol=1e-5)
 
 
+def fixed_scale(d):
+    scale = {"id": "scale_linear", "kwargs": {"gain": 0.05, "offset": -5.0}}
+    d["inputs"][0]["preprocessing"] = [scale]
+
+
+def test_part_by_part_it_gives_what_it_gives_at_once(tmp_path, image):
+    array = pytest.importorskip("dask.array")
+    package = ns.load(filter_package(tmp_path / "p.zip", fixed_scale))
+    lazy = ns.segment_lazy(package, array.from_array(image, chunks=(17, 23)))
+    assert_array_equal(np.asarray(lazy), package.predict(image))
+
+
+def test_what_needs_the_whole_image_is_not_done_part_by_part(package, image):
+    array = pytest.importorskip("dask.array")
+    with pytest.raises(ValueError, match="part by part"):
+        ns.segment_lazy(package, array.from_array(image, chunks=(17, 23)))
+
+
 def test_its_pixel_size_is_known_and_missed(tmp_path, image):
     def change(d):
         for tensor in (d["inputs"][0], d["outputs"][0]):

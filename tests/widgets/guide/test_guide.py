@@ -158,6 +158,7 @@ def test_a_pixel_is_explained_by_what_is_seen(guided, live):
     guided.settle()
     model = ns.ProbabilisticSegmenter().fit(guided.image.data, guided.strokes.data)
     expected = model.explain(guided.image.data, (8, 60))
+    guided.strokes.mode = "paint"
     guided.guide.explain_button.click()
     assert str(guided.strokes.mode) == "pan_zoom"
     guided.guide._on_click((8.0, 60.0))
@@ -169,6 +170,8 @@ def test_a_pixel_is_explained_by_what_is_seen(guided, live):
     assert total > 0
     guided.guide._on_click((8.0, 600.0))
     assert "no pixel" in guided.guide.explanation.text()
+    guided.guide.explain_button.click()
+    assert str(guided.strokes.mode) == "paint"
 
 
 def test_other_strokes_make_it_forget(guided):

@@ -45,6 +45,20 @@ def processed(x: Array, axes: Sequence[str], operations: Sequence[Operation]) ->
     return x
 
 
+def takes_figures(operations: Sequence[Operation]) -> bool:
+    """Whether an operation needs all of a tensor to know what to do with a pixel."""
+    return any(
+        name in ("zero_mean_unit_variance", "scale_range")
+        or (
+            name == "clip"
+            and any(
+                k.endswith("percentile") and v is not None for k, v in keywords.items()
+            )
+        )
+        for name, keywords in operations
+    )
+
+
 def _ensure_dtype(x: Array, axes: Sequence[str], keywords: Mapping[str, Any]) -> Array:
     return x.astype(keywords["dtype"], copy=False)
 

@@ -11,13 +11,20 @@ import numpy.typing as npt
 from napari_segen.cnn.bioimageio import packages
 from napari_segen.cnn.bioimageio.archive import opened, read_package_file
 from napari_segen.cnn.bioimageio.layout import Layout, layout_of, read_padded
-from napari_segen.cnn.bioimageio.processing import Operation, operations_of, processed
+from napari_segen.cnn.bioimageio.processing import (
+    Operation,
+    operations_of,
+    processed,
+    takes_figures,
+)
 from napari_segen.cnn.labelling import NetworkModel
 from napari_segen.core.checks import check_class_values
 from napari_segen.core.errors import ModelFileError
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import ClassInfo, class_info_from_json
+from napari_segen.core.normalization import Normalization
 from napari_segen.core.steps import Step, Steps
+from napari_segen.core.tiles import Reach
 
 OURS = "napari_segen"
 # How far from 1 a pixel's probabilities may sum up to, before they are made to.
@@ -95,6 +102,8 @@ class PackagedSegmenter(NetworkModel):
             "license": str(description.license),
         }
         self.n_channels_ = self._layout.n_channels
+        nothing = np.zeros(self.n_channels_)
+        self.normalization_ = Normalization("none", nothing, nothing, nothing)
         self.spec_ = self._image_spec()
         self._read_classes((description.config.model_extra or {}).get(OURS))
 
@@ -129,6 +138,35 @@ class PackagedSegmenter(NetworkModel):
     def is_fitted(self) -> bool:
         """Yes."""
         return True
+
+    def reach(self, spec: ImageSpec) -> Reach:
+        """Say what a part of an image of these axes needs around it."""
+        if takes_figures([*self._before, *self._after]):
+            raise ValueError(
+                f"the package {self.name_!r} scales each image by figures of all its "
+                "pixels: it cannot label an image part by part. Use one whose "
+                "description scales by fixed values."
+            )
+        layout = self._layout
+        self._check_axes(spec.n_space)
+        alone = spec.n_space - layout.ndim
+        boxes = tuple(max(1, side.step) for side in layout.sides)
+        halo = tuple(
+            -(-side.margin // box) * box
+            for side, box in zip(layout.sides, boxes, strict=True)
+        )
+        return Reach((0,) * alone + halo, (1,) * alone + boxes)
+
+    def with_normalization(self, normalization: Normalization) -> Self:
+        """Return itself: how images are scaled is the package's affair."""
+        return self
+
+    def _check_axes(self, ndim: int) -> None:
+        if ndim < self._layout.ndim:
+            raise ValueError(
+                f"the package {self.name_!r} looks at volumes, but the image has "
+                f"{ndim} axes of space."
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         # The runtime's session cannot be pickled; it is made again from the package.
@@ -191,11 +229,7 @@ class PackagedSegmenter(NetworkModel):
     def _answer_steps(self, frames: Array) -> Steps[Posterior]:
         """Compute the posterior ``(N, K, *S)`` of frames ``(N, C, *S)``."""
         layout, ndim = self._layout, frames.ndim - 2
-        if ndim < layout.ndim:
-            raise ValueError(
-                f"the package {self.name_!r} looks at volumes, but the image has "
-                f"{ndim} axes of space."
-            )
+        self._check_axes(ndim)
         parts = frames
         if ndim > layout.ndim:
             parts = frames.swapaxes(1, 2).reshape(

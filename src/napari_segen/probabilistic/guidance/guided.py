@@ -2,15 +2,20 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.checks import check_labels
 from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.normalization import Normalization
 from napari_segen.core.steps import PARTS, Step, Steps, run, stretch_steps
+from napari_segen.core.tiles import Reach
+from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
+from napari_segen.probabilistic import potts
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.guidance.doubts import DoubtfulStroke, doubtful_strokes
 from napari_segen.probabilistic.guidance.explanation import (
@@ -47,6 +52,7 @@ class Guided(ResultsOnePass):
 
     classes_: Array
     spec_: ImageSpec
+    normalization_: Normalization
     doubtful_strokes_: tuple[DoubtfulStroke, ...] = ()
     kind_: Kind | None = None
 
@@ -59,6 +65,22 @@ class Guided(ResultsOnePass):
     @abstractmethod
     def _posterior(self) -> Posterior:
         """Return what turns features into the posterior."""
+
+    @abstractmethod
+    def _whole_bank(self, spec: ImageSpec) -> FilterBank:
+        """Return the filter bank of all features for an image."""
+
+    def reach(self, spec: ImageSpec) -> Reach:
+        """Say what a part of an image of these axes needs around it."""
+        prior = potts.HALO if self._posterior().smoothing > 0 else 0
+        halo = tuple(pixels + prior for pixels in self._whole_bank(spec).halo)
+        return Reach(halo, (1,) * len(halo))
+
+    def with_normalization(self, normalization: Normalization) -> Self:
+        """Return the same model with another scale of grey values."""
+        twin = copy(self)
+        twin.normalization_ = normalization
+        return twin
 
     def unlike_training(
         self,

@@ -31,7 +31,7 @@ LEVELS = np.linspace(0.02, 0.98, 25)
 PIXELS = 4096  # of all frames together, about
 # Frames of so many pixels in all are looked at as a whole, where the cache may know
 # them; of larger ones blocks, this many pixels in all.
-MAX_WHOLE, MAX_LOOKED = 2**20, 2**18
+MAX_WHOLE, MAX_LOOKED = 2**19, 2**17
 MOST_FRAMES = 16  # of the training images: finding the range of each takes a while
 PARTS = 3  # along each axis of a training frame
 LEAST_PIXELS = 32  # of a part that counts

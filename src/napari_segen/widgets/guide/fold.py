@@ -73,6 +73,7 @@ class Guide(QObject):
         self._curve = ScoreCurve()
         self._classes: tuple[int, ...] = ()
         self._is_going = False  # to the first place that comes
+        self._mode_before = "pan_zoom"  # of the strokes layer
         self._job = Job(is_listed=False)
         self._job.failed.connect(lambda error: self.said.emit(str(error)))
         self._next = action(
@@ -284,9 +285,11 @@ class Guide(QObject):
             self.explain_button.setChecked(False)
             self.explanation.setText(inputs if is_on else "")
         elif is_on:
+            self._mode_before = str(inputs.strokes.mode)
             self._clicks.take(inputs.strokes)
             self.explanation.setText("Click on a pixel of the image.")
         else:
+            inputs.strokes.mode = self._mode_before  # the brush, for instance
             self.explanation.setText("")
 
     def _strokes_to_click(self) -> Labels | None:

@@ -1,0 +1,101 @@
+"""What the command line does with folders: ``napari-segen segment``."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from napari_segen.core.errors import SomeFailed
+from napari_segen.scale.inputs import check_names, list_inputs, truth_of
+from napari_segen.scale.outputs import ENDS, RECORD
+from napari_segen.scale.run import Job, Outcome, folder_steps
+from napari_segen.scale.settings import Settings, check_settings
+from napari_segen.scale.summary import SUMMARY
+from napari_segen.workflows.files import make_folder
+from napari_segen.workflows.models import load, needs_tensorflow
+from napari_segen.workflows.progress import run_with_progress, start_tensorflow
+
+_MOST_SHOWN = 5
+
+
+def segment(
+    model_path: Path,
+    inputs: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    *,
+    truth: Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Iterator[str]:
+    """Segment image files with a saved model; yields what was done, for a person.
+
+    Parameters
+    ----------
+    model_path : Path
+    inputs : sequence of Path
+        Image files, folders of them, or patterns.
+    out : Path
+        A folder, made if it is not there, for ``<stem>_labels.tif`` and the rest.
+    settings : Settings
+    truth : Path, optional
+        A folder of label images to compare with, named like the images.
+    resume, overwrite : bool
+        See `Job`.
+
+    Raises
+    ------
+    SomeFailed
+        At the end, where a file was bad.
+    """
+    model = load(model_path)
+    if not hasattr(model, "segment_steps"):
+        raise ValueError(f"{model_path} is a generator: it makes images, not labels.")
+    try:
+        check_settings(model, settings)
+    except ValueError as err:
+        raise ValueError(f"{model_path}: {err}") from err
+    images = list_inputs(inputs)
+    check_names(images, inputs, out, [*ENDS.values(), RECORD])
+    known = {} if truth is None else truth_of(images, truth)
+    make_folder(out)
+    if needs_tensorflow(model):
+        start_tensorflow()
+    job = Job(model, model_path, images, out, settings, known, resume, overwrite)
+    outcome = run_with_progress(folder_steps(job), "Segmenting")
+    yield from _said(out, outcome)
+    if outcome.problems:
+        raise SomeFailed(_failures(outcome, len(images)))
+
+
+def _said(out: Path, outcome: Outcome) -> Iterator[str]:
+    n_done = sum(row["status"] == "done" for row in outcome.rows)
+    skipped = f", {outcome.skipped} of them before" if outcome.skipped else ""
+    yield f"Segmented: {n_done} of {len(outcome.rows)} images{skipped}, in {out}"
+    yield f"Summary: {out / SUMMARY}"
+    yield f"Overlays: {', '.join(map(str, outcome.sheets))}"
+    flagged = [row for row in outcome.rows if row.get("flag")]
+    for row in flagged[:_MOST_SHOWN]:
+        yield f"{row['flag'].capitalize()}: {row['image']}: {row['reason']}"
+    if len(flagged) > _MOST_SHOWN:
+        yield f"Blank or unlike training: {len(flagged)} images in all, see the summary"
+    for name in ("mean_iou", "average_precision"):
+        if scores := [row[name] for row in outcome.rows if name in row]:
+            said = name.replace("_", " ").capitalize().replace("iou", "IoU")
+            yield f"{said}: {fmean(scores):.3f} on average of {len(scores)} images"
+    types: dict[str, int] = {}
+    for row in outcome.rows:
+        if "dtype" in row:
+            types[row["dtype"]] = types.get(row["dtype"], 0) + 1
+    if len(types) > 1:
+        counts = ", ".join(f"{n} of {name}" for name, n in types.items())
+        yield f"Mixed types: {counts}. Their brightness cannot be compared."
+
+
+def _failures(outcome: Outcome, n: int) -> str:
+    said = [
+        why if why.startswith(str(path)) else f"{path}: {why}"
+        for path, why in outcome.problems.items()
+    ]
+    more = len(said) - _MOST_SHOWN
+    end = f" And {more} more: see {SUMMARY}." if more > 0 else ""
+    return f"{len(said)} of {n} images had errors. {' '.join(said[:_MOST_SHOWN])}{end}"

@@ -1,0 +1,141 @@
+"""The files of each image's results, and the record that says how they were made.
+
+The record is written twice: before the results, as incomplete, and after them, with
+their hashes. So after a crash at any moment it is known which files are whole, and
+which may be written anew because this very work left them behind.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from napari_segen import __version__
+from napari_segen.core.imagespec import ImageSpec
+from napari_segen.workflows.files import write_json
+
+ENDS = {
+    "labels": "_labels.tif",
+    "posterior": "_posterior.tif",
+    "uncertainty": "_uncertainty.tif",
+    "objects": "_objects.tif",
+    "measurements": "_measurements.csv",
+}
+RECORD = "_record.json"
+
+
+class State(Enum):
+    """What there is of an image's results."""
+
+    NEW = "nothing"
+    UNFINISHED = "part of what this work makes"
+    COMPLETE = "all that this work makes"
+    FOREIGN = "something else"
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def made_by(model: str, image: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all that an image's results depend on, as JSON values.
+
+    Parameters
+    ----------
+    model, image : str
+        `file_hash` of the two files.
+    settings : mapping of JSON values
+    """
+    values = {"model": model, "image": image, "settings": settings}
+    values["napari-segen"] = __version__
+    plain: dict[str, Any] = json.loads(json.dumps(values))  # tuples are lists there
+    return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The files of one image's results.
+
+    Parameters
+    ----------
+    folder : Path
+    stem : str
+        What their names begin with.
+    """
+
+    folder: Path
+    stem: str
+
+    def path(self, what: str) -> Path:
+        """Return the place of one of `ENDS`."""
+        return self.folder / f"{self.stem}{ENDS[what]}"
+
+    @property
+    def record_path(self) -> Path:
+        """Where the record is."""
+        return self.folder / f"{self.stem}{RECORD}"
+
+    def record(self) -> dict[str, Any] | None:
+        """Read the record; None where there is none of ours."""
+        try:
+            found = json.loads(self.record_path.read_bytes())
+            ImageSpec.from_json(found["spec"])
+            is_ours = isinstance(found["row"]["flag"], str)
+            is_ours = is_ours and isinstance(found["outputs"], dict)
+        # A file of this name may hold anything.
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+        return found if is_ours else None
+
+    def existing(self, wanted: Sequence[str]) -> list[Path]:
+        """List the files that writing these results would replace."""
+        places = [*(self.path(what) for what in wanted), self.record_path]
+        return [p for p in places if p.exists() or p.is_symlink()]
+
+    def state(self, wanted: Sequence[str], made: Mapping[str, Any]) -> State:
+        """Say what there is of the `wanted` results that are `made_by` this."""
+        if not self.existing(wanted):
+            return State.NEW
+        record = self.record()
+        if record is None or record.get("made_by") != made:
+            return State.FOREIGN
+        hashes = record["outputs"]
+        if not hashes:
+            return State.UNFINISHED
+        is_whole = set(hashes) == set(wanted)
+        for what in wanted:
+            path = self.path(what)
+            if not path.is_file():
+                is_whole = False
+            elif file_hash(path) != hashes.get(what):
+                return State.FOREIGN  # edited since
+        return State.COMPLETE if is_whole else State.UNFINISHED
+
+    def begin(self, record: Mapping[str, Any]) -> None:
+        """Say that files without further record are of this work."""
+        earlier = self.record()
+        write_json(self.record_path, {**record, "outputs": {}})
+        # What earlier work made besides would pass for a result of this.
+        for what in earlier["outputs"] if earlier else ():
+            if what in ENDS:
+                self.path(what).unlink(missing_ok=True)
+
+    def finish(self, record: Mapping[str, Any], wanted: Sequence[str]) -> None:
+        """Say that the `wanted` files are complete."""
+        hashes = {what: file_hash(self.path(what)) for what in wanted}
+        write_json(self.record_path, {**record, "outputs": hashes})
+
+
+def drop_leftovers(folder: Path, stems: Sequence[str]) -> None:
+    """Remove the passing files that a kill in the middle of writing left behind."""
+    ends = (*ENDS.values(), RECORD)
+    names = {f".{stem}{end}" for stem in stems for end in ends}
+    for path in folder.iterdir():
+        # As `written_whole` calls them: the name, a dot, letters.
+        if path.name.startswith(".") and path.name.rpartition(".")[0] in names:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,275 @@
+"""A model applied to many images, one after the other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from napari_segen.core.imagespec import ImageSpec
+from napari_segen.core.steps import PARTS, Step, Steps, retold_steps, stretch_steps
+from napari_segen.scale.inputs import Input
+from napari_segen.scale.one_image import Found, image_steps
+from napari_segen.scale.outputs import (
+    ENDS,
+    Results,
+    State,
+    drop_leftovers,
+    file_hash,
+    made_by,
+)
+from napari_segen.scale.settings import Settings, has_objects
+from napari_segen.scale.sheet import Sheets, Tile, overlay
+from napari_segen.scale.summary import (
+    SUMMARY,
+    in_order,
+    score,
+    write_measurements,
+    write_summary,
+)
+from napari_segen.workflows.files import read_image, write_tiff
+
+T = TypeVar("T")
+
+SHARE_OF_IMAGES = 0.95  # beside summary and sheets
+# What a bad file raises; what else goes wrong is no file's fault.
+BAD_FILE = (ValueError, TypeError, OSError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be done.
+
+    Parameters
+    ----------
+    model : ProbabilisticSegmenter or CnnSegmenter
+    model_path : Path
+        Its file.
+    inputs : sequence of Input
+    out : Path
+        A folder that is there.
+    settings : Settings
+    truth : mapping of str to Path
+        Label images by the stems of the images.
+    resume, overwrite : bool
+        Leave out images whose results are complete; replace files.
+    """
+
+    model: Any
+    model_path: Path
+    inputs: Sequence[Input]
+    out: Path
+    settings: Settings = field(default_factory=Settings)
+    truth: Mapping[str, Path] = field(default_factory=dict)
+    resume: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of the summary, one for each image.
+    skipped : int
+        How many images were complete before.
+    problems : dict of Path to str
+        What went wrong, by image.
+    sheets : list of Path
+    """
+
+    rows: list[dict[str, Any]]
+    skipped: int
+    problems: dict[Path, str]
+    sheets: list[Path]
+
+
+def folder_steps(job: Job) -> Steps[Outcome]:
+    """Segment images, go on past bad ones, and summarise; see `Job`.
+
+    Raises
+    ------
+    ValueError
+        Before anything is written: results are there that may not be replaced.
+    OSError
+        A result cannot be written. What is complete stays, for `resume`.
+    """
+    model_hash = file_hash(job.model_path)
+    states = yield from _states_steps(job, model_hash)
+    if job.resume or job.overwrite:
+        drop_leftovers(job.out, [i.stem for i in job.inputs])
+    problems: dict[Path, str] = {}
+    n = len(job.inputs)
+    for i, image in enumerate(job.inputs):
+        if states[i] is not State.COMPLETE:
+            title = f"{i + 1} of {n}, {image.path.name}"
+            steps = _titled_steps(title, _one_steps(job, image, model_hash))
+            share = SHARE_OF_IMAGES / n
+            problem = yield from stretch_steps(steps, i * share, (i + 1) * share)
+            if problem:
+                problems[image.path] = problem
+    summing_up = _summary_steps(job, problems)
+    rows, sheets = yield from stretch_steps(summing_up, SHARE_OF_IMAGES, 1)
+    return Outcome(rows, states.count(State.COMPLETE), problems, sheets)
+
+
+def _titled_steps(title: str, steps: Steps[T]) -> Steps[T]:
+    """Say of each step which image it is about; the parts of one start from 0 again."""
+    furthest = 0.0
+
+    def titled(step: Step) -> Step:
+        nonlocal furthest
+        furthest = max(furthest, step.done / step.total if step.total else 0.0)
+        return Step(round(PARTS * furthest), PARTS, f"{title}: {step.text}")
+
+    return retold_steps(steps, titled)
+
+
+def _states_steps(job: Job, model_hash: str) -> Steps[list[State]]:
+    """Look at what is there; ValueError if it may not be replaced."""
+    wanted, settings = job.settings.wanted, job.settings.as_json()
+    states, kept = [], []
+    for i, image in enumerate(job.inputs):
+        results = Results(job.out, image.stem)
+        there = results.existing(wanted)
+        state = State.FOREIGN if there else State.NEW
+        if there and job.resume and not image.problem:
+            yield Step(0, PARTS, f"Looking for results, {i} of {len(job.inputs)}")
+            made = made_by(model_hash, _hash_or_none(image.path), settings)
+            state = results.state(wanted, made)
+        if state is State.FOREIGN:
+            kept += there
+        states.append(state)
+    if not job.resume:
+        kept += [p for p in [job.out / SUMMARY] if p.exists()]
+    if kept and not job.overwrite:
+        more = f" (and {len(kept) - 1} files more)" if len(kept) > 1 else ""
+        raise ValueError(f"{kept[0]} exists{more}{_WAY_OUT[job.resume]}")
+    return states
+
+
+_WAY_OUT = {
+    False: ". Say --resume to keep what is complete, or --overwrite to replace it, or "
+    "choose another folder.",
+    True: ", made by another model, with other settings or from another image, or "
+    "edited since. Say --overwrite as well to replace it, or choose another folder.",
+}
+
+
+def _hash_or_none(path: Path) -> str:
+    """Return the hash of an image, or of none if that cannot be read: said later."""
+    try:
+        return file_hash(path)
+    except OSError:
+        return ""
+
+
+def _one_steps(job: Job, image: Input, model_hash: str) -> Steps[str]:
+    """Segment an image and write its results; returns what is wrong with it."""
+    if image.problem:
+        return image.problem
+    yield Step(0, 0, "Reading")
+    try:
+        image_hash = file_hash(image.path)
+        found = yield from image_steps(job.model, read_image(image.path), job.settings)
+    except BAD_FILE as err:
+        return _said(err)
+    yield Step(PARTS, PARTS, "Writing")
+    _write(job, image, found, made_by(model_hash, image_hash, job.settings.as_json()))
+    return ""
+
+
+def _said(err: BaseException) -> str:
+    if isinstance(err, MemoryError):
+        return f"not enough memory. {err}".strip()
+    strerror = err.strerror if isinstance(err, OSError) else None
+    return " ".join((strerror or str(err)).split()) or type(err).__name__
+
+
+def _write(job: Job, image: Input, found: Found, made: Mapping[str, Any]) -> None:
+    results = Results(job.out, image.stem)
+    provenance = job.model.provenance_
+    record = {
+        "image": str(image.path),
+        "spec": found.spec.as_json(),
+        "model": {
+            "file": str(job.model_path),
+            "kind": job.model.kind,
+            "created": provenance.get("created"),
+            "versions": provenance.get("versions"),
+        },
+        "made_by": made,
+        "row": found.row,
+    }
+    results.begin(record)
+    wanted = job.settings.wanted
+    for what in wanted:
+        path = results.path(what)
+        if ENDS[what].endswith(".csv"):
+            assert found.table is not None  # as `check_settings` has seen to
+            write_measurements(path, found.table)
+        else:
+            write_tiff(path, found.arrays[what], _result_spec(found.spec, what))
+    results.finish(record, wanted)
+
+
+def _result_spec(spec: ImageSpec, what: str) -> ImageSpec:
+    axes = ("c" if what == "posterior" else "") + spec.label_axes
+    return ImageSpec(axes, spec.pixel_size, spec.unit)
+
+
+def _summary_steps(
+    job: Job, problems: dict[Path, str]
+) -> Steps[tuple[list[dict[str, Any]], list[Path]]]:
+    """Write summary and contact sheets from the files that are there by now.
+
+    So an image that was complete before counts like one that was just segmented.
+    Adds to `problems` what is wrong with the ground truth.
+    """
+    sheets, rows = Sheets(job.out, len(job.inputs)), []
+    for i, image in enumerate(job.inputs):
+        yield Step(i, len(job.inputs), f"Summary: {image.path.name}")
+        row: dict[str, Any] = {"image": str(image.path), "status": "failed"}
+        tile = Tile(f"{image.path.name}: failed", is_flagged=True)
+        if image.path in problems:
+            row["error"] = problems[image.path]
+        else:
+            results = Results(job.out, image.stem)
+            record = results.record()
+            assert record is not None
+            row |= {"status": "done", **record["row"]}
+            tile = _tile(job, image, results, record)
+            try:
+                row |= _score(job, image, results, record)
+            except BAD_FILE as err:
+                row["error"] = problems[image.path] = _said(err)
+        rows.append(row)
+        sheets.add(tile)
+    sheets.drop_others()
+    write_summary(job.out / SUMMARY, rows)
+    return rows, sheets.paths
+
+
+def _tile(job: Job, image: Input, results: Results, record: Mapping[str, Any]) -> Tile:
+    spec = ImageSpec.from_json(record["spec"])
+    shown = "labels" if job.settings.objects is None else "objects"
+    labels = in_order(read_image(results.path(shown)), spec.label_axes)
+    is_classes = shown == "labels" and not has_objects(job.model)
+    info = job.model.class_info_ if is_classes else {}
+    picture = overlay(read_image(image.path).array, labels, spec, info)
+    flag = record["row"]["flag"]
+    caption = f"{image.path.name}: {flag}" if flag else image.path.name
+    return Tile(caption, picture, bool(flag))
+
+
+def _score(
+    job: Job, image: Input, results: Results, record: Mapping[str, Any]
+) -> dict[str, float]:
+    if image.stem not in job.truth:
+        return {}
+    spec = ImageSpec.from_json(record["spec"])
+    is_objects = job.settings.objects is not None or has_objects(job.model)
+    result = results.path("labels" if job.settings.objects is None else "objects")
+    classes = None if is_objects else job.model.classes_
+    return score(result, job.truth[image.stem], spec, classes)
