@@ -24,7 +24,9 @@ from napari_segen.core.provenance import package_versions
 from napari_segen.workflows.files import read_image
 
 N_CALLS = 5
-CARD = Card("Benchmark", ["Nobody"], "CC0-1.0", "For timing.", "# Validation\n\nNone.\n")
+CARD = Card(
+    "Benchmark", ["Nobody"], "CC0-1.0", "For timing.", "# Validation\n\nNone.\n"
+)
 
 
 def fastest(model, image: np.ndarray) -> float:
