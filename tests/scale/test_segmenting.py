@@ -192,6 +192,18 @@ def test_names_are_those_of_folders(tmp_path, model, name):
         segment_omezarr(model, path, path, name=name)
 
 
+@pytest.mark.parametrize("versions", [("0.4", "0.5"), ("0.5", "0.4")])
+def test_versions_are_not_mixed(tmp_path, model, versions):
+    path, other = (
+        write_image(tmp_path / f"{v}.zarr", spots((20, 20)), version=v)
+        for v in versions
+    )
+    before = digests(other)
+    with pytest.raises(ValueError, match=f"version of OME-Zarr, {versions[0]}"):
+        segment_omezarr(model, path, other)
+    assert digests(other) == before
+
+
 def test_nothing_is_written_for_an_image_that_does_not_fit(tmp_path, model):
     image = np.stack([spots((20, 20))] * 2)
     path = write_image(tmp_path / "i.zarr", image, "cyx")

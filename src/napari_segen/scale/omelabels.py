@@ -49,6 +49,12 @@ class NewLabels:
             raise ValueError(
                 f"name must be that of a folder, without a slash, got {self.name!r}."
             )
+        other = ".zgroup" if self._format == 3 else "zarr.json"
+        if (self.out / other).exists():
+            raise ValueError(
+                f"out: {self.out} is not in the image's version of OME-Zarr, "
+                f"{self.image.version}. Choose another folder."
+            )
         if self.path.exists() and not self.overwrite:
             raise FileExistsError(
                 errno.EEXIST, "there are labels already", os.fspath(self.path)
