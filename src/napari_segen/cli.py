@@ -1,4 +1,4 @@
-"""The command line: ``napari-segen demo | train | segment | generate | info``.
+"""The command line: ``napari-segen demo | train | segment | generate | info | export``.
 
 The long options spell the parameters of the Python API; those that are not given
 keep the defaults that are stated there.
@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from napari_segen import __version__
 from napari_segen.core.errors import SomeFailed
 from napari_segen.scale.options import add_segment, settings_in
+from napari_segen.workflows.export_options import add_export
 from napari_segen.workflows.generate_options import add_generate
 from napari_segen.workflows.train_options import add_train, api_options
 
@@ -86,8 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     add_train(commands, _train)
     add_segment(commands, _segment)
     add_generate(commands, _generate)
+    add_export(commands, _export)
     info = commands.add_parser("info", help="say what a model file holds")
-    info.add_argument("model", type=Path, metavar="MODEL.segen")
+    info.add_argument("model", type=Path, metavar="MODEL")
     info.set_defaults(run=_info)
     return parser
 
@@ -114,6 +116,22 @@ def _info(arguments: argparse.Namespace) -> list[str]:
     from napari_segen.workflows.commands import describe_model
 
     return describe_model(arguments.model)
+
+
+def _export(arguments: argparse.Namespace) -> list[str]:
+    from napari_segen.workflows.exporting import export_package
+
+    return export_package(
+        arguments.model,
+        arguments.bioimageio,
+        name=arguments.name,
+        authors=arguments.author,
+        license_id=arguments.license,
+        description=arguments.description,
+        documentation=arguments.documentation,
+        cite=[tuple(pair) for pair in arguments.cite],
+        example=arguments.image,
+    )
 
 
 def _train(arguments: argparse.Namespace) -> list[str]:

@@ -147,6 +147,19 @@ def test_the_labeller_gives_what_the_network_in_training_gives(name):
     assert_allclose(labeller_of(network)(x), softmax(given), atol=1e-5)
 
 
+def test_the_plain_model_gives_what_the_labeller_gives_away_from_the_border(name):
+    network = make(name)
+    weights, model = random_weights(network), network.plain()
+    backend.set_weights(model, network.merged(weights))
+    halo = network.halo
+    sides = [(sum(h) // m + 3) * m for h, m in zip(halo, network.multiple, strict=True)]
+    x = np.random.default_rng(1).random((2, *sides, 2), np.float32)
+    inner = (slice(h[0], n - h[1]) for h, n in zip(halo, sides, strict=True))
+    given = np.asarray(model(x))
+    assert given.shape == (2, *sides, 3)
+    assert_allclose(labeller_of(network)(x), softmax(given[:, *inner]), atol=1e-5)
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_the_answer_depends_on_the_halo_and_on_nothing_beyond(name, axis):
     network = make(name)

@@ -165,18 +165,24 @@ class NetworkModel(Model):
                 DataWarning,
                 stacklevel=2,
             )
-        network = self.network_for(self.n_channels_, len(self.classes_))
         if rescale:
             yield Step(0, 0, "Rescaling")
-        found = yield from posterior_steps(
+        found = yield from self._answer_steps(
+            rescaled_frames(frames, factors) if rescale else frames
+        )
+        return rescaled_posterior(found, frames.shape[2:]) if rescale else found
+
+    def _answer_steps(self, frames: Array) -> Steps[npt.NDArray[np.float32]]:
+        """Compute the posterior ``(N, K, *S)`` of frames at the size they have."""
+        network = self.network_for(self.n_channels_, len(self.classes_))
+        return posterior_steps(
             network,
             self._labeller_of(network),
-            rescaled_frames(frames, factors) if rescale else frames,
+            frames,
             self.normalization_,
             memory_mb=self.prediction.memory_mb,
             flips=self.prediction.flips,
         )
-        return rescaled_posterior(found, frames.shape[2:]) if rescale else found
 
     def _labeller_of(self, network: Network) -> Labeller:
         if self._labeller is None:

@@ -127,6 +127,15 @@ class Network(ABC):
         """
 
     @abstractmethod
+    def plain(self) -> Any:
+        """Make a Keras model of standard layers, for other software.
+
+        Maps ``(B, *S, C)``, its sides multiples of `multiple`, to the logits
+        ``(B, *S, K)``, in float32; its weights are those that `merged` makes. Within
+        `halo` of the border the answer is not that of `logits`: it sees zeros there.
+        """
+
+    @abstractmethod
     def logits(self, x: Any, weights: Sequence[Any]) -> Any:
         """Give every pixel of tiles its logits, as operations of TensorFlow.
 

@@ -152,6 +152,30 @@ class PatchNetwork(Network):
         x = keras.layers.Dense(self.n_classes, dtype="float32", **UNDRAWN)(x)
         return keras.Model(inputs, keras.layers.Reshape((1, 1, self.n_classes))(x))
 
+    def plain(self) -> Any:
+        """Make the dense pass of `logits` with zeros around the image."""
+        keras, p = backend.keras(), self.params
+        layers = keras.layers
+        inputs = keras.Input((None, None, self.n_channels))
+        x = layers.ZeroPadding2D(self.halo)(inputs)
+        join = {"max": layers.Maximum, "average": layers.Average}[p.pooling]
+        dilation = 1
+        for n in p.filters:
+            x = layers.Conv2D(n, p.kernel_size, dilation_rate=dilation, **UNDRAWN)(x)
+            x = layers.Activation(p.activation)(x)
+            for rows, columns in ((dilation, 0), (0, dilation)):
+                here = layers.Cropping2D(((0, rows), (0, columns)))(x)
+                further = layers.Cropping2D(((rows, 0), (columns, 0)))(x)
+                x = join()([here, further])
+            dilation *= POOL_PX
+        x = layers.Conv2D(
+            p.dense_units, self.final_px, dilation_rate=dilation, **UNDRAWN
+        )(x)
+        x = layers.Activation(p.activation)(x)
+        x = layers.Conv2D(self.n_classes, 1, **UNDRAWN)(x)
+        rest = max(0, self.patch_px // 2 - (self.seen_px - 1))
+        return keras.Model(inputs, layers.Cropping2D(((0, rest), (0, rest)))(x))
+
     def logits(self, x: Any, weights: Sequence[Any]) -> Any:
         """Label every pixel of tiles at once."""
         tf = backend.tensorflow()

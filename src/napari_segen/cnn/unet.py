@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -237,6 +237,12 @@ class UNet(Network):
         for _ in range(depth):
             merged += [next(left), next(left), *self._plain(left), *self._plain(left)]
         return [*merged, next(left), next(left)]
+
+    def plain(self) -> Any:
+        """Make the network that needs no normalisation any more."""
+        params = replace(self.params, norm="none")
+        args = (params, self.n_channels, self.n_classes, self.patch_px)
+        return type(self)(*args).build()
 
     def logits(self, x: Any, weights: Sequence[Any]) -> Any:
         """Label every pixel of tiles.

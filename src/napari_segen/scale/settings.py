@@ -71,7 +71,7 @@ def check_settings(model: Any, settings: Settings) -> None:
     """Raise ValueError where a model cannot do what is wanted."""
     if settings.axes is not None:
         ImageSpec(settings.axes)
-    if settings.rescale and model.kind != "cnn":
+    if settings.rescale and model.kind not in ("cnn", "bioimageio"):
         raise ValueError(
             "the model is no CNN: leave --rescale out. Features in physical units "
             "(--sigma-unit physical, in training) take account of the pixel size."

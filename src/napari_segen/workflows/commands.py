@@ -5,15 +5,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+from napari_segen.cnn.bioimageio.archive import is_package
 from napari_segen.core.archive import read_archive
 from napari_segen.core.parameters import describe
 from napari_segen.core.registry import Registry
+from napari_segen.workflows.exporting import describe_package
 from napari_segen.workflows.models import KINDS, load
 
 
 def describe_model(path: Path) -> list[str]:
     """Return what a model file holds, for a person."""
     model = load(path)  # a damaged one is an error, not a half-true description
+    if is_package(path):
+        return describe_package(model)
     header, arrays = read_archive(path)
     if strokes := getattr(model, "strokes_", None):
         header["strokes"] = str(strokes)

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from napari_segen.cnn.bioimageio.archive import is_package
 from napari_segen.core.archive import read_archive
 from napari_segen.core.errors import ModelFileError
 from napari_segen.core.model import Model
@@ -14,6 +15,7 @@ KINDS: Registry[Model] = Registry(
         "probabilistic": "napari_segen.probabilistic.segmenter:ProbabilisticSegmenter",
         "cnn": "napari_segen.cnn.segmenter:CnnSegmenter",
         "generator": "napari_segen.generation.generator:ImageGenerator",
+        "bioimageio": "napari_segen.cnn.bioimageio.segmenter:PackagedSegmenter",
     },
 )
 
@@ -24,11 +26,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     Parameters
     ----------
     path : path
-        A ``.segen`` file. No code in it is run.
+        A ``.segen`` file, or a BioImage.IO package with ONNX weights. No code in it
+        is run.
 
     Returns
     -------
-    ProbabilisticSegmenter, CnnSegmenter or ImageGenerator
+    ProbabilisticSegmenter, CnnSegmenter, ImageGenerator or PackagedSegmenter
 
     Raises
     ------
@@ -37,6 +40,10 @@ def load(path: str | os.PathLike[str]) -> Any:
     OSError
         It cannot be read.
     """
+    if is_package(path):
+        from napari_segen.cnn.bioimageio.segmenter import PackagedSegmenter
+
+        return PackagedSegmenter.from_file(path)
     header, arrays = read_archive(path)
     if header["kind"] not in KINDS:
         raise ModelFileError(f"{path} holds an unknown kind of model.")

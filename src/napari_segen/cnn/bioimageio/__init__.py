@@ -1,0 +1,1 @@
+"""Networks as BioImage.IO packages: ours for other software, others for us."""
