@@ -37,7 +37,40 @@ class BayesParams:
         check_params(self)
 
 
-class BayesClassifier(Classifier):
+class GaussianClasses(Classifier):
+    """What classifiers have in common whose classes are Gaussians.
+
+    Attributes
+    ----------
+    means_ : float32 array of shape (K, F)
+        In the scaled features.
+    whitening_ : float32 array of shape (K, D, F)
+        ``|W_k (z - m_k)|^2`` is the squared Mahalanobis distance.
+    log_factor_ : float32 array of shape (K,)
+        What is added to half the negative squared distance.
+    """
+
+    means_: npt.NDArray[np.float32]
+    whitening_: npt.NDArray[np.float32]
+    log_factor_: npt.NDArray[np.float32]
+    _scaling: FeatureScaling
+
+    def log_scores(self, block: Array) -> npt.NDArray[np.float32]:
+        """Return the log density of each class ``(K, n)``, up to a constant."""
+        return self._log_scores(self._scaling.apply(block))
+
+    def _log_scores(self, z: Array) -> npt.NDArray[np.float32]:
+        return log_densities(self.means_, self.whitening_, self.log_factor_, z)
+
+    def evidence(self, pixel: Array) -> Evidence:
+        """Share the squared distances among the features."""
+        z = self._scaling.apply(pixel[:, np.newaxis])
+        base = self._log_scores(np.zeros_like(z))[:, 0]
+        found = gaussian_evidence(base, self.means_, self.whitening_, z[:, 0])
+        return found / self.temperature_
+
+
+class BayesClassifier(GaussianClasses):
     """One Gaussian per class in the scaled features, joined by Bayes' theorem.
 
     The covariance of class k is shrunk twice, with ``n`` the number of strokes
@@ -63,10 +96,6 @@ class BayesClassifier(Classifier):
         "Fastest to fit; good with many strokes."
     )
 
-    means_: npt.NDArray[np.float32]
-    whitening_: npt.NDArray[np.float32]
-    log_factor_: npt.NDArray[np.float32]
-
     def fit_steps(self, samples: TrainingSet) -> Steps[Self]:
         """Estimate mean and shrunk covariance of each class."""
         k, f = samples.n_classes, samples.features.shape[1]
@@ -88,20 +117,6 @@ class BayesClassifier(Classifier):
         self.log_factor_ = log_factor.astype(np.float32)
         self.n_features_, self.n_classes_ = f, k
         return self
-
-    def log_scores(self, block: Array) -> npt.NDArray[np.float32]:
-        """Return the log density of each class ``(K, n)``, up to a constant."""
-        return self._log_scores(self._scaling.apply(block))
-
-    def _log_scores(self, z: Array) -> npt.NDArray[np.float32]:
-        return log_densities(self.means_, self.whitening_, self.log_factor_, z)
-
-    def evidence(self, pixel: Array) -> Evidence:
-        """Share the squared distances among the features."""
-        z = self._scaling.apply(pixel[:, np.newaxis])
-        base = self._log_scores(np.zeros_like(z))[:, 0]
-        found = gaussian_evidence(base, self.means_, self.whitening_, z[:, 0])
-        return found / self.temperature_
 
     def arrays(self) -> dict[str, Array]:
         """Return scaling, means and covariances."""

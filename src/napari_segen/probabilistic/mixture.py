@@ -10,10 +10,8 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, choice, span
 from napari_segen.core.steps import Steps, stretch_steps
-from napari_segen.probabilistic.bayes import log_densities
-from napari_segen.probabilistic.classifier import Classifier
+from napari_segen.probabilistic.bayes import GaussianClasses
 from napari_segen.probabilistic.em import Fit, bic, e_step, fit_steps
-from napari_segen.probabilistic.evidence import Evidence, gaussian_evidence
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.scaling import FeatureScaling
 
@@ -65,7 +63,7 @@ class MixtureParams:
             )
 
 
-class MixtureClassifier(Classifier):
+class MixtureClassifier(GaussianClasses):
     """Finds classes as the Gaussians of a mixture, fitted by EM; dark to bright.
 
     The Gaussians live in the first principal directions of the scaled features: those
@@ -91,9 +89,6 @@ class MixtureClassifier(Classifier):
     )
     needs_strokes: ClassVar[bool] = False
 
-    means_: npt.NDArray[np.float32]
-    whitening_: npt.NDArray[np.float32]
-    log_factor_: npt.NDArray[np.float32]
     frequencies_: npt.NDArray[np.float32]
 
     def fit_steps(self, samples: TrainingSet) -> Steps[Self]:
@@ -165,20 +160,6 @@ class MixtureClassifier(Classifier):
         self.whitening_ = (np.linalg.inv(factors) @ directions).astype(np.float32)
         self.log_factor_ = -np.log(diagonal).sum(axis=1).astype(np.float32)
         self.frequencies_ = mixture.weights[order].astype(np.float32)
-
-    def log_scores(self, block: Array) -> npt.NDArray[np.float32]:
-        """Return the log density of each class ``(K, n)``, up to a constant."""
-        return self._log_scores(self._scaling.apply(block))
-
-    def _log_scores(self, z: Array) -> npt.NDArray[np.float32]:
-        return log_densities(self.means_, self.whitening_, self.log_factor_, z)
-
-    def evidence(self, pixel: Array) -> Evidence:
-        """Share the squared distances among the features."""
-        z = self._scaling.apply(pixel[:, np.newaxis])
-        base = self._log_scores(np.zeros_like(z))[:, 0]
-        found = gaussian_evidence(base, self.means_, self.whitening_, z[:, 0])
-        return found / self.temperature_
 
     def arrays(self) -> dict[str, Array]:
         """Return scaling, means, covariances and weights."""
