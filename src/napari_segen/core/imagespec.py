@@ -10,6 +10,7 @@ import numpy.typing as npt
 SPACE = "zyx"
 FRAME = "tn"
 CHANNEL = "c"
+_MOST_LISTED = 5  # frames
 
 Array = npt.NDArray[Any]
 
@@ -201,6 +202,13 @@ class ImageSpec:
 
 def _positions(axes: str, wanted: str) -> list[int]:
     return [i for i, a in enumerate(axes) if a in wanted]
+
+
+def frames_in_words(chosen: Sequence[int], n_frames: int) -> str:
+    """Say which of a series' frames are meant, such as ``"2 of 9 frames (0, 4)"``."""
+    shown = ", ".join(map(str, chosen[:_MOST_LISTED]))
+    more = ", …" if len(chosen) > _MOST_LISTED else ""
+    return f"{len(chosen)} of {n_frames} frames ({shown}{more})"
 
 
 def infer_spec(

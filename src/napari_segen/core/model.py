@@ -101,3 +101,8 @@ class Model(ABC):
             raise NotFitted(
                 f"this {type(self).__name__} has not been fitted: call fit first."
             )
+
+
+def finds_objects(model: Any) -> bool:
+    """Whether a model's labels are numbers of objects, and not classes."""
+    return getattr(model, "task", "classes") == "instances"

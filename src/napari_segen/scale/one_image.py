@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.imagespec import Array, ImageSpec, frames_in_words
 from napari_segen.core.labels import Segmentation, smallest_unsigned
+from napari_segen.core.model import finds_objects
 from napari_segen.core.normalization import channel_range, has_data
 from napari_segen.core.steps import PARTS, Step, Steps, stretch_steps
 from napari_segen.features.cache import FeatureCache
 from napari_segen.objects.instances import instances_steps
 from napari_segen.objects.measurements import measure_steps
-from napari_segen.scale.settings import ObjectSettings, Settings, has_objects
+from napari_segen.probabilistic.guidance.kind import TOO_FLAT
+from napari_segen.scale.settings import ObjectSettings, Settings
 from napari_segen.workflows.files import ImageFile
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ CACHE_BYTES = 2**30
 SHARE_OF_LABELS = 0.8  # beside objects
 BLANK = "blank"
 UNLIKE = "unlike training"
-TOO_FLAT = 0.25  # of the least contrast in training: as where features are compared
-_MOST_FRAMES = 5  # that are listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +115,14 @@ def image_steps(model: Any, file: ImageFile, settings: Settings) -> Steps[Found]
     arrays = {"labels": found.labels, "posterior": found.posterior}
     arrays |= {"uncertainty": found.uncertainty}
     if ids is not None:
-        arrays["labels" if has_objects(model) else "objects"] = ids
+        arrays["labels" if finds_objects(model) else "objects"] = ids
     return Found(spec, arrays, row, table)
 
 
 def _objects_steps(
     model: Any, found: Segmentation, spec: ImageSpec, wanted: ObjectSettings | None
 ) -> Steps[Array | None]:
-    if has_objects(model):
+    if finds_objects(model):
         ids = found.labels
     elif wanted is None:
         return None
@@ -146,7 +146,7 @@ def _row(
     there = spec.unframe(has_data(spec.frames(image)), spec.label_shape(image.shape))
     n = int(there.sum())
     row: dict[str, float | None] = {}
-    if has_objects(model):
+    if finds_objects(model):
         row["area_fraction"] = _share(found.labels > 0, there, n)
     else:
         for value in model.classes_.tolist():
@@ -200,10 +200,8 @@ def _flag_steps(
     first = flagged[0]
     if len(flags) == 1:
         return flags[first], reasons[first]
-    shown = ", ".join(map(str, flagged[:_MOST_FRAMES]))
-    more = ", …" if len(flagged) > _MOST_FRAMES else ""
-    said = f"{len(flagged)} of {len(flags)} frames ({shown}{more}): {reasons[first]}"
-    return flags[first], said
+    which = frames_in_words(flagged, len(flags))
+    return flags[first], f"{which}: {reasons[first]}"
 
 
 def _why_blank(model: Any, frame: Array) -> str:

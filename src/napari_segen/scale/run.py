@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_segen.core.imagespec import ImageSpec
+from napari_segen.core.model import finds_objects
 from napari_segen.core.steps import PARTS, Step, Steps, retold_steps, stretch_steps
 from napari_segen.scale.inputs import Input
 from napari_segen.scale.one_image import Found, image_steps
@@ -17,7 +18,7 @@ from napari_segen.scale.outputs import (
     file_hash,
     made_by,
 )
-from napari_segen.scale.settings import Settings, has_objects
+from napari_segen.scale.settings import Settings
 from napari_segen.scale.sheet import Sheets, Tile, overlay
 from napari_segen.scale.summary import (
     SUMMARY,
@@ -255,7 +256,7 @@ def _tile(job: Job, image: Input, results: Results, record: Mapping[str, Any]) -
     spec = ImageSpec.from_json(record["spec"])
     shown = "labels" if job.settings.objects is None else "objects"
     labels = in_order(read_image(results.path(shown)), spec.label_axes)
-    is_classes = shown == "labels" and not has_objects(job.model)
+    is_classes = shown == "labels" and not finds_objects(job.model)
     info = job.model.class_info_ if is_classes else {}
     picture = overlay(read_image(image.path).array, labels, spec, info)
     flag = record["row"]["flag"]
@@ -269,7 +270,7 @@ def _score(
     if image.stem not in job.truth:
         return {}
     spec = ImageSpec.from_json(record["spec"])
-    is_objects = job.settings.objects is not None or has_objects(job.model)
+    is_objects = job.settings.objects is not None or finds_objects(job.model)
     result = results.path("labels" if job.settings.objects is None else "objects")
     classes = None if is_objects else job.model.classes_
     return score(result, job.truth[image.stem], spec, classes)

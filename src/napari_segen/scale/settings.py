@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from napari_segen.core.imagespec import ImageSpec
+from napari_segen.core.model import finds_objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,6 @@ class Settings:
         return asdict(self)
 
 
-def has_objects(model: Any) -> bool:
-    """Whether the labels of a model are objects, not classes."""
-    return getattr(model, "task", "classes") == "instances"
-
-
 def check_settings(model: Any, settings: Settings) -> None:
     """Raise ValueError where a model cannot do what is wanted."""
     if settings.axes is not None:
@@ -76,14 +72,14 @@ def check_settings(model: Any, settings: Settings) -> None:
             "the model is no CNN: leave --rescale out. Features in physical units "
             "(--sigma-unit physical, in training) take account of the pixel size."
         )
-    if settings.measurements and settings.objects is None and not has_objects(model):
+    if settings.measurements and settings.objects is None and not finds_objects(model):
         raise ValueError(
             "--measurements are of objects: say which classes these are made of, such "
             f"as --objects {int(model.classes_[-1])}."
         )
     if settings.objects is None:
         return
-    if has_objects(model):
+    if finds_objects(model):
         raise ValueError("the model's labels are objects already: leave --objects out.")
     known = model.classes_.tolist()
     for value in (*settings.objects.foreground, settings.objects.boundary):

@@ -8,6 +8,7 @@ from typing import Any
 from magicgui.widgets import CheckBox, Container
 from napari.layers import Labels
 
+from napari_segen.core.model import finds_objects
 from napari_segen.widgets.cnn_pairs import LayerPair, PairList, why_unusable
 from napari_segen.widgets.cnn_tasks import Lesson, drawing_patches
 from napari_segen.widgets.jobs import Showing
@@ -16,7 +17,7 @@ from napari_segen.widgets.learning_dock import LearningDock
 from napari_segen.widgets.panels import form, note, side_by_side
 from napari_segen.widgets.pixel_size import in_unit_of, is_other_size
 from napari_segen.widgets.record_block import RecordFold
-from napari_segen.widgets.segment_tasks import finds_objects, preview_colors
+from napari_segen.widgets.segment_tasks import preview_colors
 
 
 class CnnDock(LearningDock):

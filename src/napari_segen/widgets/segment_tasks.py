@@ -10,8 +10,9 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from napari_segen.core.errors import DataWarning
-from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.imagespec import Array, ImageSpec, frames_in_words
 from napari_segen.core.labels import ClassInfo, Segmentation, default_color
+from napari_segen.core.model import finds_objects
 from napari_segen.core.steps import Step, Steps
 from napari_segen.probabilistic.prior import completed_prior
 from napari_segen.widgets.class_figures import class_fractions
@@ -41,7 +42,6 @@ from napari_segen.workflows.record import script_applying, script_of
 FRACTIONS = "fractions"
 SCRIPT, METHODS = "script", "methods"  # of a record
 _KNOWN_COLORS = 32
-_MOST_FRAMES = 5  # that are listed
 
 
 def fitting_and_segmenting(
@@ -146,9 +146,7 @@ def said_of_kind(checks: Sequence[Any]) -> str:
         return ""
     which = "This image is"
     if len(checks) > 1:
-        shown = ", ".join(map(str, unlike[:_MOST_FRAMES]))
-        more = ", …" if len(unlike) > _MOST_FRAMES else ""
-        which = f"{len(unlike)} of {len(checks)} frames ({shown}{more}) are"
+        which = f"{frames_in_words(unlike, len(checks))} are"
     reason = checks[unlike[0]].reason
     return (
         f"{which} unlike the training images: {reason}. Doubt the result; the novelty "
@@ -159,11 +157,6 @@ def said_of_kind(checks: Sequence[Any]) -> str:
 def owner_of(model: Any) -> str:
     """Begin the names of a network's results: both docks' can stand together."""
     return "CNN " if model.kind == "cnn" else ""
-
-
-def finds_objects(model: Any) -> bool:
-    """Whether a model's labels are numbers of objects, and not classes."""
-    return getattr(model, "task", "classes") == "instances"
 
 
 def record_of(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from napari_segen.core.model import finds_objects
 from napari_segen.core.parameters import as_json
 from napari_segen.features.families import TEXTURE_SIGMAS, TEXTURE_WINDOWS
 
@@ -174,7 +175,7 @@ def _priors(model: Any) -> str:
 
 
 def _of_network(model: Any) -> list[str]:
-    what = "Objects" if model.task == "instances" else "Pixels"
+    what = "Objects" if finds_objects(model) else "Pixels"
     settings = {k: v for k, v in as_json(model.training).items() if k != "seed"}
     n_images = len(model.provenance_["images"])
     scores = [v for v in model.history_.get("val_iou", []) if v is not None]

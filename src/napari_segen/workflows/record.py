@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from napari_segen.core.imagespec import ImageSpec
+from napari_segen.core.model import finds_objects
 from napari_segen.objects.instances import instances
 
 FilePath = str | os.PathLike[str]
@@ -190,7 +191,7 @@ def can_be_refitted(model: Any) -> bool:
 
 
 def _results_name(model: Any) -> str:
-    return "objects" if getattr(model, "task", "classes") == "instances" else "labels"
+    return "objects" if finds_objects(model) else "labels"
 
 
 class _Input:

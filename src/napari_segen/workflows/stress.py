@@ -10,6 +10,7 @@ import numpy as np
 from napari_segen.core.checks import check_pairs
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.metrics import class_iou, mean_iou
+from napari_segen.core.model import finds_objects
 from napari_segen.core.steps import PARTS, Step, Steps, retold_steps, run
 from napari_segen.generation.requests import check_seed
 from napari_segen.workflows.degradations import DEGRADATIONS, degraded
@@ -213,7 +214,7 @@ class _Score:
     @classmethod
     def of(cls, model: Any, truth: Array, has_data: Array) -> "_Score":
         """Choose by what the model finds: classes or objects."""
-        if getattr(model, "task", "classes") == "instances":
+        if finds_objects(model):
             if not (truth[has_data] > 0).any():
                 raise ValueError("truth holds no object: every pixel is 0.")
             inside = (truth[has_data] > 0).astype(np.uint8)
