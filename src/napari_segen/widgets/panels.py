@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from magicgui.widgets import Container
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -140,7 +140,14 @@ class Fold(QWidget):
     title : str
     *content : QWidget
     tooltip : str
+
+    Signals
+    -------
+    opened()
+        Its content is shown now.
     """
+
+    opened = Signal()
 
     def __init__(
         self,
@@ -168,6 +175,11 @@ class Fold(QWidget):
         """Put other words on the title."""
         self._button.setText(title)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the content is shown."""
+        return self._button.isChecked()
+
     def open(self) -> None:
         """Show the content."""
         self._button.setChecked(True)
@@ -176,6 +188,8 @@ class Fold(QWidget):
         arrow = Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow
         self._button.setArrowType(arrow)
         self._inner.setVisible(is_open)
+        if is_open:
+            self.opened.emit()
 
 
 def stacked(*content: QWidget) -> QWidget:

@@ -98,6 +98,17 @@ def test_live_offers_places_with_pictures_and_the_score_of_the_answer(guided):
     assert str(model.score_) in guided.guide._score.text()
 
 
+def test_while_the_fold_is_closed_no_places_are_looked_for(guided):
+    guided.guide.fold._button.setChecked(False)
+    guided.switch()
+    guided.settle()
+    assert guided.guide.places.places == []
+    assert guided.guide.plot.curves["mean iou"]
+    guided.guide.fold.open()
+    guided.settle()
+    assert guided.guide.places.places
+
+
 def test_a_picture_that_is_clicked_is_gone_to(guided):
     guided.switch()
     guided.settle()

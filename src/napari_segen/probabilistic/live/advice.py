@@ -28,7 +28,6 @@ from napari_segen.probabilistic.live.store import (
 from napari_segen.probabilistic.live.strokes import Painted
 from napari_segen.probabilistic.live.view import View
 from napari_segen.probabilistic.live.wish import SIDE_OF_PICTURE, Position, Wish
-from napari_segen.probabilistic.novelty import learnt_novelty
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +171,8 @@ def _novelty_steps(seen: Seen, learnt: Learnt, side: int) -> Steps[Array]:
     plane = np.broadcast_to(seen.plane, (len(grid), len(seen.plane)))
     at = np.concatenate([plane, grid + seen.start], axis=1).astype(np.intp)
     features = yield from seen.frame.features_at_steps(at, seen.tiles, keep_all=True)
-    novelty = learnt_novelty(learnt.samples, learnt.classifier)
-    usual = features[:, : novelty.means.shape[1]]
-    coarse = novelty.of(usual.T).reshape(len(rows), len(columns))
+    usual = features[:, : learnt.novelty.means.shape[1]]
+    coarse = learnt.novelty.of(usual.T).reshape(len(rows), len(columns))
     fine = np.repeat(np.repeat(coarse, side, axis=0), side, axis=1)
     return np.asarray(fine[:height, :width])
 

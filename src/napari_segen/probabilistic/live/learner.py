@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from napari_segen.probabilistic.labelled import LabelledFrame, with_data
 from napari_segen.probabilistic.learning import fitted_steps
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.strokes import Painted
+from napari_segen.probabilistic.novelty import Novelty, learnt_novelty
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.score import StrokeScore
@@ -35,7 +37,7 @@ WINDOW_SIDE = 128  # pixels near one another share the work of the filters
 KEPT_FRAMES, KEPT_ROWS = 64, 100_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Learnt:
     """A fitted classifier and what belongs to it.
 
@@ -65,6 +67,11 @@ class Learnt:
     samples: TrainingSet
     score: StrokeScore | None
     doubts: tuple[DoubtfulStroke, ...]
+
+    @cached_property
+    def novelty(self) -> Novelty:
+        """What novelty is measured by."""
+        return learnt_novelty(self.samples, self.classifier)
 
 
 class Learner:

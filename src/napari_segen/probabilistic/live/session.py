@@ -173,6 +173,19 @@ class LiveSession:
             posterior, frame, pixel, learnt.classes
         )
 
+    def _seen(
+        self, model: ProbabilisticSegmenter, learnt: Learnt, view: View
+    ) -> Seen | None:
+        """Return a view as it was answered; None where tiles of it have gone."""
+        level = view.level
+        frame = self._learner.frame(view.frame, level, learnt.scale, learnt.bank)
+        # Those of the last features that were remembered: of a volume the first ones.
+        in_volume = len(frame.shape) == 3
+        smoother = _Smoother(model.smoothing, in_volume, is_final=not in_volume)
+        places = _places(view, level)
+        tiles = [smoother.tiles(place, frame)[1] for place in places]
+        return Seen.of(view, self.store, places, frame, tiles)
+
     def _advice_steps(
         self,
         model: ProbabilisticSegmenter,
@@ -182,17 +195,13 @@ class LiveSession:
         wish: Wish,
     ) -> Steps[Advice]:
         """Say what the answer to a view advises."""
-        level = view.level
-        frame = self._learner.frame(view.frame, level, learnt.scale, learnt.bank)
-        # Those of the last features that were remembered: of a volume the first ones.
-        in_volume = len(frame.shape) == 3
-        smoother = _Smoother(model.smoothing, in_volume, is_final=not in_volume)
-        places = _places(view, level)
-        tiles = [smoother.tiles(place, frame)[1] for place in places]
-        seen = Seen.of(view, self.store, places, frame, tiles)
         wanted: tuple[Position, ...] = ()
-        if seen is not None:
-            wanted = yield from places_steps(seen, self.picture, learnt, painted, wish)
+        if wish.n_places:
+            seen = self._seen(model, learnt, view)
+            if seen is not None:
+                wanted = yield from places_steps(
+                    seen, self.picture, learnt, painted, wish
+                )
         pictures = tuple(pictured(self.picture, at) for at in wanted)
         classes = tuple(int(v) for v in learnt.classes)
         return Advice(classes, learnt.score, learnt.doubts, wanted, pictures)

@@ -21,7 +21,7 @@ class Wish:
     Parameters
     ----------
     n_places : int
-        At most how many places.
+        At most how many places; 0 takes no time.
     avoid : tuple of positions
         No place near these: they were suggested before.
     """

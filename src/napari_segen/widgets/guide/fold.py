@@ -121,6 +121,7 @@ class Guide(QObject):
 
     def _wire(self) -> None:
         self._preview.wish = self._wish
+        self.fold.opened.connect(self._preview.look_again)
         self._preview.advised.connect(self._on_advice)
         self._preview.explained.connect(self._show_explanation)
         self.places.picked.connect(self._go_to_place)
@@ -158,7 +159,9 @@ class Guide(QObject):
         self._next.refresh()
 
     def _wish(self) -> Wish:
-        return Wish(N_PLACES, tuple(self._suggested))
+        # Places take time, and are for who looks at them; the curve misses no score.
+        n = N_PLACES if self.fold.is_open else 0
+        return Wish(n, tuple(self._suggested))
 
     def _on_advice(self, advice: Advice) -> None:
         self.look_again()
