@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from napari.layers import Labels
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -30,6 +30,7 @@ from napari_segen.widgets.colors import (
 from napari_segen.widgets.jobs import Job
 from napari_segen.widgets.layers import level_zero
 from napari_segen.widgets.strokes import count_painted
+from napari_segen.widgets.timers import debounced
 
 # Title and explanation of each column.
 COLUMNS = {
@@ -69,10 +70,7 @@ class ClassTable(QWidget):
         self._again = False
         self._filling = False
         self._job = Job(is_listed=False)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(DEBOUNCE_MS)
-        self._timer.timeout.connect(self._count)
+        self._timer = debounced(self, DEBOUNCE_MS, self._count)
         self._table = self._make_table()
         self._add = QPushButton("Add class")
         self._add.clicked.connect(self._add_class)

@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget
 
 from napari_segen.widgets.dock import Dock
-from napari_segen.widgets.results import MARK
+from napari_segen.widgets.results import mark_of
 
 PLUGIN = "napari-segen"
 CNN_SECONDS = 15.0
@@ -128,5 +128,5 @@ class Tour(QObject):
 
     def _marked(self, role: str) -> list[Layer]:
         """List the result layers of one kind."""
-        marks = [(x, x.metadata.get(MARK, {})) for x in self._viewer.layers]
-        return [layer for layer, mark in marks if mark.get("role") == role]
+        layers = self._viewer.layers
+        return [layer for layer in layers if mark_of(layer).get("role") == role]

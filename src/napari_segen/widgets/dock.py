@@ -12,7 +12,7 @@ from napari.utils.notifications import (
     notification_manager,
     show_error,
 )
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 from napari_segen.core.archive import SUFFIX
@@ -35,6 +35,7 @@ from napari_segen.widgets.model_files import (
 from napari_segen.widgets.panels import Action, RunPanel, fit_narrow, stacked
 from napari_segen.widgets.results import Results, layers_to_choose
 from napari_segen.widgets.steps_worker import Progress
+from napari_segen.widgets.timers import debounced
 
 # Errors whose message is for the user; any other is a fault of ours.
 EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError, ChildDied)
@@ -78,10 +79,8 @@ class Dock(Container):
         self._warm_up = Job(is_listed=False)
         self._warm_up.progressed.connect(lambda p: self._show_keras(p.step.text))
         self._warm_up.failed.connect(lambda error: self._show_keras(str(error)))
-        self._warm_timer = QTimer(self._warm_up)  # first let the dock be drawn
-        self._warm_timer.setSingleShot(True)
-        self._warm_timer.setInterval(WARM_UP_DELAY_MS)
-        self._warm_timer.timeout.connect(self._start_keras)
+        # First let the dock be drawn.
+        self._warm_timer = debounced(self._warm_up, WARM_UP_DELAY_MS, self._start_keras)
         self._closing = Closing(self.native, self.shut_down, self._why_stay)
         self._child: KerasChild | None = None
         if self.uses_keras:

@@ -13,7 +13,7 @@ from napari_segen.core.imagespec import CHANNEL, Array, ImageSpec
 from napari_segen.core.steps import Step, Steps
 from napari_segen.widgets.cnn_pairs import LayerPair
 from napari_segen.widgets.layers import level_zero, remember_axes, spec_of
-from napari_segen.widgets.results import MARK
+from napari_segen.widgets.results import mark_of
 from napari_segen.widgets.tasks import copying, reading
 
 CNN_DOCK = ("napari-segen", "CNN segmentation")
@@ -46,8 +46,7 @@ class MadeLayers:
 
 
 def _origin(layer: Any) -> dict[str, Any]:
-    mark = layer.metadata.get(MARK)
-    found = mark.get("provenance") if isinstance(mark, dict) else None
+    found = mark_of(layer).get("provenance")
     return found if isinstance(found, dict) else {}
 
 
@@ -69,11 +68,11 @@ def _partner(viewer: Any, image: Image) -> Labels | None:
 
     Those of an earlier run may have its name: the image alone was made anew since.
     """
-    mark, recipe = image.metadata[MARK], _origin(image)["recipe"]
+    mark, recipe = mark_of(image), _origin(image)["recipe"]
     wanted = mark["role"].replace(" (", " labels (", 1)
     for layer in viewer.layers:
-        other = layer.metadata.get(MARK)
-        if isinstance(layer, Labels) and isinstance(other, dict):
+        other = mark_of(layer)
+        if isinstance(layer, Labels):
             same = other.get("role") == wanted
             same = same and other.get("source") == mark["source"]
             if same and _origin(layer).get("recipe") == recipe:

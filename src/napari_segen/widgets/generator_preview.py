@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from magicgui.widgets import CheckBox
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_segen.core.imagespec import CHANNEL, SPACE, Array
@@ -35,6 +35,7 @@ from napari_segen.widgets.pictures import (
 )
 from napari_segen.widgets.steps_worker import Progress
 from napari_segen.widgets.tasks import RunSteps, fitted_steps
+from napari_segen.widgets.timers import debounced
 
 DEBOUNCE_MS = 250
 N_PICTURES = 6
@@ -145,10 +146,7 @@ class Previewer(QObject):
         self._job.progressed.connect(self._on_progress)
         self._job.failed.connect(self._on_failed)
         self._job.cancelled.connect(self._on_timeout)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(DEBOUNCE_MS)
-        self._timer.timeout.connect(self._on_timeout)
+        self._timer = debounced(self, DEBOUNCE_MS, self._on_timeout)
         self._wanted: Wanted | None = None
         self._made: Made | None = None
         self._n_shown = -1

@@ -10,10 +10,11 @@ from functools import partial
 from typing import Any
 
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_segen.core.steps import FINISH, PAUSE, RESUME, Order, Steps
 from napari_segen.widgets.steps_worker import Progress, StepsWorker
+from napari_segen.widgets.timers import debounced
 
 ANSWER_MS = 400
 
@@ -56,13 +57,8 @@ class Job(QObject):
         self._cancelling = False
         self._is_paused = False
         self.can_finish = False
-        self._turn = QTimer(self)
-        self._turn.setSingleShot(True)
-        self._turn.timeout.connect(self._show_more)
-        self._patience = QTimer(self)
-        self._patience.setSingleShot(True)
-        self._patience.setInterval(ANSWER_MS)
-        self._patience.timeout.connect(self._leave_behind)
+        self._turn = debounced(self, 0, self._show_more)
+        self._patience = debounced(self, ANSWER_MS, self._leave_behind)
 
     @property
     def is_running(self) -> bool:

@@ -22,6 +22,12 @@ MARK = "napari-segen"
 PASSING = {MARK: {"role": "passing"}}
 
 
+def mark_of(layer: Layer) -> Mapping[str, Any]:
+    """Return what our mark on a layer says; empty where there is none."""
+    mark = layer.metadata.get(MARK)
+    return mark if isinstance(mark, dict) else {}
+
+
 def layers_to_choose(layers: Iterable[Layer], kind: type[Layer]) -> list[Layer]:
     """List layers of one kind, but for those that go by themselves (`PASSING`).
 
@@ -127,15 +133,15 @@ class Results:
         """Find the layers that results for `source` may replace, by role."""
         found = {}
         for layer in self._viewer.layers:
-            mark = layer.metadata.get(MARK)
-            if isinstance(mark, dict) and self._belongs(layer, mark, source):
+            mark = mark_of(layer)
+            if self._belongs(layer, mark, source):
                 role = mark["role"]
                 # The latest one that this dock wrote comes before older look-alikes.
                 if role not in found or self._wrote(source, role) is layer:
                     found[role] = Earlier(ref(layer), layer.data, mark["digest"])
         return found
 
-    def _belongs(self, layer: Layer, mark: dict[str, Any], source: Source) -> bool:
+    def _belongs(self, layer: Layer, mark: Mapping[str, Any], source: Source) -> bool:
         if not {"role", "source", "digest"} <= set(mark):
             return False
         image = source.layer()

@@ -1,4 +1,4 @@
-"""Timers that wait until nothing more happens."""
+"""Timers that go off once, after a while without a new start."""
 
 from collections.abc import Callable
 

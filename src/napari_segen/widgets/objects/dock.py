@@ -15,7 +15,7 @@ from napari_segen.widgets.objects.order import role_of
 from napari_segen.widgets.objects.preview import ObjectsPreview
 from napari_segen.widgets.panels import heading
 from napari_segen.widgets.record_block import RecordFold
-from napari_segen.widgets.results import MARK, Earlier, Ready
+from napari_segen.widgets.results import Earlier, Ready, mark_of
 from napari_segen.widgets.segment_tasks import said_of_layers
 
 CERTAIN = (
@@ -134,7 +134,7 @@ class ObjectsDock(Dock):
     def _result_layer(self) -> Labels | None:
         """Return the objects in hand, if they were found here."""
         layer = self._correcting.layer if hasattr(self, "_correcting") else None
-        if layer is None or "provenance" not in layer.metadata.get(MARK, {}):
+        if layer is None or "provenance" not in mark_of(layer):
             return None
         return layer
 

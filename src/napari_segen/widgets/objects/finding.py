@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels
 
 from napari_segen.core.checks import check_labels
 from napari_segen.core.imagespec import FRAME, Array, ImageSpec
@@ -17,7 +17,7 @@ from napari_segen.core.steps import Step, Steps
 from napari_segen.core.tiles import Slices
 from napari_segen.objects.instances import instances_steps
 from napari_segen.widgets.layers import Source, level_zero
-from napari_segen.widgets.results import MARK, Earlier, Ready, Result, ready
+from napari_segen.widgets.results import Earlier, Ready, Result, mark_of, ready
 from napari_segen.widgets.segment_tasks import FRACTIONS, METHODS, SCRIPT
 from napari_segen.widgets.visible import View
 from napari_segen.workflows.methods import objects_text
@@ -103,7 +103,7 @@ def posterior_layers(layers: Any, classes: Labels) -> dict[int, Image]:
 
     Empty unless all classes have a layer.
     """
-    mark = _mark_of(classes)
+    mark = mark_of(classes)
     role, origin = mark.get("role", ""), mark.get("provenance", {})
     if not role.endswith("classes") or FRACTIONS not in origin:
         return {}
@@ -111,7 +111,7 @@ def posterior_layers(layers: Any, classes: Labels) -> dict[int, Image]:
     wanted = {f"{owner}posterior {int(v)}": int(v) for v in origin[FRACTIONS]}
     found = {}
     for layer in layers:
-        other = _mark_of(layer)
+        other = mark_of(layer)
         if (
             other.get("role") in wanted
             and other.get("source") == mark.get("source")
@@ -124,13 +124,8 @@ def posterior_layers(layers: Any, classes: Labels) -> dict[int, Image]:
 
 def record_of_classes(classes: Labels) -> Mapping[str, Any]:
     """Return how a layer's classes came about, as it says, or nothing."""
-    origin = _mark_of(classes).get("provenance", {})
+    origin = mark_of(classes).get("provenance", {})
     return origin if SCRIPT in origin else {}
-
-
-def _mark_of(layer: Layer) -> Mapping[str, Any]:
-    mark = layer.metadata.get(MARK)
-    return mark if isinstance(mark, dict) else {}
 
 
 def _of_run(mark: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +165,7 @@ def listing_values(data: Any, digest: str | None) -> Steps[Listed]:
 
 def digest_of(classes: Labels) -> str | None:
     """Return the digest that a result of ours had when it was found."""
-    return _mark_of(classes).get("digest")
+    return mark_of(classes).get("digest")
 
 
 def finding_objects(

@@ -4,7 +4,7 @@ from typing import Any
 
 from napari.layers import Labels
 
-from napari_segen.widgets.results import MARK, layers_to_choose
+from napari_segen.widgets.results import layers_to_choose, mark_of
 
 
 def labels_to_choose(layers: Any, role: str) -> list[Labels]:
@@ -20,5 +20,4 @@ def labels_to_choose(layers: Any, role: str) -> list[Labels]:
 
 def role_of(layer: Labels) -> str:
     """Return what a result of ours is, or nothing."""
-    mark = layer.metadata.get(MARK)
-    return str(mark.get("role", "")) if isinstance(mark, dict) else ""
+    return str(mark_of(layer).get("role", ""))
