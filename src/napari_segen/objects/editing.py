@@ -28,12 +28,6 @@ class Change:
     at: tuple[Array, ...]
     value: int
 
-    def applied_to(self, labels: Array) -> Array:
-        """Return a changed copy of `labels`."""
-        changed = labels.copy()
-        changed[self.at] = self.value
-        return changed
-
 
 def merge(labels: Array, into: int, other: int) -> Change:
     """Give the pixels of object `other` to object `into`.

@@ -6,6 +6,7 @@ from typing import Any
 from napari_segen.core.model import finds_objects
 from napari_segen.core.parameters import as_json
 from napari_segen.features.families import TEXTURE_SIGMAS, TEXTURE_WINDOWS
+from napari_segen.workflows.record import ObjectsRequest
 
 _SCALES = {
     "auto": "Grey values were scaled by percentiles of each image, by no less than "
@@ -45,41 +46,30 @@ def methods_text(model: Any) -> str:
     return " ".join(filter(None, [*tell(model), _origin(model)]))
 
 
-def objects_text(
-    *,
-    foreground: int,
-    boundary: int | None,
-    method: str,
-    min_size: int,
-    min_odds: float,
-    fill_holes: int,
-) -> str:
-    """Describe in a few sentences how objects were told apart.
-
-    The parameters are those of `instances`, with class values for the classes.
-    """
-    if boundary is not None:
+def objects_text(request: ObjectsRequest) -> str:
+    """Describe in a few sentences how objects were told apart."""
+    if request.boundary is not None:
         how = (
             "cut apart by a watershed on the smoothed probability of the class "
-            f"{boundary}, which was shared out among them"
+            f"{request.boundary}, which was shared out among them"
         )
-    elif method == "distance":
+    elif request.method == "distance":
         how = (
             "cut apart by a watershed on the smoothed distance to where they are less "
             "certain, at necks"
         )
     else:
         how = "taken apart where they were not connected by edges or faces"
-    told = [f"Objects of the class {foreground} were {how}."]
-    if fill_holes:
-        told.append(f"Before, holes of up to {fill_holes} pixels were filled.")
-    if min_odds > 1:
+    told = [f"Objects of the class {request.foreground} were {how}."]
+    if request.fill_holes:
+        told.append(f"Before, holes of up to {request.fill_holes} pixels were filled.")
+    if request.min_odds > 1:
         told.append(
-            f"Objects nowhere over {min_odds:g} times as probable as other classes "
-            "were left out."
+            f"Objects nowhere over {request.min_odds:g} times as probable as other "
+            "classes were left out."
         )
-    if min_size:
-        told.append(f"Objects of fewer than {min_size} pixels were left out.")
+    if request.min_size:
+        told.append(f"Objects of fewer than {request.min_size} pixels were left out.")
     return " ".join(told)
 
 

@@ -4,7 +4,7 @@ import inspect
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import PurePath
 from typing import Any
 
@@ -131,45 +131,53 @@ def script_applying(
     return _script([image], load, _results_name(model), rescale)
 
 
+@dataclass(frozen=True)
+class ObjectsRequest:
+    """How objects are told apart: arguments of `instances`, but for the classes.
+
+    Parameters
+    ----------
+    foreground, boundary : int
+        Class values, not positions.
+    method, min_size, min_odds, fill_holes
+        As for `instances`.
+    """
+
+    foreground: int
+    boundary: int | None
+    method: str
+    min_size: int
+    min_odds: float
+    fill_holes: int
+
+
 def script_finding_objects(
-    script: str,
-    *,
-    from_posterior: bool,
-    foreground: int,
-    boundary: int | None,
-    method: str,
-    min_size: int,
-    min_odds: float,
-    fill_holes: int,
+    script: str, request: ObjectsRequest, *, from_posterior: bool
 ) -> str:
     """Lengthen a script of `script_of` or `script_applying`: it finds objects too.
 
     Parameters
     ----------
     script : str
+    request : ObjectsRequest
     from_posterior : bool
         Whether classes count by their probability; False: each pixel is certainly of
         its most probable class.
-    foreground, boundary : int
-        Class values, unlike those of `instances`.
-    method, min_size, min_odds, fill_holes
-        As for `instances`.
 
     Returns
     -------
     str
         It writes ``objects.tif`` as well.
     """
-    given = [f"foreground=classes.index({foreground})"]
+    rest = asdict(request)
+    given = [f"foreground=classes.index({rest.pop('foreground')})"]
     lines = ["", "classes = model.classes_.tolist()"]
-    if boundary is not None:
+    if (boundary := rest.pop("boundary")) is not None:
         given.append(f"boundary=classes.index({boundary})")
     if not from_posterior:
         certain = "np.stack([labels == c for c in classes]).astype(np.float32)"
         lines.append(f"posterior = {certain}")
     usual = inspect.signature(instances).parameters
-    rest = {"method": method, "min_size": min_size, "min_odds": min_odds}
-    rest["fill_holes"] = fill_holes
     given += [
         f"{name}={_quoted(v) if isinstance(v, str) else v}"
         for name, v in rest.items()

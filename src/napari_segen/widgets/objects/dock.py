@@ -9,7 +9,7 @@ from napari_segen.widgets.dock import Dock
 from napari_segen.widgets.jobs import Showing
 from napari_segen.widgets.layers import Source
 from napari_segen.widgets.objects.correcting import Correcting
-from napari_segen.widgets.objects.finding import Classes, Request, finding_objects
+from napari_segen.widgets.objects.finding import Classes, finding_objects
 from napari_segen.widgets.objects.finding_form import FindingForm
 from napari_segen.widgets.objects.order import role_of
 from napari_segen.widgets.objects.preview import ObjectsPreview
@@ -17,6 +17,7 @@ from napari_segen.widgets.panels import heading
 from napari_segen.widgets.record_block import RecordFold
 from napari_segen.widgets.results import Earlier, Ready, mark_of
 from napari_segen.widgets.segment_tasks import said_of_layers
+from napari_segen.workflows.record import ObjectsRequest
 
 CERTAIN = (
     "Each pixel was taken to be of its class for certain. Run the segmentation with "
@@ -95,7 +96,7 @@ class ObjectsDock(Dock):
     def _why_not_found(self) -> str:
         return self._why_busy() or self._finding.why_not()
 
-    def _previewed(self) -> tuple[Classes, Request] | None:
+    def _previewed(self) -> tuple[Classes, ObjectsRequest] | None:
         if self._finding.why_not():
             return None
         return self._finding.classes, self._finding.request

@@ -21,7 +21,7 @@ from napari_segen.widgets.results import Earlier, Ready, Result, mark_of, ready
 from napari_segen.widgets.segment_tasks import FRACTIONS, METHODS, SCRIPT
 from napari_segen.widgets.visible import View
 from napari_segen.workflows.methods import objects_text
-from napari_segen.workflows.record import script_finding_objects
+from napari_segen.workflows.record import ObjectsRequest, script_finding_objects
 
 ROLE = "objects"
 # Around what is in sight: most objects that reach out of it end there.
@@ -29,18 +29,6 @@ MARGIN_PX = 64
 MAX_CLASSES = 64
 _BLOCK = 2**20
 _OF_ONE = {"class", FRACTIONS}  # what only one of a run's layers says of itself
-
-
-@dataclass(frozen=True)
-class Request:
-    """How objects are to be told apart: arguments of `instances`, as class values."""
-
-    foreground: int
-    boundary: int | None
-    method: str
-    min_size: int
-    min_odds: float
-    fill_holes: int
 
 
 @dataclass(frozen=True)
@@ -61,12 +49,14 @@ class Classes:
     posterior: Mapping[int, Any]
     record: Mapping[str, Any]
 
-    def posterior_of(self, request: Request, region: Slices | None = None) -> Array:
+    def posterior_of(
+        self, request: ObjectsRequest, region: Slices | None = None
+    ) -> Array:
         """Return the probability of the foreground, the boundary, and of what else.
 
         Parameters
         ----------
-        request : Request
+        request : ObjectsRequest
         region : tuple of slice, optional
             Part of the labels; None: all.
 
@@ -88,7 +78,7 @@ class Classes:
         return np.stack([*certain, rest]).astype(np.float32)
 
     def objects_steps(
-        self, request: Request, region: Slices | None = None
+        self, request: ObjectsRequest, region: Slices | None = None
     ) -> Steps[Array]:
         """Find the objects, or those of a part of the labels."""
         posterior = self.posterior_of(request, region)
@@ -169,7 +159,7 @@ def digest_of(classes: Labels) -> str | None:
 
 
 def finding_objects(
-    classes: Classes, request: Request, earlier: Mapping[str, Earlier]
+    classes: Classes, request: ObjectsRequest, earlier: Mapping[str, Earlier]
 ) -> Steps[list[Ready]]:
     """Find the objects of the whole image, and make the result layer."""
     source = classes.source
@@ -188,19 +178,22 @@ def finding_objects(
     return ready([result], earlier)
 
 
-def _record(classes: Classes, request: Request) -> dict[str, str]:
+def _record(classes: Classes, request: ObjectsRequest) -> dict[str, str]:
     """Say how the objects came about, if it is known how the classes did."""
     if not classes.record:
         return {}
-    arguments, is_certain = asdict(request), not classes.posterior
     script = script_finding_objects(
-        classes.record[SCRIPT], from_posterior=not is_certain, **arguments
+        classes.record[SCRIPT], request, from_posterior=bool(classes.posterior)
     )
-    text = objects_text(**arguments)
-    return {SCRIPT: script, METHODS: f"{classes.record[METHODS]} {text}"}
+    return {
+        SCRIPT: script,
+        METHODS: f"{classes.record[METHODS]} {objects_text(request)}",
+    }
 
 
-def finding_in_view(classes: Classes, request: Request, view: View) -> Steps[Array]:
+def finding_in_view(
+    classes: Classes, request: ObjectsRequest, view: View
+) -> Steps[Array]:
     """Find the objects of what is in sight: an array of the view's shape."""
     source = classes.source
     axes = zip(source.axes, view.start, view.shape, source.shape, strict=True)

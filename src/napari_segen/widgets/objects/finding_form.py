@@ -14,7 +14,6 @@ from napari_segen.widgets.layers import Source, level_zero
 from napari_segen.widgets.objects.finding import (
     Classes,
     Listed,
-    Request,
     digest_of,
     listing_values,
     posterior_layers,
@@ -24,6 +23,7 @@ from napari_segen.widgets.objects.order import labels_to_choose
 from napari_segen.widgets.panels import form, stacked
 from napari_segen.widgets.stack_choice import StackChoice
 from napari_segen.widgets.timers import debounced
+from napari_segen.workflows.record import ObjectsRequest
 
 NO_LABELS = "There are no labels: segment an image first, or open its masks."
 ASK_AXES = "These labels are a stack: say above what its first axis is."
@@ -217,10 +217,10 @@ class FindingForm(QObject):
         return ""
 
     @property
-    def request(self) -> Request:
+    def request(self) -> ObjectsRequest:
         """How objects are to be told apart."""
         boundary = self._boundary.value
-        return Request(
+        return ObjectsRequest(
             self._foreground.value,
             boundary,
             self._method.value if boundary is None else "distance",

@@ -9,16 +9,17 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_segen.core.imagespec import Array
 from napari_segen.widgets.jobs import Job
-from napari_segen.widgets.objects.finding import Classes, Request, finding_in_view
+from napari_segen.widgets.objects.finding import Classes, finding_in_view
 from napari_segen.widgets.passing import PassingLabels
 from napari_segen.widgets.timers import debounced
 from napari_segen.widgets.visible import View, visible_part
+from napari_segen.workflows.record import ObjectsRequest
 
 TITLE = "objects preview"
 LOOK_MS = 60  # after the last move of the view, or turn of a knob
 MAX_PIXELS = 2**20
 
-Wanted = tuple[Classes, Request]
+Wanted = tuple[Classes, ObjectsRequest]
 
 
 class ObjectsPreview(QObject):
