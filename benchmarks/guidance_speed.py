@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 import napari_segen as ns
+from napari_segen.core.agreement import agreement, difference
 from napari_segen.probabilistic.guidance.kind import Kind
 from napari_segen.probabilistic.guidance.suggestion import (
     Grid,
@@ -77,9 +78,16 @@ def main() -> None:
             lambda: model.unlike_training(image, cache=cache),
         )
     )
+    other = np.roll(found.labels, 3, axis=0)
     print(
         line(
-            "its part of a fit, features cached",
+            "`agreement` and `difference`",
+            lambda: (agreement(found.labels, other), difference(found.labels, other)),
+        )
+    )
+    print(
+        line(
+            "what `unlike_training` needs, in a fit",
             lambda: ns.run(Kind.learnt_steps(frames, model.novelty_.scaling)),
         )
     )
