@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from napari_segen.core.errors import SomeFailed
 from napari_segen.scale.inputs import check_names, list_inputs, truth_of
@@ -50,6 +51,44 @@ def segment(
         At the end, where a file was bad.
     """
     model = load(model_path)
+    job = job_of(
+        model,
+        model_path,
+        inputs,
+        out,
+        settings,
+        truth=truth,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    if needs_tensorflow(model):
+        start_tensorflow()
+    outcome = run_with_progress(folder_steps(job), "Segmenting")
+    yield from _said(out, outcome)
+    if outcome.problems:
+        raise SomeFailed(failures(outcome))
+
+
+def job_of(
+    model: Any,
+    model_path: Path,
+    inputs: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    *,
+    truth: Path | None,
+    resume: bool,
+    overwrite: bool,
+) -> Job:
+    """Check all that can be checked before any work, and make the folder of results.
+
+    Parameters
+    ----------
+    model : segmenter
+        What is in `model_path`.
+    model_path, inputs, out, settings, truth, resume, overwrite
+        As those of `segment`.
+    """
     if not hasattr(model, "segment_steps"):
         raise ValueError(f"{model_path} is a generator: it makes images, not labels.")
     try:
@@ -63,13 +102,7 @@ def segment(
     check_names(images, inputs, out, [*ENDS.values(), ZARR, RECORD])
     known = {} if truth is None else truth_of(images, truth)
     make_folder(out)
-    if needs_tensorflow(model):
-        start_tensorflow()
-    job = Job(model, model_path, images, out, settings, known, resume, overwrite)
-    outcome = run_with_progress(folder_steps(job), "Segmenting")
-    yield from _said(out, outcome)
-    if outcome.problems:
-        raise SomeFailed(_failures(outcome, len(images)))
+    return Job(model, model_path, images, out, settings, known, resume, overwrite)
 
 
 def _said(out: Path, outcome: Outcome) -> Iterator[str]:
@@ -96,7 +129,9 @@ def _said(out: Path, outcome: Outcome) -> Iterator[str]:
         yield f"Mixed types: {counts}. Their brightness cannot be compared."
 
 
-def _failures(outcome: Outcome, n: int) -> str:
+def failures(outcome: Outcome) -> str:
+    """Say which images had errors, and what these are."""
+    n = len(outcome.rows)
     said = [
         why if why.startswith(str(path)) else f"{path}: {why}"
         for path, why in outcome.problems.items()
