@@ -137,6 +137,7 @@ def _read_tiff(path: Path, file: Any) -> ImageFile:
 
     try:
         with tifffile.TiffFile(file) as tiff:
+            len(tiff.pages)  # ends a ring of pages, which is followed for ever else
             series = tiff.series[0]
             _check_claim(series.nbytes, os.fstat(file.fileno()).st_size)
             array = np.asarray(series.asarray())
