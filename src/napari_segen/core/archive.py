@@ -174,6 +174,8 @@ def read_archive(
 
 
 def _check_sizes(archive: zipfile.ZipFile, n_bytes: int) -> None:
+    if not all(0 <= info.header_offset < n_bytes for info in archive.infolist()):
+        raise ModelFileError("a part of it would lie outside of the file.")
     # Reading a member makes room for what it claims before it finds the file's end.
     claimed = sum(info.compress_size for info in archive.infolist())
     if claimed > n_bytes:

@@ -291,12 +291,14 @@ class Decoder(GeneratorMethod):
         arrays |= self.noise_field.arrays("noise") | self.grain.arrays()
         return {}, arrays
 
-    def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+    def restore(
+        self, header: Mapping[str, Any], arrays: Mapping[str, Array], n_channels: int
+    ) -> None:
         """Take over weights, scales and fields."""
         self.mean, self.std = arrays["mean"].astype(float), arrays["std"].astype(float)
         self.label_values = arrays["values"]
-        n_channels, n_values = len(self.mean), len(self.label_values)
-        if self.std.shape != self.mean.shape or n_values > self.max_label_values:
+        fits = self.mean.shape == self.std.shape == (n_channels,)
+        if not fits or len(self.label_values) > self.max_label_values:
             raise ValueError("scales and label values do not fit.")
         if not np.isfinite([self.mean, self.std]).all():
             raise ValueError("the scales are not finite.")

@@ -303,9 +303,13 @@ class Flow(GeneratorMethod):
             arrays |= self.guide.arrays()
         return header, arrays
 
-    def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+    def restore(
+        self, header: Mapping[str, Any], arrays: Mapping[str, Array], n_channels: int
+    ) -> None:
         """Take over what `state` returned."""
         self.scaling = Scaling.from_arrays(arrays)
+        if self.scaling.n_channels != n_channels:
+            raise ValueError("the scaling is of another number of channels.")
         self.conditions = Conditions.restored(
             self.task, arrays["values"], header["n_kinds"]
         )

@@ -34,9 +34,12 @@ def sources_state(
 
 
 def restored_sources(
-    header: Mapping[str, Any], arrays: Mapping[str, Array], n_space: int
+    header: Mapping[str, Any],
+    arrays: Mapping[str, Array],
+    n_channels: int,
+    n_space: int,
 ) -> list[Source]:
-    """Read sources of `n_space` spatial axes; ValueError on anything else."""
+    """Read sources of so many channels and spatial axes; ValueError on others."""
     count = int(header["n_sources"])
     if not 1 <= count <= len(arrays):
         raise ValueError(f"the file claims {count} source images.")
@@ -44,8 +47,8 @@ def restored_sources(
         Source(arrays[f"image_{i}"], arrays.get(f"labels_{i}")) for i in range(count)
     ]
     for s in sources:
-        is_alike = s.image.shape[:1] == sources[0].image.shape[:1]
-        if s.image.ndim != n_space + 1 or s.image.size == 0 or not is_alike:
+        fits = s.image.ndim == n_space + 1 and len(s.image) == n_channels
+        if not fits or s.image.size == 0:
             raise ValueError(f"a source image has shape {s.image.shape}.")
         if s.image.dtype.kind not in "buif":
             raise ValueError(f"a source image has dtype {s.image.dtype}.")

@@ -210,7 +210,8 @@ def _recorded(
         values = degrade.motion_blur(values, light.smear, light.angle_deg)
     if light.shot_noise > 0:
         yield Step(0, 1, "Counting photons")
-        photons = 1 / light.shot_noise**2
+        # The square of a tiny number is 0.
+        photons = 1 / max(light.shot_noise**2, np.finfo(float).tiny)
         values = degrade.shot_noise(values, photons, streams["shot_noise"], limits=lit)
     limits = (low, high)
     if light.noise > 0:

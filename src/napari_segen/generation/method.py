@@ -180,5 +180,10 @@ class GeneratorMethod(ABC):
         """Return what was learnt, as JSON values and arrays."""
 
     @abstractmethod
-    def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Take over what `state` returned; ValueError on anything else."""
+    def restore(
+        self, header: Mapping[str, Any], arrays: Mapping[str, Array], n_channels: int
+    ) -> None:
+        """Take over what `state` returned, of images of so many channels.
+
+        ValueError on anything else.
+        """

@@ -83,7 +83,7 @@ def read_into(
         for k, v in arrays.items()
         if k.startswith("learnt_")
     }
-    method.restore(header["learnt"], learnt)
+    method.restore(header["learnt"], learnt, model.n_channels_)
     method.history = {k: _numbers(k, v) for k, v in header["history"].items()}
     method.n_steps = int(header["n_steps"])
     return method

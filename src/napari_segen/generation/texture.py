@@ -146,10 +146,12 @@ class Texture(GeneratorMethod):
         """Return the sources."""
         return sources_state(self.sources)
 
-    def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+    def restore(
+        self, header: Mapping[str, Any], arrays: Mapping[str, Array], n_channels: int
+    ) -> None:
         """Take over the sources."""
         self._check_dimensions()
-        self.sources = restored_sources(header, arrays, len(self.sampling))
+        self.sources = restored_sources(header, arrays, n_channels, len(self.sampling))
         if not any(has_data(s) for s in self.sources):
             raise ValueError("no source image has a pixel with data.")
 

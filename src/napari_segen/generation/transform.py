@@ -160,9 +160,11 @@ class Transform(GeneratorMethod):
             arrays["pattern"] = self.pattern
         return header, arrays
 
-    def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+    def restore(
+        self, header: Mapping[str, Any], arrays: Mapping[str, Array], n_channels: int
+    ) -> None:
         """Take over what `state` returned."""
-        self.sources = restored_sources(header, arrays, len(self.sampling))
+        self.sources = restored_sources(header, arrays, n_channels, len(self.sampling))
         self.pattern = restored_pattern(
             arrays.get("pattern"), len(self.sources[0].image)
         )

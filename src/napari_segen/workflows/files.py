@@ -21,6 +21,9 @@ TIFF_SUFFIXES = (".tif", ".tiff")
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 SUFFIXES = (*TIFF_SUFFIXES, ".png", *JPEG_SUFFIXES)
 KINDS = "TIFF, PNG or JPEG"
+# A file may claim so many bytes of pixels in any case, or so many times its own.
+SURE_BYTES = 2**28
+MOST_COMPRESSED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,9 @@ def _read_tiff(path: Path, file: Any) -> ImageFile:
 
     try:
         with tifffile.TiffFile(file) as tiff:
+            len(tiff.pages)  # ends a ring of pages, which is followed for ever else
             series = tiff.series[0]
+            _check_claim(series.nbytes, os.fstat(file.fileno()).st_size)
             array = np.asarray(series.asarray())
             axes = known_axes(series.axes)
             size_of, unit = pixel_size(tiff)
@@ -158,6 +163,15 @@ def _read_tiff(path: Path, file: Any) -> ImageFile:
     if size_of is not None and axes is not None:
         size = tuple(size_of[a] for a in axes if a in size_of)
     return ImageFile(path, array, axes, size, unit)
+
+
+def _check_claim(n_bytes: int, file_bytes: int) -> None:
+    """Refuse an image that cannot be in its file: parts not there would become 0."""
+    if n_bytes > max(SURE_BYTES, MOST_COMPRESSED * file_bytes):
+        raise ValueError(
+            f"it claims {n_bytes / 2**20:.0f} MB of pixels in {file_bytes} bytes; if "
+            "that is right, save it without compression"
+        )
 
 
 def _read_picture(path: Path, file: Any, kind: str) -> tuple[Array, str]:

@@ -110,7 +110,9 @@ class Shapes(GeneratorMethod):
         """Return nothing: the parameters say it all."""
         return {}, {}
 
-    def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+    def restore(
+        self, header: Mapping[str, Any], arrays: Mapping[str, Array], n_channels: int
+    ) -> None:
         """Take over nothing."""
 
 

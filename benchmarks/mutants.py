@@ -1,0 +1,189 @@
+"""How many small faults the tests notice: ``python -m benchmarks.mutants``.
+
+One fault at a time is put into a copy of the package: a comparison, an operator or a
+number is changed at a random place in core/, features/ or probabilistic/. Tests named
+like the module run first, then those of its room, then those that use it from other
+rooms; the first that fails, or takes too long, has caught it.
+"""
+
+import argparse
+import ast
+import copy
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("core", "features", "probabilistic")
+# Tests that use all of the rooms.
+USERS = ("contracts", "kept", "objects", "scale")
+MOST_SECONDS = 900
+
+_SWAPPED: dict[type, type] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault: the `number`-th node of a module that can be changed."""
+
+    module: Path
+    number: int
+
+
+def changeable(tree: ast.AST) -> list[ast.AST]:
+    """List the nodes that can be changed, texts for people left out."""
+    quiet = set()
+    for node in ast.walk(tree):
+        # Messages and annotations change nothing that a test should notice.
+        parts: list[ast.AST] = []
+        if isinstance(node, ast.Raise):
+            parts = [node]
+        elif isinstance(node, ast.AnnAssign | ast.arg) and node.annotation:
+            parts = [node.annotation]
+        elif isinstance(node, ast.FunctionDef) and node.returns:
+            parts = [node.returns]
+        elif isinstance(node, ast.ClassDef):
+            parts = list(node.decorator_list)  # frozen and slots
+        quiet |= {id(inner) for part in parts for inner in ast.walk(part)}
+    return [n for n in ast.walk(tree) if id(n) not in quiet and _changed(n)]
+
+
+def _changed(node: ast.AST) -> ast.AST | None:
+    """Return the node with a fault; None where it has no place for one."""
+    new = copy.deepcopy(node)
+    if isinstance(new, ast.Compare) and type(new.ops[0]) in _SWAPPED:
+        new.ops[0] = _SWAPPED[type(new.ops[0])]()
+    elif isinstance(new, ast.BinOp | ast.BoolOp) and type(new.op) in _SWAPPED:
+        new.op = _SWAPPED[type(new.op)]()
+    elif isinstance(new, ast.UnaryOp) and isinstance(new.op, ast.Not | ast.USub):
+        return new.operand
+    elif isinstance(new, ast.Constant) and isinstance(new.value, bool):
+        new.value = not new.value
+    elif isinstance(new, ast.Constant) and isinstance(new.value, int | float):
+        new.value = new.value + 1
+    else:
+        return None
+    return new
+
+
+def mutated(source: str, number: int) -> tuple[str, int, str, str]:
+    """Return a module with a fault, its line, and the code before and after."""
+    tree = ast.parse(source)
+    node = changeable(tree)[number]
+    new = _changed(node)
+    assert new is not None
+
+    class Swap(ast.NodeTransformer):
+        def visit(self, seen: ast.AST) -> ast.AST:
+            return ast.copy_location(new, seen) if seen is node else super().visit(seen)
+
+    said = ast.unparse(node), ast.unparse(new)
+    return (
+        ast.unparse(ast.fix_missing_locations(Swap().visit(tree))),
+        node.lineno,
+        *said,
+    )
+
+
+def test_runs(module: Path) -> Iterator[list[str]]:
+    """Say which tests to try, those likely to notice first."""
+    room, name = module.parts[0], module.stem
+    own = sorted((ROOT / "tests" / room).rglob(f"test_*{name}*.py"))
+    if own:
+        yield [str(p.relative_to(ROOT)) for p in own]
+    yield [f"tests/{room}"]
+    if room != "probabilistic":
+        yield ["tests/probabilistic"]
+    yield [f"tests/{user}" for user in USERS]
+
+
+def caught_by(copy_root: Path, module: Path) -> str:
+    """Return which tests noticed the fault in a copy of the checkout; "" if none."""
+    environment = os.environ | {"PYTHONPATH": str(copy_root / "src")}
+    for tests in test_runs(module):
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", *tests]
+        command += ["-m", "not viewer and not keras", "-p", "no:cacheprovider"]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=copy_root,
+                env=environment,
+                capture_output=True,
+                timeout=MOST_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return "too slow"
+        if done.returncode == 1 or done.returncode == 2:
+            return " ".join(tests)
+    return ""
+
+
+def drawn(n: int, seed: int) -> list[Mutant]:
+    """Draw faults, each changeable node being as likely."""
+    package = ROOT / "src" / "napari_segen"
+    all_of_them = [
+        Mutant(path.relative_to(package), i)
+        for room in ROOMS
+        for path in sorted((package / room).rglob("*.py"))
+        for i in range(len(changeable(ast.parse(path.read_text()))))
+    ]
+    return random.Random(seed).sample(all_of_them, n)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Try the faults and print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--n", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(arguments)
+    survivors = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy_root = Path(folder) / "copy"
+        kept = shutil.ignore_patterns(".git", ".venv", "*cache*", "docs")
+        shutil.copytree(ROOT, copy_root, ignore=kept)
+        for number, mutant in enumerate(drawn(args.n, args.seed), 1):
+            path = copy_root / "src" / "napari_segen" / mutant.module
+            source = path.read_text()
+            faulty, line, before, after = mutated(source, mutant.number)
+            path.write_text(faulty)
+            start = time.perf_counter()
+            by = caught_by(copy_root, mutant.module)
+            path.write_text(source)
+            survivors += not by
+            took = time.perf_counter() - start
+            print(
+                f"{number} {mutant.module}:{line} `{before}` -> `{after}`: "
+                f"{by or 'SURVIVES'} ({took:.0f} s)",
+                flush=True,
+            )
+    print(f"{args.n - survivors} of {args.n} caught")
+
+
+if __name__ == "__main__":
+    main()
