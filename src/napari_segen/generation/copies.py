@@ -27,9 +27,9 @@ from napari_segen.generation.patches import (
 
 _TRAINING_PATCHES = 30_000
 _CHUNK = 100
-_NUMBERS = 32
-_CANDIDATES = 2
-# How far a spot may move by noise, and by mirroring patches of even sides.
+# A spot that noise has moved by a pixel may have others before it.
+_CANDIDATES = 8
+# How far a spot may move by noise.
 _SHIFT = 2
 # Spots less salient than this part of the usual contrast are noise.
 _LEAST_SALIENCE = 0.5
@@ -84,7 +84,7 @@ class Training:
     ) -> "Training":
         """Take the patches about the spots of `planes`."""
         corners = spots(planes, basis, _TRAINING_PATCHES, rng)
-        empty = np.zeros((0, min(_NUMBERS, basis.axes.shape[1])), np.float32)
+        empty = np.zeros((0, basis.axes.shape[1]), np.float32)
         parts = [empty]
         for start in range(0, len(corners), 1000):
             part = corners[np.arange(start, min(start + 1000, len(corners)))]
@@ -122,21 +122,21 @@ class Training:
         return Neighbours(where, Corners(plane, y, x), turned, distance)
 
     def _candidates(self, patches: Floats) -> tuple[Array, Array]:
-        """Choose the nearest training patches by J: turns and places, ``(N, K)``."""
-        best = np.full((len(patches), _CANDIDATES), -np.inf, np.float32)
-        turns = np.zeros(best.shape, int)
-        index = np.zeros(best.shape, int)
+        """Choose the K nearest training patches by J: turns and places, ``(N, K)``."""
+        k = min(_CANDIDATES, len(self.numbers))
         half_square = (self.numbers**2).sum(axis=1) / 2
+        values, places = [], []
         for t in range(N_TURNS):
             rows = _numbers(turn(patches, t), self.basis)
             nearness = rows @ self.numbers.T - half_square
-            i = nearness.argmax(axis=1)
-            value = nearness[np.arange(len(i)), i]
-            worst = best.argmin(axis=1)
-            better = np.flatnonzero(value > best[np.arange(len(i)), worst])
-            at = (better, worst[better])
-            best[at], turns[at], index[at] = value[better], t, i[better]
-        return turns, index
+            # The components hold more of a patch in some turns than in others.
+            nearness -= (rows**2).sum(axis=1, keepdims=True) / 2
+            best = _largest(nearness, k)
+            values.append(np.take_along_axis(nearness, best, axis=1))
+            places.append(best)
+        best = _largest(np.concatenate(values, axis=1), k)
+        index = np.take_along_axis(np.concatenate(places, axis=1), best, axis=1)
+        return best // k, index
 
     def _refined(
         self, patches: Floats, turns: Array, index: Array
@@ -194,8 +194,12 @@ def _salience(plane: Array, basis: Basis) -> Floats:
 
 
 def _numbers(patches: Floats, basis: Basis) -> Floats:
-    rows = patches.reshape(len(patches), -1) @ basis.axes[:, :_NUMBERS]
-    return np.asarray(rows, np.float32)
+    return np.asarray(patches.reshape(len(patches), -1) @ basis.axes, np.float32)
+
+
+def _largest(values: Floats, k: int) -> Array:
+    """Return the places of the k largest values in each row, in any order."""
+    return np.argpartition(values, -k, axis=1)[:, -k:]
 
 
 def _correlation(patches: Floats, wanted: Floats) -> Floats:

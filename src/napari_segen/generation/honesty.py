@@ -136,7 +136,7 @@ def honesty(
     generated: Array,
     real: Sequence[Array],
     *,
-    patch_px: int = 32,
+    patch_px: int = 33,
     seed: int = 0,
     held_out: Sequence[Array] | None = None,
     spec: ImageSpec | None = None,
@@ -150,7 +150,7 @@ def honesty(
     real : list of arrays
         The training images, with the axes of `spec`.
     patch_px : int
-        Side of a patch; less where the images are small.
+        Side of a patch; one less if even, and less where the images are small.
     seed : int
         Of the draws of blocks and patches.
     held_out : list of arrays, optional
@@ -169,7 +169,7 @@ def honesty_steps(
     generated: Array,
     real: Sequence[Array],
     *,
-    patch_px: int = 32,
+    patch_px: int = 33,
     seed: int = 0,
     held_out: Sequence[Array] | None = None,
     spec: ImageSpec | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 from napari_segen.core.checks import check_image, check_same_channels, check_spec
 from napari_segen.core.imagespec import Array, ImageSpec, infer_spec
 
-_LEAST_PATCH = 4
+_LEAST_PATCH = 5
 _MOST_PLANES = 16
 
 
@@ -73,9 +73,13 @@ def canonical(
 def patch_side(
     patch_px: int, made: Planes, known: Planes, unseen: Planes | None
 ) -> int:
-    """Return the side of patches that fit twice into the real images."""
+    """Return the side of patches that fit twice into the real images.
+
+    It is odd: the middle pixel stays in the middle when a patch is mirrored or turned.
+    """
     sides = [made.least_side, known.least_side // 2]
     side = min([patch_px, *sides] + ([unseen.least_side] if unseen else []))
+    side -= 1 - side % 2
     if side < _LEAST_PATCH:
         raise ValueError(
             f"patches of {side} x {side} pixels tell nothing: patch_px must be at "
