@@ -1,5 +1,6 @@
 """Models, folders of files, small OME-Zarr images."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,15 @@ def strokes(image):
     seldom = np.zeros(image.shape, bool)
     seldom[..., ::9, :] = True
     return (marks * seldom).astype(np.uint8)
+
+
+def digests(folder):
+    """Return the hash of each file in a folder, by its path there."""
+    return {
+        path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def fitted(shape=(96, 120), *, seed=0, spec=None, **settings):
