@@ -6,6 +6,7 @@ import subprocess
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import scipy
 
@@ -27,6 +28,7 @@ from tests.scale.conftest import digests, fitted, spots, write_image  # noqa: E4
 
 from napari_segen.scale import omelabels, parts  # noqa: E402
 from napari_segen.scale.finding import find_objects_omezarr  # noqa: E402
+from napari_segen.scale.lazy import segment_lazy  # noqa: E402
 from napari_segen.scale.segmenting import segment_omezarr  # noqa: E402
 
 SIDE, PART = 512, 64
@@ -98,6 +100,14 @@ def test_objects_are_those_of_one_process(tmp_path, client, undisturbed):
         whole = find_objects_omezarr(model, other, other, **how)
     assert digests(path) == digests(other)
     assert (found.n_objects, found.n_joined) == (whole.n_objects, whole.n_joined)
+
+
+def test_a_lazy_array_is_computed_by_workers(tmp_path, client, undisturbed):
+    da = pytest.importorskip("dask.array")
+    image = spots((100, 150), 1)
+    lazy = segment_lazy(undisturbed[0], da.from_array(image))
+    found = client.compute(lazy).result()
+    np.testing.assert_array_equal(found, undisturbed[0].predict(image))
 
 
 def test_a_killed_worker_is_replaced(tmp_path, client, undisturbed):
@@ -249,6 +259,23 @@ def test_workers_must_see_the_files(tmp_path, client):
         tmp_path.chmod(0o500)
         with pytest.raises(OSError, match="cannot write to"):
             check_workers(client, tmp_path, tmp_path)
+
+
+def test_workers_with_too_little_memory_are_refused(tmp_path, undisturbed):
+    path = image_in(tmp_path)
+    with (
+        distributed.LocalCluster(
+            n_workers=1,
+            threads_per_worker=4,
+            processes=False,
+            memory_limit="1GB",
+            dashboard_address=":0",
+            silence_logs=60,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+        pytest.raises(ValueError, match="238 MB for each of its threads"),
+    ):
+        segment_omezarr(undisturbed[0], path, path, client=client)
 
 
 def test_a_scheduler_without_workers_is_told(tmp_path, undisturbed):

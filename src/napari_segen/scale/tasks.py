@@ -5,6 +5,7 @@ Done twice it leaves the same bytes, so that it may be given to another worker w
 own is gone.
 """
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,9 @@ T = TypeVar("T")
 
 # What the bytes of a result depend on, or what makes one process understand another.
 PACKAGES = ("napari-segen", "numpy", "scipy", "numba", "zarr", "numcodecs")
+
+# What a pixel classifier's part takes with all code; of networks' it is half.
+THREAD_BYTES = 2**29
 
 AHEAD = 4  # tasks given out for each thread: more would only fill the scheduler
 PATIENCE_S = 0.1  # between two Steps, so that Cancel is heard
@@ -211,7 +215,7 @@ def check_workers(client: Any, image: Path, out: Path) -> None:
     OSError
         There are none, or they do not see the files.
     ValueError
-        Their versions are not those of this process.
+        Their versions are not those of this process, or they have too little memory.
     """
     with _explained(client):
         if not client.nthreads():
@@ -222,7 +226,7 @@ def check_workers(client: Any, image: Path, out: Path) -> None:
         versions = tuple(versions_here().items())
         places = image.absolute(), out.absolute()
         try:
-            found: Mapping[str, tuple[str, str]] = client.run(
+            found: Mapping[str, _Problems] = client.run(
                 _problems_here, versions, *map(os.fspath, places)
             )
         except (ImportError, AttributeError) as err:
@@ -230,7 +234,7 @@ def check_workers(client: Any, image: Path, out: Path) -> None:
                 f"workers cannot run napari-segen's tasks ({err}): install the version "
                 "of this machine there."
             ) from err
-    for worker, (unlike, unseen) in found.items():
+    for worker, (unlike, unseen, memory) in found.items():
         if unlike:
             raise ValueError(
                 f"worker {worker} has {unlike}: install the same versions everywhere."
@@ -240,17 +244,28 @@ def check_workers(client: Any, image: Path, out: Path) -> None:
                 f"worker {worker} {unseen}: workers need a file system in common with "
                 "this machine, under the same path."
             )
+        if memory < THREAD_BYTES:
+            raise ValueError(
+                f"worker {worker} has {memory / 2**20:.0f} MB for each of its threads, "
+                f"and a part takes about {THREAD_BYTES / 2**20:.0f} MB: start it with "
+                "fewer threads (--nthreads) or more memory (--memory-limit)."
+            )
+
+
+# What is unlike, what is not seen, bytes for each thread.
+_Problems = tuple[str, str, float]
 
 
 def _problems_here(
-    versions: tuple[tuple[str, str], ...], image: str, out: str
-) -> tuple[str, str]:
+    versions: tuple[tuple[str, str], ...], image: str, out: str, dask_worker: Any = None
+) -> _Problems:
+    limit = dask_worker.memory_manager.memory_limit or math.inf
     unseen = ""
     if not os.path.exists(image):
         unseen = f"does not see {image}"
     elif not os.access(out, os.W_OK):
         unseen = f"cannot write to {out}"
-    return _unlike_here(versions), unseen
+    return _unlike_here(versions), unseen, limit / dask_worker.state.nthreads
 
 
 def address_of(client: Any) -> str:

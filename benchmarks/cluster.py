@@ -1,0 +1,114 @@
+"""Seconds of labelling an OME-Zarr image by workers of one thread, and without Dask.
+
+    python benchmarks/cluster.py [--side N] [--workers N ...] [--runs N]
+
+The image is that of bigger_than_memory.py, the model its probabilistic one. "loop":
+`segment_omezarr` in one process kept to one processor. Otherwise the same with a
+client of so many worker processes of one thread; each has labelled a small image
+before, so that starting and loading do not count. "speed-up" is against one worker.
+For two workers two processors must be free. All labels are compared with the loop's.
+Prints a Markdown table; of several runs the median.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from bigger_than_memory import spots, train, write_image
+
+LOOP = 0
+
+
+def digest(folder):
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    parts = [f"{p.relative_to(folder)}{p.read_bytes()}".encode() for p in files]
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def timed(model, image, client):
+    """Label an image anew; returns seconds and the hash of the labels."""
+    import napari_segen as ns
+
+    began = time.perf_counter()
+    labels = ns.segment_omezarr(model, image, image, client=client)
+    seconds = time.perf_counter() - began
+    found = digest(labels)
+    shutil.rmtree(labels)
+    return seconds, found
+
+
+def measure(model_path, small, image, n_workers):
+    """Print the figures of one way; runs in a process of its own."""
+    import napari_segen as ns
+
+    model = ns.load(model_path)
+    if n_workers == LOOP:
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        timed(model, small, None)
+        print(json.dumps(timed(model, image, None)))
+        return
+    import distributed
+
+    options = {"n_workers": n_workers, "threads_per_worker": 1, "memory_limit": 0}
+    with (
+        distributed.LocalCluster(**options, dashboard_address=":0") as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        timed(model, small, client)
+        print(json.dumps(timed(model, image, client)))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--side", type=int, default=8192)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        *paths, n_workers = arguments.measure
+        measure(*paths, int(n_workers))
+        return
+    rng = np.random.default_rng(0)
+    bases = [spots(rng) for _ in range(4)]
+    ways = [LOOP, *arguments.workers]
+    found = {n: [] for n in ways}
+    with tempfile.TemporaryDirectory() as folder:
+        model = train("probabilistic", Path(folder), rng, bases[0])
+        small, image = Path(folder) / "small.zarr", Path(folder) / "image.zarr"
+        write_image(small, 4096, rng, bases)
+        write_image(image, arguments.side, rng, bases)
+        for _ in range(arguments.runs):
+            for n in ways:
+                command = [sys.executable, __file__, "--measure", model, small, image]
+                said = subprocess.run(
+                    [*map(str, command), str(n)], stdout=subprocess.PIPE, check=True
+                )
+                found[n].append(json.loads(said.stdout))
+    print("| way | seconds | least to most | Mpx/s | speed-up | same bytes |")
+    print("|---|---:|---:|---:|---:|---|")
+    medians = {n: statistics.median(s for s, _ in runs) for n, runs in found.items()}
+    whole = found[LOOP][0][1]
+    for n, runs in found.items():
+        seconds = [s for s, _ in runs]
+        name = "loop" if n == LOOP else f"{n} worker{'s' * (n > 1)}"
+        one = medians.get(1, float("nan"))
+        print(
+            f"| {name} | {medians[n]:.1f} | {min(seconds):.1f} to {max(seconds):.1f} | "
+            f"{arguments.side**2 / 1e6 / medians[n]:.2f} | {one / medians[n]:.2f} | "
+            f"{'yes' if all(d == whole for _, d in runs) else 'no'} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
