@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.scale.conftest import write_image
 from tests.scale.fields import field
 
 from napari_segen.cli import main
@@ -31,6 +32,8 @@ def files(tmp_path, monkeypatch, model_path):
 
 
 def test_the_commands_of_the_page_run(files):
+    pytest.importorskip("zarr")
+    write_image(Path("slide.ome.zarr"), field(3)[0])
     for argv in COMMANDS:
         assert main(argv) == 0
 

@@ -55,7 +55,9 @@ def test_what_is_given_twice_is_one_image(here):
 
 
 def test_a_pattern_like_nothing_and_a_missing_file(here):
-    with pytest.raises(ValueError, match=r"no TIFF, PNG or JPEG file is like in/\*\.x"):
+    with pytest.raises(
+        ValueError, match=r"no TIFF, PNG, JPEG or OME-Zarr image is like in/\*\.x"
+    ):
         names("in/*.x")
     with pytest.raises(OSError, match="no such file"):
         names("in/z.tif")

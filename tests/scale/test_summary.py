@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.scale.summary import in_order, score, write_summary
-from napari_segen.workflows.files import ImageFile, read_image, write_tiff
+from napari_segen.workflows.files import ImageFile, read_image, read_labels, write_tiff
 
 VALUES = hnp.arrays(np.uint8, (3, 4), elements=st.integers(1, 3))
 
@@ -37,7 +37,9 @@ def test_mean_iou_is_that_of_sets_of_pixels(tmp_path_factory, result, truth):
     spec = ImageSpec("yx")
     for name, array in (("r.tif", result), ("t.tif", truth)):
         write_tiff(folder / name, array, spec)
-    got = score(folder / "r.tif", folder / "t.tif", spec, np.array([1, 2, 3]))
+    got = score(
+        read_labels(folder / "r.tif"), folder / "t.tif", spec, np.array([1, 2, 3])
+    )
     ious = []
     for v in np.unique(truth):
         one, other = (set(np.flatnonzero(a == v)) for a in (result, truth))
@@ -65,7 +67,7 @@ def test_objects_are_matched_frame_by_frame(tmp_path_factory, result, truth):
         )
         n = len(pixels[0]) + len(pixels[1]) - matched
         each.append(matched / n if n else 1.0)
-    got = score(folder / "r.tif", folder / "t.tif", spec, None)
+    got = score(read_labels(folder / "r.tif"), folder / "t.tif", spec, None)
     assert got == {"average_precision": pytest.approx(np.mean(each))}
 
 
@@ -76,9 +78,9 @@ def test_truth_of_another_shape_or_with_other_values(tmp_path):
     write_tiff(tmp_path / "ids.tif", np.full((3, 4), 9, np.uint8), spec)
     classes = np.array([1, 2])
     with pytest.raises(ValueError, match=r"wide.* shape \(3, 5\)"):
-        score(tmp_path / "r.tif", tmp_path / "wide.tif", spec, classes)
+        score(read_labels(tmp_path / "r.tif"), tmp_path / "wide.tif", spec, classes)
     with pytest.raises(ValueError, match=r"ids.*holds 9.*--objects"):
-        score(tmp_path / "r.tif", tmp_path / "ids.tif", spec, classes)
+        score(read_labels(tmp_path / "r.tif"), tmp_path / "ids.tif", spec, classes)
 
 
 def test_axes_come_back_in_the_order_of_the_image(tmp_path):

@@ -6,9 +6,10 @@ from statistics import fmean
 
 from napari_segen.core.errors import SomeFailed
 from napari_segen.scale.inputs import check_names, list_inputs, truth_of
-from napari_segen.scale.outputs import ENDS, RECORD
+from napari_segen.scale.omezarr import zarr
+from napari_segen.scale.outputs import ENDS, RECORD, ZARR
 from napari_segen.scale.run import Job, Outcome, folder_steps
-from napari_segen.scale.settings import Settings, check_settings
+from napari_segen.scale.settings import Settings, check_for_omezarr, check_settings
 from napari_segen.scale.summary import SUMMARY
 from napari_segen.workflows.files import make_folder
 from napari_segen.workflows.models import load, needs_tensorflow
@@ -33,9 +34,10 @@ def segment(
     ----------
     model_path : Path
     inputs : sequence of Path
-        Image files, folders of them, or patterns.
+        Image files and OME-Zarr folders, folders of them, or patterns.
     out : Path
-        A folder, made if it is not there, for ``<stem>_labels.tif`` and the rest.
+        A folder, made if it is not there, for ``<stem>_labels.tif`` and the rest, of
+        an OME-Zarr image ``<stem>.ome.zarr/labels``.
     settings : Settings
     truth : Path, optional
         A folder of label images to compare with, named like the images.
@@ -55,7 +57,10 @@ def segment(
     except ValueError as err:
         raise ValueError(f"{model_path}: {err}") from err
     images = list_inputs(inputs)
-    check_names(images, inputs, out, [*ENDS.values(), RECORD])
+    if any(image.is_omezarr for image in images):
+        zarr()  # or an error before there is any work
+        check_for_omezarr(settings)
+    check_names(images, inputs, out, [*ENDS.values(), ZARR, RECORD])
     known = {} if truth is None else truth_of(images, truth)
     make_folder(out)
     if needs_tensorflow(model):

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_segen.workflows.files import list_images
+from napari_segen.scale.omezarr import is_omezarr
+from napari_segen.workflows.files import is_image, list_images
+
+KINDS = "TIFF, PNG, JPEG or OME-Zarr image"
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """An image file.
+    """An image file, or the folder of an OME-Zarr image.
 
     Parameters
     ----------
@@ -28,9 +31,14 @@ class Input:
         """What the names of its results begin with."""
         return stem_of(self.path)
 
+    @property
+    def is_omezarr(self) -> bool:
+        """Whether it is a folder, of any size, that is not read as a whole."""
+        return is_omezarr(self.path)
+
 
 def stem_of(path: Path) -> str:
-    """Return a file's name without its ending, ``.ome.tif`` being one."""
+    """Return a file's name without its ending, such as ``.ome.tif``, ``.ome.zarr``."""
     stem = path.stem
     return stem[:-4] if stem.lower().endswith(".ome") and len(stem) > 4 else stem
 
@@ -43,11 +51,15 @@ def list_inputs(given: Sequence[Path]) -> list[Input]:
     """
     found: dict[str, Input] = {}
     for place in given:
-        folder = place if place.is_dir() else None
-        for path in list_images([place]):
+        folder = place if place.is_dir() and not is_omezarr(place) else None
+        for path in list_images([place], _is_input, KINDS):
             problem = "" if folder is None else _why_outside(path, folder)
             found.setdefault(os.path.abspath(path), Input(path, problem))
     return list(found.values())
+
+
+def _is_input(path: Path) -> bool:
+    return is_image(path) or is_omezarr(path)
 
 
 def _why_outside(path: Path, folder: Path) -> str:
@@ -86,6 +98,9 @@ def check_names(
                 "inputs the next time. Choose another folder."
             )
     sources = {os.path.realpath(i.path) for i in inputs}
+    for place in (Path(os.path.realpath(out)), *Path(os.path.realpath(out)).parents):
+        if os.fspath(place) in sources:
+            raise ValueError(f"--out {out} is inside of an input. Choose another.")
     seen: dict[str, Path] = {}
     for image in inputs:
         # Some file systems do not tell A from a, or two ways to write one letter.

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +15,8 @@ from napari_segen.core.errors import MissingBackend
 from napari_segen.core.imagespec import SPACE, ImageSpec
 
 VERSIONS = ("0.4", "0.5")
+# The metadata of a Zarr folder, of either version.
+MARKS = ("zarr.json", ".zgroup", ".zarray")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class OmeImage:
         The axes as the metadata describes them.
     version : str
         Of the format.
+    names : tuple of str
+        Of the levels in their group, the finest first.
     """
 
     path: Path
@@ -43,6 +48,11 @@ class OmeImage:
     translation: tuple[float, ...]
     axes: list[dict[str, Any]]
     version: str
+    names: tuple[str, ...]
+
+    def level(self, i: int) -> Any:
+        """Open a level, 0 being the finest."""
+        return _array(self.path, _open_group(self.path), self.names[i])
 
 
 def zarr() -> ModuleType:
@@ -53,6 +63,12 @@ def zarr() -> ModuleType:
         raise MissingBackend(
             "OME-Zarr images need Zarr: pip install 'napari-segen[scale]'."
         ) from err
+
+
+def is_omezarr(path: Path) -> bool:
+    """Tell whether a path is a Zarr folder, or is called like one."""
+    is_called = path.suffix.lower() == ".zarr"
+    return path.is_dir() and (is_called or any((path / m).is_file() for m in MARKS))
 
 
 def read_omezarr(
@@ -90,7 +106,8 @@ def read_omezarr(
     datasets = multiscale.get("datasets")
     if not isinstance(datasets, list) or not datasets or "path" not in datasets[0]:
         raise ValueError(f"{path} names no dataset: its metadata are incomplete.")
-    array = _array(path, group, str(datasets[0]["path"]))
+    names = tuple(str(d["path"]) for d in datasets if "path" in d)
+    array = _array(path, group, names[0])
     axes = _axes(path, multiscale, array.shape)
     found = _transformed(path, multiscale, datasets[0], array.ndim)
     if spec is None:
@@ -103,7 +120,17 @@ def read_omezarr(
         spec = _spec(path, axes, found[0])
     spec.check_shape(array.shape, os.fspath(path))
     scale, translation = found or ((1.0,) * array.ndim, (0.0,) * array.ndim)
-    return OmeImage(path, array, spec, scale, translation, axes, version)
+    return OmeImage(path, array, spec, scale, translation, axes, version, names)
+
+
+def drop_labels(path: Path) -> None:
+    """Remove the labels in a folder, and from the list of labels beside it."""
+    beside = zarr().open_group(os.fspath(path.parent), mode="r+")
+    described = dict(beside.attrs)
+    owner = described.get("ome", described)
+    owner["labels"] = [n for n in owner.get("labels", []) if n != path.name]
+    beside.attrs.update(described)
+    shutil.rmtree(path)
 
 
 def _open_group(path: Path) -> Any:

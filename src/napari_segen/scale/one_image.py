@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # Features of one image, for labels, novelty and the comparison with the training.
 CACHE_BYTES = 2**30
 SHARE_OF_LABELS = 0.8  # beside objects
+# OME-Zarr spells out what TIFF abbreviates.
+UNITS = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm"}
 BLANK = "blank"
 UNLIKE = "unlike training"
 
@@ -66,10 +68,11 @@ def spec_for(file: ImageFile, fitted: ImageSpec, axes: str | None) -> ImageSpec:
     return spec
 
 
-def _check_unit(model: Any, spec: ImageSpec, settings: Settings) -> None:
+def check_unit(model: Any, spec: ImageSpec, settings: Settings) -> None:
     """Raise ValueError where the pixel size matters, but is not in the model's unit."""
     is_physical = getattr(model, "sigma_unit", "pixel") == "physical"
-    if (is_physical or settings.rescale) and spec.unit != model.spec_.unit:
+    units = {UNITS.get(s.unit, s.unit) for s in (spec, model.spec_)}
+    if (is_physical or settings.rescale) and len(units) > 1:
         said = "tells no pixel size" if spec.pixel_size is None else "tells its pixels"
         raise ValueError(
             f"the file {said} (unit: {spec.unit}), but the model learnt from images in "
@@ -88,7 +91,7 @@ def image_steps(model: Any, file: ImageFile, settings: Settings) -> Steps[Found]
     settings : Settings
     """
     spec = spec_for(file, model.spec_, settings.axes)
-    _check_unit(model, spec, settings)
+    check_unit(model, spec, settings)
     is_probabilistic = model.kind == "probabilistic"
     cache = FeatureCache(CACHE_BYTES) if is_probabilistic else None
     options: dict[str, Any] = {"rescale": True} if settings.rescale else {}
@@ -111,7 +114,7 @@ def image_steps(model: Any, file: ImageFile, settings: Settings) -> Steps[Found]
     row |= {"axes": spec.axes, "unit": spec.unit}
     row |= _row(model, found, file.array, spec)
     if table is not None:
-        row |= _row_of_objects(table)
+        row |= row_of_objects(table)
     arrays = {"labels": found.labels, "posterior": found.posterior}
     arrays |= {"uncertainty": found.uncertainty}
     if ids is not None:
@@ -168,7 +171,7 @@ def _share(is_class: Array, there: Array, n: int) -> float | None:
     return int((is_class & there).sum()) / n if n else None
 
 
-def _row_of_objects(table: "pd.DataFrame") -> dict[str, float | int | None]:
+def row_of_objects(table: "pd.DataFrame") -> dict[str, float | int | None]:
     """Count, mean size and mean brightness of objects."""
     row: dict[str, float | int | None] = {"objects": len(table)}
     for name in table:
@@ -186,7 +189,12 @@ def _flag_steps(
 ) -> Steps[tuple[str, str]]:
     """Say whether an image is blank or unlike the training images, and why."""
     frames = spec.frames(image)
-    reasons = [_why_blank(model, frame) for frame in frames]
+    reasons = [
+        why_blank(
+            model, bool(has_data(frame[np.newaxis]).any()), channel_range(frame)[1]
+        )
+        for frame in frames
+    ]
     flags = [BLANK if reason else "" for reason in reasons]
     if getattr(model, "kind_", None) is not None:
         checks = yield from model.unlike_training_steps(image, spec=spec, cache=cache)
@@ -204,12 +212,19 @@ def _flag_steps(
     return flags[first], f"{which}: {reasons[first]}"
 
 
-def _why_blank(model: Any, frame: Array) -> str:
-    """Say why a frame ``(C, *S)`` shows nothing; empty if it may show something."""
-    there = has_data(frame[np.newaxis])[0]
-    if not there.any():
+def why_blank(model: Any, has_any: bool, span: Array) -> str:
+    """Say why a frame shows nothing; empty if it may show something.
+
+    Parameters
+    ----------
+    model : ProbabilisticSegmenter or CnnSegmenter
+    has_any : bool
+        Whether it has any pixel with data.
+    span : array of shape (C,)
+        Of the grey values of each channel.
+    """
+    if not has_any:
         return "it has no data"
-    span = channel_range(frame)[1]
     if (span == 0).all():
         return "all its pixels have one value"
     # The least span is half of the smallest training image's.

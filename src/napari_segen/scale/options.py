@@ -49,7 +49,8 @@ def add_segment(commands: Any, run: Callable[[argparse.Namespace], Any]) -> None
         type=Path,
         nargs="+",
         metavar="INPUT",
-        help="TIFF, PNG or JPEG files, folders of them, or patterns such as 'in/*.tif'",
+        help="TIFF, PNG or JPEG files, OME-Zarr images, folders of them, or patterns "
+        "such as 'in/*.tif'",
     )
     segment.set_defaults(run=run)
 

@@ -7,6 +7,7 @@ which may be written anew because this very work left them behind.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +16,8 @@ from typing import Any
 
 from napari_segen import __version__
 from napari_segen.core.imagespec import ImageSpec
+from napari_segen.core.steps import Step, Steps, run
+from napari_segen.scale.omezarr import drop_labels
 from napari_segen.workflows.files import write_json
 
 ENDS = {
@@ -23,6 +26,12 @@ ENDS = {
     "uncertainty": "_uncertainty.tif",
     "objects": "_objects.tif",
     "measurements": "_measurements.csv",
+}
+# Of an OME-Zarr image labels are, too, where the standard has them.
+ZARR = ".ome.zarr"
+ZARR_ENDS = {
+    "labels": f"{ZARR}/labels/segmentation",
+    "objects": f"{ZARR}/labels/objects",
 }
 RECORD = "_record.json"
 
@@ -42,13 +51,34 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def content_hash_steps(path: Path) -> Steps[str]:
+    """SHA-256 of a file, or of the files in an OME-Zarr folder, but for its labels."""
+    if not path.is_dir():
+        return file_hash(path)
+    files: list[Path] = []
+    for folder, folders, names in os.walk(path):
+        if Path(folder) == path and "labels" in folders:
+            folders.remove("labels")
+        files += [Path(folder) / name for name in names]
+    whole = hashlib.sha256()
+    for done, file in enumerate(sorted(files)):
+        yield Step(done, len(files), "Reading what is to be told from other images")
+        name = file.relative_to(path).as_posix()
+        whole.update(f"{name}\0{file_hash(file)}\n".encode())
+    return whole.hexdigest()
+
+
+def _content_hash(path: Path) -> str:
+    return run(content_hash_steps(path))
+
+
 def made_by(model: str, image: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return all that an image's results depend on, as JSON values.
 
     Parameters
     ----------
     model, image : str
-        `file_hash` of the two files.
+        Hashes of the two.
     settings : mapping of JSON values
     """
     values = {"model": model, "image": image, "settings": settings}
@@ -66,14 +96,18 @@ class Results:
     folder : Path
     stem : str
         What their names begin with.
+    is_omezarr : bool
+        Whether labels are OME-Zarr.
     """
 
     folder: Path
     stem: str
+    is_omezarr: bool = False
 
     def path(self, what: str) -> Path:
         """Return the place of one of `ENDS`."""
-        return self.folder / f"{self.stem}{ENDS[what]}"
+        end = ZARR_ENDS.get(what) if self.is_omezarr else None
+        return self.folder / f"{self.stem}{end or ENDS[what]}"
 
     @property
     def record_path(self) -> Path:
@@ -110,9 +144,9 @@ class Results:
         is_whole = set(hashes) == set(wanted)
         for what in wanted:
             path = self.path(what)
-            if not path.is_file():
+            if not path.exists():
                 is_whole = False
-            elif file_hash(path) != hashes.get(what):
+            elif _content_hash(path) != hashes.get(what):
                 return State.FOREIGN  # edited since
         return State.COMPLETE if is_whole else State.UNFINISHED
 
@@ -122,12 +156,14 @@ class Results:
         write_json(self.record_path, {**record, "outputs": {}})
         # What earlier work made besides would pass for a result of this.
         for what in earlier["outputs"] if earlier else ():
-            if what in ENDS:
-                self.path(what).unlink(missing_ok=True)
+            if what in ENDS and (path := self.path(what)).is_dir():
+                drop_labels(path)
+            elif what in ENDS:
+                path.unlink(missing_ok=True)
 
     def finish(self, record: Mapping[str, Any], wanted: Sequence[str]) -> None:
         """Say that the `wanted` files are complete."""
-        hashes = {what: file_hash(self.path(what)) for what in wanted}
+        hashes = {what: _content_hash(self.path(what)) for what in wanted}
         write_json(self.record_path, {**record, "outputs": hashes})
 
 

@@ -1,5 +1,6 @@
 """A model applied to many images, one after the other."""
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,16 +11,18 @@ from napari_segen.core.model import finds_objects
 from napari_segen.core.steps import PARTS, Step, Steps, retold_steps, stretch_steps
 from napari_segen.scale.inputs import Input
 from napari_segen.scale.one_image import Found, image_steps
+from napari_segen.scale.one_omezarr import omezarr_steps, opened, pictured, whole
 from napari_segen.scale.outputs import (
     ENDS,
     Results,
     State,
+    content_hash_steps,
     drop_leftovers,
     file_hash,
     made_by,
 )
 from napari_segen.scale.settings import Settings
-from napari_segen.scale.sheet import Sheets, Tile, overlay
+from napari_segen.scale.sheet import TILE_PX, Sheets, Tile, overlay
 from napari_segen.scale.summary import (
     SUMMARY,
     in_order,
@@ -27,13 +30,16 @@ from napari_segen.scale.summary import (
     write_measurements,
     write_summary,
 )
-from napari_segen.workflows.files import read_image, write_tiff
+from napari_segen.workflows.files import read_image, read_labels, write_tiff
 
 T = TypeVar("T")
 
 SHARE_OF_IMAGES = 0.95  # beside summary and sheets
+SHARE_OF_HASH = 0.02  # of an image
 # What a bad file raises; what else goes wrong is no file's fault.
 BAD_FILE = (ValueError, TypeError, OSError, MemoryError)
+# But these are of the place where results go.
+NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +138,14 @@ def _states_steps(job: Job, model_hash: str) -> Steps[list[State]]:
     wanted, settings = job.settings.wanted, job.settings.as_json()
     states, kept = [], []
     for i, image in enumerate(job.inputs):
-        results = Results(job.out, image.stem)
+        results = _results(job, image)
         there = results.existing(wanted)
         state = State.FOREIGN if there else State.NEW
         if there and job.resume and not image.problem:
             yield Step(0, PARTS, f"Looking for results, {i} of {len(job.inputs)}")
-            made = made_by(model_hash, _hash_or_none(image.path), settings)
-            state = results.state(wanted, made)
+            hashing = _hash_or_none_steps(image.path)
+            image_hash = yield from stretch_steps(hashing, 0, 0)
+            state = results.state(wanted, made_by(model_hash, image_hash, settings))
         if state is State.FOREIGN:
             kept += there
         states.append(state)
@@ -158,12 +165,16 @@ _WAY_OUT = {
 }
 
 
-def _hash_or_none(path: Path) -> str:
+def _hash_or_none_steps(path: Path) -> Steps[str]:
     """Return the hash of an image, or of none if that cannot be read: said later."""
     try:
-        return file_hash(path)
+        return (yield from content_hash_steps(path))
     except OSError:
         return ""
+
+
+def _results(job: Job, image: Input) -> Results:
+    return Results(job.out, image.stem, image.is_omezarr)
 
 
 def _one_steps(job: Job, image: Input, model_hash: str) -> Steps[str]:
@@ -171,13 +182,28 @@ def _one_steps(job: Job, image: Input, model_hash: str) -> Steps[str]:
     if image.problem:
         return image.problem
     yield Step(0, 0, "Reading")
+    results = _results(job, image)
     try:
-        image_hash = file_hash(image.path)
-        found = yield from image_steps(job.model, read_image(image.path), job.settings)
+        hashing = content_hash_steps(image.path)
+        image_hash = yield from stretch_steps(hashing, 0, SHARE_OF_HASH)
+        made = made_by(model_hash, image_hash, job.settings.as_json())
+        if image.is_omezarr:
+            # Its labels are written while they are found: it must be known before
+            # that these are of this work.
+            spec = opened(job.model, image.path, job.settings).spec
+            results.begin(_record(job, image, Found(spec, {}, {"flag": ""}), made))
+            steps = omezarr_steps(job.model, image.path, results, job.settings)
+        else:
+            steps = image_steps(job.model, read_image(image.path), job.settings)
+        found = yield from stretch_steps(steps, SHARE_OF_HASH, 1)
     except BAD_FILE as err:
+        if isinstance(err, OSError) and err.errno in NO_PLACE:
+            raise OSError(
+                err.errno, f"cannot write to {job.out}: {err.strerror}."
+            ) from err
         return _said(err)
     yield Step(PARTS, PARTS, "Writing")
-    _write(job, image, found, made_by(model_hash, image_hash, job.settings.as_json()))
+    _write(job, results, found, _record(job, image, found, made))
     return ""
 
 
@@ -188,10 +214,11 @@ def _said(err: BaseException) -> str:
     return " ".join((strerror or str(err)).split()) or type(err).__name__
 
 
-def _write(job: Job, image: Input, found: Found, made: Mapping[str, Any]) -> None:
-    results = Results(job.out, image.stem)
+def _record(
+    job: Job, image: Input, found: Found, made: Mapping[str, Any]
+) -> dict[str, Any]:
     provenance = job.model.provenance_
-    record = {
+    return {
         "image": str(image.path),
         "spec": found.spec.as_json(),
         "model": {
@@ -203,14 +230,18 @@ def _write(job: Job, image: Input, found: Found, made: Mapping[str, Any]) -> Non
         "made_by": made,
         "row": found.row,
     }
-    results.begin(record)
+
+
+def _write(job: Job, results: Results, found: Found, record: Mapping[str, Any]) -> None:
+    if not results.is_omezarr:
+        results.begin(record)
     wanted = job.settings.wanted
     for what in wanted:
         path = results.path(what)
         if ENDS[what].endswith(".csv"):
             assert found.table is not None  # as `check_settings` has seen to
             write_measurements(path, found.table)
-        else:
+        elif what in found.arrays:
             write_tiff(path, found.arrays[what], _result_spec(found.spec, what))
     results.finish(record, wanted)
 
@@ -236,12 +267,12 @@ def _summary_steps(
         if image.path in problems:
             row["error"] = problems[image.path]
         else:
-            results = Results(job.out, image.stem)
+            results = _results(job, image)
             record = results.record()
             assert record is not None
             row |= {"status": "done", **record["row"]}
-            tile = _tile(job, image, results, record)
             try:
+                tile = _tile(job, image, results, record)
                 row |= _score(job, image, results, record)
             except BAD_FILE as err:
                 row["error"] = problems[image.path] = _said(err)
@@ -253,12 +284,17 @@ def _summary_steps(
 
 
 def _tile(job: Job, image: Input, results: Results, record: Mapping[str, Any]) -> Tile:
-    spec = ImageSpec.from_json(record["spec"])
     shown = "labels" if job.settings.objects is None else "objects"
-    labels = in_order(read_image(results.path(shown)), spec.label_axes)
+    path = results.path(shown)
+    if results.is_omezarr:
+        array, labels, spec = pictured(image.path, path, 2 * TILE_PX)
+    else:
+        spec = ImageSpec.from_json(record["spec"])
+        array = read_image(image.path).array
+        labels = in_order(read_image(path), spec.label_axes)
     is_classes = shown == "labels" and not finds_objects(job.model)
     info = job.model.class_info_ if is_classes else {}
-    picture = overlay(read_image(image.path).array, labels, spec, info)
+    picture = overlay(array, labels, spec, info)
     flag = record["row"]["flag"]
     caption = f"{image.path.name}: {flag}" if flag else image.path.name
     return Tile(caption, picture, bool(flag))
@@ -271,6 +307,7 @@ def _score(
         return {}
     spec = ImageSpec.from_json(record["spec"])
     is_objects = job.settings.objects is not None or finds_objects(job.model)
-    result = results.path("labels" if job.settings.objects is None else "objects")
+    path = results.path("labels" if job.settings.objects is None else "objects")
+    found = whole(path, spec) if results.is_omezarr else read_labels(path)
     classes = None if is_objects else job.model.classes_
-    return score(result, job.truth[image.stem], spec, classes)
+    return score(found, job.truth[image.stem], spec, classes)

@@ -63,6 +63,20 @@ class Settings:
         return asdict(self)
 
 
+def check_for_omezarr(settings: Settings) -> None:
+    """Raise ValueError where what is wanted cannot be had of OME-Zarr images."""
+    refused = {
+        "--posterior": settings.posterior,
+        "--uncertainty": settings.uncertainty,
+        "--rescale": settings.rescale,
+    }
+    if names := [name for name, is_wanted in refused.items() if is_wanted]:
+        raise ValueError(
+            f"{' and '.join(names)} cannot be had of OME-Zarr images, which may be "
+            "larger than memory. Leave it out, or give only images of other formats."
+        )
+
+
 def check_settings(model: Any, settings: Settings) -> None:
     """Raise ValueError where a model cannot do what is wanted."""
     if settings.axes is not None:

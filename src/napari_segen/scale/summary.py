@@ -54,14 +54,16 @@ def _plain(value: Any) -> str:
 
 
 def score(
-    result: Path, truth: Path, spec: ImageSpec, classes: Array | None
+    found: ImageFile, truth: Path, spec: ImageSpec, classes: Array | None
 ) -> dict[str, float]:
     """Compare a result with the ground truth.
 
     Parameters
     ----------
-    result, truth : Path
-        Label images.
+    found : ImageFile
+        The result.
+    truth : Path
+        A label image.
     spec : ImageSpec
         The axes of the image they belong to.
     classes : int array of shape (K,), optional
@@ -74,8 +76,8 @@ def score(
         unlabelled, do not count), ``average_precision`` of objects at an intersection
         over union of one half, of a series the mean over its frames.
     """
-    found, true = read_labels(result), read_labels(truth)
-    guessed, wanted = in_order(found, spec.label_axes), in_order(true, spec.label_axes)
+    guessed = in_order(found, spec.label_axes)
+    wanted = in_order(read_labels(truth), spec.label_axes)
     wanted = check_labels(wanted, "the truth")
     if wanted.shape != guessed.shape:
         raise ValueError(

@@ -5,7 +5,7 @@ import glob
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,18 @@ class ImageFile:
         return ImageSpec(axes, size, self.unit)
 
 
-def list_images(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
+def is_image(path: Path) -> bool:
+    """Tell by its name whether a path is a file that `read_image` reads."""
+    # A link to nothing is not left out in silence: whoever reads it will say so.
+    is_there = path.is_file() or (path.is_symlink() and not path.exists())
+    return path.suffix.lower() in SUFFIXES and is_there
+
+
+def list_images(
+    inputs: Sequence[str | os.PathLike[str]],
+    is_wanted: Callable[[Path], bool] = is_image,
+    kinds: str = f"{KINDS} file",
+) -> list[Path]:
     """List image files: each file given, and those of each folder or pattern.
 
     Parameters
@@ -68,21 +79,26 @@ def list_images(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
     inputs : sequence of path
         Files, folders (what is right inside), and patterns with ``*``, ``?``, ``[...]``
         and ``**`` for those who have no shell that does it.
+    is_wanted : callable
+        Tells of a path whether it is an image. A folder that is one is not looked into.
+    kinds : str
+        What it tells, for an error.
     """
     found: list[Path] = []
     for given in map(Path, inputs):
-        if given.is_dir():
-            inside = sorted(p for p in given.iterdir() if _is_image(p))
+        if given.is_dir() and not is_wanted(given):
+            inside = sorted(p for p in given.iterdir() if _is_shown(p) and is_wanted(p))
             if not inside:
-                raise ValueError(f"{given} holds no {KINDS} file.")
+                raise ValueError(f"{given} holds no {kinds}.")
             found += inside
         elif given.exists():
             found.append(given)
         elif any(sign in os.fspath(given) for sign in "*?["):
             matches = sorted(map(Path, glob.glob(os.fspath(given), recursive=True)))
-            if not (images := [p for p in matches if _is_image(p)]):
-                raise ValueError(f"no {KINDS} file is like {given}.")
-            found += images
+            images = [p for p in matches if _is_shown(p) and is_wanted(p)]
+            if not images:
+                raise ValueError(f"no {kinds} is like {given}.")
+            found += [p for p in images if not {*p.parents} & {*images}]
         else:
             raise FileNotFoundError(
                 errno.ENOENT, "no such file or folder", os.fspath(given)
@@ -90,11 +106,8 @@ def list_images(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
     return found
 
 
-def _is_image(path: Path) -> bool:
-    hidden = path.name.startswith(".")
-    # A link to nothing is not left out in silence: whoever reads it will say so.
-    is_there = path.is_file() or (path.is_symlink() and not path.exists())
-    return path.suffix.lower() in SUFFIXES and is_there and not hidden
+def _is_shown(path: Path) -> bool:
+    return not path.name.startswith(".")
 
 
 def read_image(path: str | os.PathLike[str]) -> ImageFile:
