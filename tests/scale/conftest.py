@@ -11,7 +11,7 @@ import napari_segen as ns
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
 from napari_segen.scale.inputs import list_inputs
-from napari_segen.scale.run import Job
+from napari_segen.scale.job import Job
 from napari_segen.scale.settings import Settings
 from napari_segen.workflows.files import write_tiff
 
@@ -131,3 +131,20 @@ def job(model_path):
         return Job(model, model_path, inputs, Path(out), settings or Settings(), **more)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def client():
+    """A client of two workers of one thread each, which are started again if killed."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=":0",
+            silence_logs=60,
+            memory_limit=0,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client

@@ -42,22 +42,6 @@ def many_parts(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def client():
-    """Two workers of one thread each, with nannies that start them again."""
-    with (
-        distributed.LocalCluster(
-            n_workers=2,
-            threads_per_worker=1,
-            dashboard_address=":0",
-            silence_logs=60,
-            memory_limit=0,
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
-
-
-@pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """The image with labels of one process, and how they were made."""
     folder = tmp_path_factory.mktemp("undisturbed")
