@@ -1,14 +1,16 @@
 """Seconds of labelling an OME-Zarr image by workers of one thread, and without Dask.
 
-    python benchmarks/cluster.py [--side N] [--workers N ...] [--runs N]
+    python benchmarks/cluster.py [--side N] [--workers N ...] [--runs N] [--tasks N]
 
 The image is that of bigger_than_memory.py, the model its probabilistic one. "loop":
-`segment_omezarr` in one process kept to one processor. Otherwise the same with a
-client of so many worker processes of one thread; each has labelled a small image
-before, so that starting and loading do not count. "processor": seconds that this
-process (with it the scheduler) and the workers have worked. "speed-up" is against one worker.
-For two workers two processors must be free. All labels are compared with the loop's.
-Prints a Markdown table; of several runs the median.
+`segment_omezarr` in one process kept to one processor. Otherwise the same with so many
+worker processes of one thread, as `--workers` starts them. Each has labelled a small
+image before, so that starting and loading do not count. "processor": seconds that this
+process (with it the scheduler) and the workers have worked. "speed-up" is against one
+worker. For two workers two processors must be free. All labels are compared with the
+loop's.
+Prints a Markdown table; of several runs the median. With `--tasks` it times so many
+tasks that do nothing, on two workers, instead: what giving them out takes.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -65,15 +68,30 @@ def measure(model_path, small, image, n_workers):
         timed(model, small, None)
         print(json.dumps(timed(model, image, None)))
         return
-    import distributed
+    from napari_segen.scale.cluster import connected
 
-    options = {"n_workers": n_workers, "threads_per_worker": 1, "memory_limit": 0}
-    with (
-        distributed.LocalCluster(**options, dashboard_address=":0") as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with connected(None, n_workers) as client:
         timed(model, small, client)
         print(json.dumps(timed(model, image, client)))
+
+
+def nothing_steps(luggage, item):
+    yield from ()
+
+
+def give_out(n):
+    """Print how many tasks are given out in a second."""
+    from napari_segen.core.steps import run
+    from napari_segen.scale.cluster import connected
+    from napari_segen.scale.tasks import each_task_steps
+
+    # What a part of an image comes with is of about this size.
+    work = partial(nothing_steps, bytes(4000))
+    with connected(None, 2) as client:
+        run(each_task_steps(work, range(100), client=client))
+        began = time.perf_counter()
+        run(each_task_steps(work, range(n), client=client))
+        print(f"{n / (time.perf_counter() - began):.0f} tasks in a second")
 
 
 def main():
@@ -81,11 +99,15 @@ def main():
     parser.add_argument("--side", type=int, default=8192)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--tasks", type=int)
     parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         *paths, n_workers = arguments.measure
         measure(*paths, int(n_workers))
+        return
+    if arguments.tasks:
+        give_out(arguments.tasks)
         return
     rng = np.random.default_rng(0)
     bases = [spots(rng) for _ in range(4)]

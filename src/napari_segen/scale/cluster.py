@@ -10,6 +10,16 @@ from napari_segen.core.errors import MissingBackend
 # A message must have come after ten seconds.
 TIMEOUT_S = 8
 
+# Dask has workers return freed memory at once, and every part would fetch it again from
+# the system, page by page: twice the work was seen. Their statistics of what runs
+# where cost some percent, too.
+_KEPT_BYTES = 2**30
+_FAST = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": _KEPT_BYTES,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": _KEPT_BYTES,
+    "distributed.worker.profile.enabled": False,
+}
+
 
 @contextmanager
 def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
@@ -38,10 +48,12 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
 
 @contextmanager
 def _local(n_workers: int) -> Iterator[Any]:
+    distributed = _distributed()
+    import dask
     import psutil
 
-    distributed = _distributed()
     with (
+        dask.config.set(_FAST),
         distributed.LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,

@@ -18,7 +18,9 @@ from napari_segen.core.steps import Step, Steps, stretch_steps
 from napari_segen.scale.tasks import each_task_steps
 
 DIGIT_BITS = 16
-BATCH = 16  # blocks whose counts travel together: 0.5 MB for each channel
+# Blocks whose counts, 0.5 MB for each channel, travel together: one, or of many blocks
+# as many as make so many batches, up to a limit.
+BATCHES, LARGEST = 64, 16
 
 
 Blocks = Sequence[Callable[[], Array]]
@@ -39,8 +41,8 @@ def range_steps(blocks: Blocks, client: Any = None) -> Steps[Range]:
     """
     first = blocks[0]()
     channels = [_Channel(first.dtype) for _ in first]
-    starts = range(0, len(blocks), BATCH)
-    batches = [blocks[start : start + BATCH] for start in starts]
+    size = min(-(-len(blocks) // BATCHES), LARGEST)
+    batches = [blocks[i : i + size] for i in range(0, len(blocks), size)]
     text = "Measuring the range of grey values"
     n_passes = channels[0].n_passes
     for done in range(n_passes):

@@ -128,9 +128,11 @@ def _cluster_steps(
     versions = tuple(versions_here().items())
     with _explained(client):
         try:
+            at_once = n_asked = 0
             while True:
-                # The cluster may grow meanwhile.
-                at_once = AHEAD * max(sum(client.nthreads().values()), 1)
+                if n_done >= n_asked:  # the cluster may grow meanwhile
+                    at_once = AHEAD * max(sum(client.nthreads().values()), 1)
+                    n_asked = n_done + at_once // AHEAD
                 for i, item in islice(left, max(at_once - len(running), 0)):
                     future = client.submit(_worked, versions, work, item, pure=False)
                     running[future.key] = i, future
