@@ -4,7 +4,8 @@
 
 The speed of a core is measured (RESULTS.md); all else is assumed and can be set:
 pixels of two bytes, as large on disk as in memory; machines of so many cores; a file
-server that gives all of them together so much. Prints the Markdown tables of
+server that gives all of them together so much; what client and scheduler, on one core,
+need for a task. Prints the Markdown tables of
 docs/scaling.md.
 """
 
@@ -36,6 +37,8 @@ def main():
     )
     a = parser.parse_args()
     n_parts = math.ceil(PIXELS / PART**2)
+    # Batches of 16 for the percentiles, the labels, the coarser levels.
+    n_tasks = n_parts * (1 / 16 + 1 + 1 / 3)
     print("| model | machines | calculating | reading | giving out | what is slowest |")
     print("|---|---:|---:|---:|---:|---|")
     for model, speed in SPEED.items():
@@ -46,7 +49,7 @@ def main():
             times = {
                 "calculating": PIXELS / 1e6 / speed / (machines * a.cores),
                 "reading": n_bytes / 1e9 / rate,
-                "giving out": n_parts / a.tasks,
+                "giving out": n_tasks / a.tasks,
             }
             cells = " | ".join(said(t) for t in times.values())
             slowest = max(times, key=times.get)

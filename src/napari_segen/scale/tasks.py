@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -30,7 +30,7 @@ PACKAGES = ("napari-segen", "numpy", "scipy", "numba", "zarr", "numcodecs")
 # What a pixel classifier's part takes with all code; of networks' it is half.
 THREAD_BYTES = 2**29
 
-AHEAD = 4  # tasks given out for each thread: more would only fill the scheduler
+AHEAD = 6  # tasks given out for each thread: more would only fill the scheduler
 PATIENCE_S = 0.1  # between two Steps, so that Cancel is heard
 
 _kept = local()
@@ -133,10 +133,17 @@ def _cluster_steps(
                 if n_done >= n_asked:  # the cluster may grow meanwhile
                     at_once = AHEAD * max(sum(client.nthreads().values()), 1)
                     n_asked = n_done + at_once // AHEAD
-                for i, item in islice(left, max(at_once - len(running), 0)):
-                    future = client.submit(_worked, versions, work, item, pure=False)
-                    running[future.key] = i, future
-                    future.add_done_callback(ready.put)
+                # Many at once cost little more than one.
+                if len(running) <= at_once // 2:
+                    batch = list(islice(left, at_once - len(running)))
+                    futures = client.map(
+                        partial(_worked, versions, work),
+                        [item for _, item in batch],
+                        pure=False,
+                    )
+                    for (i, _), future in zip(batch, futures, strict=True):
+                        running[future.key] = i, future
+                        future.add_done_callback(ready.put)
                 if not running:
                     return
                 yield Step(n_done, len(items), f"{text}, {n_done} of {len(items)}")
