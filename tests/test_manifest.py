@@ -11,6 +11,7 @@ DOCKS = {
     "napari-segen.generator": "Image generator",
     "napari-segen.objects": "Objects",
     "napari-segen.compare": "Compare labels",
+    "napari-segen.folder": "Apply to folder",
 }
 
 
@@ -34,6 +35,7 @@ def test_the_docks_are_in_the_menus_where_one_looks_for_them(manifest):
         "napari-segen.probabilistic",
         "napari-segen.cnn",
         "napari-segen.objects",
+        "napari-segen.folder",
     ]
     classify = commands_in(manifest, "napari/layers/classify")
     assert classify == ["napari-segen.probabilistic"]

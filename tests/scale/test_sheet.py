@@ -13,6 +13,7 @@ from napari_segen.scale.sheet import (
     Sheets,
     Tile,
     overlay,
+    tile_at,
 )
 
 PAGE = COLUMNS * ROWS
@@ -76,3 +77,21 @@ def test_as_many_pages_as_it_takes(tmp_path, n):
         with Image.open(path) as page:
             assert page.width < 2000
     assert sorted(tmp_path.iterdir()) == sheets.paths
+
+
+def test_a_pixel_of_a_page_tells_its_picture(tmp_path):
+    n = COLUMNS + 2
+    sheets = Sheets(tmp_path, n)
+    for i in range(n):
+        sheets.add(Tile("", np.full((TILE_PX, TILE_PX, 3), 100 + i, np.uint8)))
+    page = np.asarray(Image.open(sheets.paths[0]))[..., 0]
+    seen = set()
+    for y, x in np.ndindex(*(m // 5 for m in page.shape)):
+        at, grey = tile_at(5 * x, 5 * y, COLUMNS), int(page[5 * y, 5 * x])
+        if grey >= 100:
+            assert at == grey - 100
+            seen.add(at)
+    assert seen == set(range(n))
+    assert tile_at(0, 50, COLUMNS) is None
+    assert tile_at(-50, 50, COLUMNS) is None
+    assert tile_at(10**4, 50, COLUMNS) is None

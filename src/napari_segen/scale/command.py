@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from napari_segen.core.errors import SomeFailed
 from napari_segen.scale.cluster import connected
@@ -57,6 +58,46 @@ def segment(
         At the end, where a file was bad.
     """
     model = load(model_path)
+    job = job_of(
+        model,
+        model_path,
+        inputs,
+        out,
+        settings,
+        truth=truth,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    with connected(scheduler, workers) as client:
+        if client is None and needs_tensorflow(model):
+            start_tensorflow()
+        steps = folder_steps(replace(job, client=client))
+        outcome = run_with_progress(steps, "Segmenting")
+    yield from _said(out, outcome)
+    if outcome.problems:
+        raise SomeFailed(failures(outcome))
+
+
+def job_of(
+    model: Any,
+    model_path: Path,
+    inputs: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    *,
+    truth: Path | None,
+    resume: bool,
+    overwrite: bool,
+) -> Job:
+    """Check all that can be checked before any work, and make the folder of results.
+
+    Parameters
+    ----------
+    model : segmenter
+        What is in `model_path`.
+    model_path, inputs, out, settings, truth, resume, overwrite
+        As those of `segment`.
+    """
     if not hasattr(model, "segment_steps"):
         raise ValueError(f"{model_path} is a generator: it makes images, not labels.")
     try:
@@ -70,15 +111,7 @@ def segment(
     check_names(images, inputs, out, [*ENDS.values(), ZARR, RECORD])
     known = {} if truth is None else truth_of(images, truth)
     make_folder(out)
-    if needs_tensorflow(model):
-        start_tensorflow()
-    job = Job(model, model_path, images, out, settings, known, resume, overwrite)
-    with connected(scheduler, workers) as client:
-        steps = folder_steps(replace(job, client=client))
-        outcome = run_with_progress(steps, "Segmenting")
-    yield from _said(out, outcome)
-    if outcome.problems:
-        raise SomeFailed(_failures(outcome, len(images)))
+    return Job(model, model_path, images, out, settings, known, resume, overwrite)
 
 
 def _said(out: Path, outcome: Outcome) -> Iterator[str]:
@@ -105,7 +138,9 @@ def _said(out: Path, outcome: Outcome) -> Iterator[str]:
         yield f"Mixed types: {counts}. Their brightness cannot be compared."
 
 
-def _failures(outcome: Outcome, n: int) -> str:
+def failures(outcome: Outcome) -> str:
+    """Say which images had errors, and what these are."""
+    n = len(outcome.rows)
     said = [
         why if why.startswith(str(path)) else f"{path}: {why}"
         for path, why in outcome.problems.items()

@@ -32,8 +32,8 @@ from napari_segen.workflows.files import ImageFile
 if TYPE_CHECKING:
     import pandas as pd
 
-# Where the stages begin: objects, measurements, the figures of the summary.
-SHARES = (0.0, 0.45, 0.9, 0.95, 1.0)
+# Where the figures of the summary and the measurements begin, after labels and objects.
+SHARE_OF_LABELS, SHARE_OF_FIGURES = 0.9, 0.95
 SUMMING = "Summing up"
 
 
@@ -77,21 +77,21 @@ def omezarr_steps(
     frames = opened(model, path, settings)
     row: dict[str, Any] = {"flag": "", "reason": "", "dtype": frames.array.dtype.name}
     row |= {"axes": frames.axes, "unit": frames.spec.unit}
-    for what in ("labels", "objects"):
-        if what in settings.wanted:
-            place = SHARES[what == "objects"], SHARES[1 + (what == "objects")]
-            how = {"overwrite": True, "resume": resume, "client": client}
-            steps = _labelling_steps(model, path, results, what, settings, how)
-            yield from stretch_steps(steps, *place)
+    wanted = [what for what in ("labels", "objects") if what in settings.wanted]
+    how = {"overwrite": True, "resume": resume, "client": client}
+    for i, what in enumerate(wanted):
+        steps = _labelling_steps(model, path, results, what, settings, how)
+        start, stop = (SHARE_OF_LABELS * k / len(wanted) for k in (i, i + 1))
+        yield from stretch_steps(steps, start, stop)
     ids = results.path("labels" if finds_objects(model) else "objects")
     labels = read_omezarr(results.path("labels"))
     known = Frames.of(labels.array, labels.spec, model.spec_.axes)
     figures = _figures_steps(model, frames, known, client)
-    row |= yield from stretch_steps(figures, *SHARES[2:4])
+    row |= yield from stretch_steps(figures, SHARE_OF_LABELS, SHARE_OF_FIGURES)
     table: pd.DataFrame | None = None
     if settings.objects is not None or finds_objects(model):
         measuring = measure_omezarr_steps(ids, path)
-        table = yield from stretch_steps(measuring, *SHARES[3:])
+        table = yield from stretch_steps(measuring, SHARE_OF_FIGURES, 1)
         row |= row_of_objects(table)
     return Found(frames.spec, {}, row, table)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TILE_PX, CAPTION_PX, GAP_PX = 192, 18, 6
 COLUMNS, ROWS = 6, 6
+PER_PAGE = COLUMNS * ROWS
+_STEP = TILE_PX + GAP_PX, TILE_PX + CAPTION_PX + GAP_PX
 OPACITY = 0.4
 _FONT_PX = 11
 _PLAIN, _WARNING, _BACKGROUND = "#dddddd", "#ff9900", "#202020"
@@ -120,8 +122,8 @@ class Sheets:
     def add(self, tile: Tile) -> None:
         """Take the next picture."""
         self._tiles.append(tile)
-        done = len(self.paths) * COLUMNS * ROWS + len(self._tiles)
-        if len(self._tiles) == COLUMNS * ROWS or done == self._n:
+        done = len(self.paths) * PER_PAGE + len(self._tiles)
+        if len(self._tiles) == PER_PAGE or done == self._n:
             path = self._folder / f"overlays_{len(self.paths) + 1:02d}.png"
             page = _page(self._tiles)
             with writing(path), written_whole(path) as file:
@@ -141,13 +143,12 @@ def _page(tiles: Sequence[Tile]) -> "Image.Image":
 
     n_columns = min(len(tiles), COLUMNS)
     n_rows = -(-len(tiles) // COLUMNS)
-    step = TILE_PX + GAP_PX, TILE_PX + CAPTION_PX + GAP_PX
-    size = (n_columns * step[0] + GAP_PX, n_rows * step[1] + GAP_PX)
+    size = (n_columns * _STEP[0] + GAP_PX, n_rows * _STEP[1] + GAP_PX)
     page = Image.new("RGB", size, _BACKGROUND)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(_FONT_PX)
     for i, tile in enumerate(tiles):
-        x = GAP_PX + i % COLUMNS * step[0]
-        y = GAP_PX + i // COLUMNS * step[1]
+        x = GAP_PX + i % COLUMNS * _STEP[0]
+        y = GAP_PX + i // COLUMNS * _STEP[1]
         color = _WARNING if tile.is_flagged else _PLAIN
         text = _cut(tile.caption, lambda t: draw.textlength(t, font=font))
         draw.text((x, y), text, color, font)
@@ -159,6 +160,16 @@ def _page(tiles: Sequence[Tile]) -> "Image.Image":
         picture.thumbnail((TILE_PX, TILE_PX), Image.Resampling.BOX)
         page.paste(picture, (x, y))
     return page
+
+
+def tile_at(x: int, y: int, n_columns: int) -> int | None:
+    """Return which picture of a page is at a pixel of it; None between pictures."""
+    column, dx = divmod(x - GAP_PX, _STEP[0])
+    row, dy = divmod(y - GAP_PX, _STEP[1])
+    is_inside = 0 <= column < n_columns and 0 <= row < ROWS
+    if not is_inside or dx >= TILE_PX or dy >= TILE_PX + CAPTION_PX:
+        return None
+    return row * COLUMNS + column
 
 
 def _cut(text: str, width: Callable[[str], Any]) -> str:

@@ -107,7 +107,7 @@ class CnnDock(LearningDock):
         face = self._form
         self._inputs.append(face.zero)
         self._reset_layer_choices()
-        apply, save, load = self._model_row()
+        of_model = [action.button for action in self._model_row()]
         options = Container(
             widgets=[self._show_preview, self._uncertainty, self._posterior],
             labels=False,
@@ -125,7 +125,7 @@ class CnnDock(LearningDock):
             self._plot,
             options.native,
             rescale.native,
-            side_by_side(apply.button, save.button, load.button),
+            side_by_side(*of_model),
             RecordFold(self._action, self._result_layer, self.say, "press Train"),
             face.rare(self._patches.button),
             self._keras,

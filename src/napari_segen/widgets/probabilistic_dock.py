@@ -98,7 +98,7 @@ class ProbabilisticDock(SegmentDock):
             self._why_no_fit,
             self.run,
         )
-        apply, save, load = self._model_row()
+        of_model = [action.button for action in self._model_row()]
         options = Container(
             widgets=[self._uncertainty, self._novelty, self._posterior], labels=False
         )
@@ -112,7 +112,7 @@ class ProbabilisticDock(SegmentDock):
             self._run_panel((self._run,)),
             self._score.native,
             options.native,
-            side_by_side(apply.button, save.button, load.button),
+            side_by_side(*of_model),
             self._earlier.box,
             self._frequency_fold(),
             self._guide.fold,

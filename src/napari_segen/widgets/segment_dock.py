@@ -249,7 +249,7 @@ class SegmentDock(Dock):
 
     # -- layout ---------------------------------------------------------------
 
-    def _model_row(self) -> tuple[Action, Action, Action]:
+    def _model_row(self) -> tuple[Action, Action, Action, Action]:
         apply = self._action(
             "Apply",
             "Segment the chosen image with the model as it is, without learning.",
@@ -265,7 +265,26 @@ class SegmentDock(Dock):
         load = self._action(
             "Load…", "Read a model from a file.", self._why_busy, self._ask_load
         )
-        return apply, save, load
+        folder = self._action(
+            "Folder…",
+            "Segment a whole folder of images with the model as it is now, in a dock "
+            "of its own.",
+            self._why_no_model,
+            self.apply_to_folder,
+        )
+        return apply, save, load, folder
+
+    def apply_to_folder(self) -> None:
+        """Open the dock for folders, with the model that is here."""
+        try:
+            model = self._model_to_apply()
+        except (ValueError, TypeError) as err:
+            self.say(str(err), "error")
+            return
+        _, dock = self._viewer.window.add_plugin_dock_widget(
+            "napari-segen", "Apply to folder", tabify=True
+        )
+        dock.take_model(model)
 
     def _input_widget(self) -> QWidget:
         return self._inputs.native

@@ -161,7 +161,7 @@ def _read_tiff(path: Path, file: Any) -> ImageFile:
 
 
 def _read_picture(path: Path, file: Any, kind: str) -> tuple[Array, str]:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(file, formats=[kind]) as image:
@@ -172,6 +172,8 @@ def _read_picture(path: Path, file: Any, kind: str) -> tuple[Array, str]:
         raise ValueError(
             f"{path} is too large for a {kind}: use TIFF ({err})."
         ) from err
+    except UnidentifiedImageError as err:
+        raise ValueError(f"{path} is not a {kind} image or is damaged.") from err
     except (OSError, SyntaxError, ValueError, EOFError) as err:
         raise ValueError(
             f"{path} is not a {kind} image or is damaged ({err})."
