@@ -73,6 +73,18 @@ def test_a_killed_command_is_resumed(folder, model_path, client):
     assert digests(out) == digests(folder / "whole")
 
 
+def test_a_cluster_that_is_gone_is_no_fault_of_an_image(folder, job, monkeypatch):
+    def gone_steps(*arguments, **named):
+        raise ConnectionError("the scheduler is gone")
+        yield
+
+    write_image(Path("in/z.ome.zarr"), field(4)[0])
+    monkeypatch.setattr("napari_segen.scale.run.omezarr_steps", gone_steps)
+    with pytest.raises(ConnectionError, match="is gone"):
+        run(folder_steps(job()))
+    assert len(list(Path("out").glob("*_labels.tif"))) == 3
+
+
 def test_bad_options_are_one_line(folder, model_path, capsys):
     given = ["segment", "--model", str(model_path), "in", "--out", "out"]
     assert main([*given, "--workers", "0"]) == 2

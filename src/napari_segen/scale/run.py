@@ -182,6 +182,8 @@ def _one_steps(job: Job, image: Input, model_hash: str) -> Steps[str]:
         else:
             steps = image_steps(job.model, read_image(path), job.settings)
         found = yield from stretch_steps(steps, SHARE_OF_HASH, 1)
+    except ConnectionError:  # the cluster is gone, for all images
+        raise
     except BAD_FILE as err:
         if isinstance(err, OSError) and err.errno in NO_PLACE:
             raise OSError(
