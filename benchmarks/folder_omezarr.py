@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sides", type=int, nargs="+", default=[4096, 8192])
     arguments = parser.parse_args()
-    print("| side | | seconds | processor seconds | Mpx per s | memory | objects |")
+    print("| side | | seconds | own seconds | Mpx per own s | memory | objects |")
     print("|---:|---|---:|---:|---:|---:|---:|")
     spawn = multiprocessing.get_context("spawn")
     for side in arguments.sides:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-DOCKS = ["probabilistic_dock", "cnn_dock", "generator_dock"]
+DOCKS = ["probabilistic_dock", "cnn_dock", "generator_dock", "folder.dock"]
 HEAVY = ["keras", "tensorflow", "numba", "sklearn", "dask"]
 
 

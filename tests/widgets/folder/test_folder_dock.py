@@ -330,6 +330,35 @@ def test_folders_that_cannot_be_done(dock, qtbot, images, make, said):
     assert not dock._form.out.exists()
 
 
+def test_a_model_file_that_went_and_a_place_that_takes_nothing(
+    dock, qtbot, model, images, tmp_path
+):
+    model.save(tmp_path / "m.segen")
+    dock.take_model(model, tmp_path / "m.segen")
+    (tmp_path / "m.segen").unlink()
+    press_run(dock, qtbot)
+    assert dock.message == f"No such file or directory: {tmp_path / 'm.segen'}"
+    (tmp_path / "taken").write_bytes(b"")
+    dock.take_model(model)
+    dock._form._out.value = tmp_path / "taken"
+    press_run(dock, qtbot)
+    assert dock.message.startswith(f"cannot write {tmp_path / 'taken'}: ")
+    dock._form._images.value = tmp_path / "nowhere"
+    press_run(dock, qtbot)
+    assert dock.message == f"no such file or folder: {tmp_path / 'nowhere'}"
+
+
+def test_a_result_that_went_is_said_when_its_row_is_opened(dock, qtbot, viewer, images):
+    press_run(dock, qtbot)
+    (dock._form.out / "a_labels.tif").unlink()
+    (images / "b ü.tif").unlink()
+    for i in range(2):
+        open_row(dock, qtbot, i)
+        assert "No such file" in dock.message
+    open_row(dock, qtbot, 2)
+    assert len(viewer.layers) == 2
+
+
 def test_results_over_the_images_are_refused_in_words_of_the_window(
     dock, qtbot, images
 ):

@@ -160,7 +160,7 @@ class FolderDock(Dock):
         step, seconds = progress.step, time.monotonic() - self._began
         if self._running and step.total and step.done and seconds > FIRST_SECONDS:
             left = seconds * (step.total - step.done) / step.done
-            self._panel.say(f"{step.text}\n{_in_words(left)} left")
+            self._panel.say(f"{_in_words(left)} left. {step.text}")
 
     def _show(self, request: Request, model: Any, outcome: Outcome) -> None:
         self._running, self._outcome_of = None, (request, model, outcome)

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 
-_HEIGHT_PX = 200
+_HEIGHT_PX = 260
 _WARNING = QColor("#e69f00")
 # What a person does not look for in a row; it is in summary.csv.
 _LEFT_OUT = {"image", "status", "flag", "reason", "error", "dtype", "axes", "unit"}

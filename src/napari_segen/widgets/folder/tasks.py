@@ -90,8 +90,12 @@ def applying_to_folder(
         if not needs_tensorflow(model):
             return (yield from folder_steps(job))
         return (yield from run_keras()(applying_from_file, request))
-    except (ValueError, OSError) as err:
-        raise type(err)(in_words_of_the_window(str(err))) from err
+    except ValueError as err:
+        raise ValueError(in_words_of_the_window(str(err))) from err
+    except OSError as err:
+        where = f": {err.filename}" if err.filename else ""
+        said = f"{err.strerror}{where}" if err.strerror else str(err)
+        raise OSError(in_words_of_the_window(said)) from err
 
 
 def applying_from_file(request: Request) -> Steps[Outcome]:
