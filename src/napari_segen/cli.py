@@ -169,6 +169,8 @@ def _segment(arguments: argparse.Namespace) -> Iterable[str]:
         truth=arguments.truth,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
+        scheduler=arguments.scheduler,
+        workers=arguments.workers,
     )
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from napari_segen.core.steps import run
-from napari_segen.features.parallel import side_by_side_steps
+from napari_segen.features.parallel import on_one_thread, side_by_side_steps
 
 
 def test_every_job_runs_once():
@@ -70,6 +70,16 @@ def test_who_comes_later_need_not_wait_for_all_jobs_of_the_first():
     run(side_by_side_steps([int], "Coming later", n_threads=2))
     assert time.monotonic() - began < 1
     long.close()
+
+
+def test_one_thread_is_that_of_the_caller():
+    seen = []
+    jobs = [lambda: seen.append(threading.get_ident())] * 5
+    with on_one_thread():
+        run(side_by_side_steps(jobs, "Looking"))
+    assert seen == [threading.get_ident()] * 5
+    run(side_by_side_steps(jobs, "Looking"))
+    assert threading.get_ident() not in seen[5:]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")

@@ -1,5 +1,6 @@
 """Models, folders of files, small OME-Zarr images."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import napari_segen as ns
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
 from napari_segen.scale.inputs import list_inputs
-from napari_segen.scale.run import Job
+from napari_segen.scale.job import Job
 from napari_segen.scale.settings import Settings
 from napari_segen.workflows.files import write_tiff
 
@@ -33,6 +34,15 @@ def strokes(image):
     seldom = np.zeros(image.shape, bool)
     seldom[..., ::9, :] = True
     return (marks * seldom).astype(np.uint8)
+
+
+def digests(folder):
+    """Return the hash of each file in a folder, by its path there."""
+    return {
+        path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def fitted(shape=(96, 120), *, seed=0, spec=None, **settings):
@@ -121,3 +131,20 @@ def job(model_path):
         return Job(model, model_path, inputs, Path(out), settings or Settings(), **more)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def client():
+    """A client of two workers of one thread each, which are started again if killed."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=":0",
+            silence_logs=60,
+            memory_limit=0,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client

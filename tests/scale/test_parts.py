@@ -17,6 +17,7 @@ from napari_segen.scale.parts import (
     needs_range,
     part_shape,
 )
+from napari_segen.scale.tasks import SharedModel
 
 
 def by_parts(model, image, spec, shape):
@@ -26,7 +27,7 @@ def by_parts(model, image, spec, shape):
     posterior = np.full((len(model.classes_), *frames.label_shape), np.nan)
     labels = np.full(frames.label_shape, 255)
     for place in frames.places():
-        known = run(frame_range_steps(model, frames, place, shape))
+        known = run(frame_range_steps(SharedModel(model), frames, place, shape))
         labeller = PartLabeller.of(model, frames.spec, known)
         for tile in tile_grid(frames.shape, shape, reach.halo):
             found = run(labeller.steps(frames.read(place, tile.padded), tile))
@@ -103,7 +104,7 @@ def test_only_percentiles_of_the_image_itself_need_a_pass(model):
     for mode in ("training", "none"):
         assert not needs_range(fitted((40, 50), normalization=mode))
     frames = Frames.seen_by(model, spots((40, 40)), model.spec_)
-    assert run(frame_range_steps(model, frames, {}, (16, 16))) is not None
+    assert run(frame_range_steps(SharedModel(model), frames, {}, (16, 16))) is not None
 
 
 def test_what_is_no_image_for_the_model_is_refused(model):

@@ -42,6 +42,12 @@ def tensorflow() -> Any:
     return module
 
 
+def limit_threads(n: int) -> None:
+    """Let TensorFlow, if it has not been imported, calculate on `n` threads."""
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(n))
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+
 def keras() -> Any:
     """Import Keras on first use (seconds), or say how to install it.
 

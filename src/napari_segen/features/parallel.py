@@ -1,8 +1,10 @@
 """Independent pieces of array work on several threads, as steps."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from itertools import islice
 from threading import Event
@@ -11,6 +13,8 @@ from napari_segen.core.steps import Step, Steps
 
 PATIENCE_S = 0.1  # between two Steps, so that Cancel is heard
 AHEAD = 3  # jobs in the queue for each thread: others shall not wait for all of them
+
+_is_alone: ContextVar[bool] = ContextVar("is_alone", default=False)
 
 
 def side_by_side_steps(
@@ -25,8 +29,14 @@ def side_by_side_steps(
     Closing the generator sets `stop`, which the jobs may look at, cancels those that
     have not begun and waits for the others, so that nothing is written afterwards.
     None takes one thread per usable processor. The threads are shared, in turn, with
-    whoever else is here; a job must not come here itself.
+    whoever else is here; a job must not come here itself. `on_one_thread`, the caller's
+    own does all of it.
     """
+    if is_on_one_thread():
+        for i, work in enumerate(jobs):
+            yield Step(i, len(jobs), text)
+            work()
+        return
     n_threads = n_threads or usable_processors()
     pool, left, done = _pool(n_threads), iter(jobs), 0
     waiting: set[Future[None]] = set()
@@ -54,6 +64,21 @@ def _pool(n_threads: int) -> ThreadPoolExecutor:
 if hasattr(os, "register_at_fork"):
     # Threads do not come along into a forked process.
     os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Keep the work of the calling thread on it: the others have work of their own."""
+    token = _is_alone.set(True)
+    try:
+        yield
+    finally:
+        _is_alone.reset(token)
+
+
+def is_on_one_thread() -> bool:
+    """Tell whether the calling thread is within `on_one_thread`."""
+    return _is_alone.get()
 
 
 def usable_processors() -> int:

@@ -1,15 +1,18 @@
 """What the command line does with folders: ``napari-segen segment``."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from napari_segen.core.errors import SomeFailed
+from napari_segen.scale.cluster import connected
 from napari_segen.scale.inputs import check_names, list_inputs, truth_of
+from napari_segen.scale.job import Job, Outcome
 from napari_segen.scale.omezarr import zarr
 from napari_segen.scale.outputs import ENDS, RECORD, ZARR
-from napari_segen.scale.run import Job, Outcome, folder_steps
+from napari_segen.scale.run import folder_steps
 from napari_segen.scale.settings import Settings, check_for_omezarr, check_settings
 from napari_segen.scale.summary import SUMMARY
 from napari_segen.workflows.files import make_folder
@@ -28,6 +31,8 @@ def segment(
     truth: Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    scheduler: str | None = None,
+    workers: int | None = None,
 ) -> Iterator[str]:
     """Segment image files with a saved model; yields what was done, for a person.
 
@@ -44,6 +49,8 @@ def segment(
         A folder of label images to compare with, named like the images.
     resume, overwrite : bool
         See `Job`.
+    scheduler, workers
+        See `connected`.
 
     Raises
     ------
@@ -61,9 +68,11 @@ def segment(
         resume=resume,
         overwrite=overwrite,
     )
-    if needs_tensorflow(model):
-        start_tensorflow()
-    outcome = run_with_progress(folder_steps(job), "Segmenting")
+    with connected(scheduler, workers) as client:
+        if client is None and needs_tensorflow(model):
+            start_tensorflow()
+        steps = folder_steps(replace(job, client=client))
+        outcome = run_with_progress(steps, "Segmenting")
     yield from _said(out, outcome)
     if outcome.problems:
         raise SomeFailed(failures(outcome))

@@ -1,9 +1,12 @@
 """The objects of an OME-Zarr image of any size, part by part."""
 
+import json
 import os
 import shutil
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +16,35 @@ from napari_segen.core.archive import written_whole
 from napari_segen.core.errors import DataWarning
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import smallest_unsigned
-from napari_segen.core.steps import Steps, each_steps, run, stretch_steps
-from napari_segen.core.tiles import Reach, tile_at, tile_grid
+from napari_segen.core.normalization import Range
+from napari_segen.core.steps import Step, Steps, each_steps, run, stretch_steps
+from napari_segen.core.tiles import Reach, Tile, tile_at, tile_grid
 from napari_segen.objects.instances import instances, instances_steps
-from napari_segen.scale.joined import Joined, joined_steps
-from napari_segen.scale.omelabels import NewLabels
+from napari_segen.scale.joined import joined_steps
+from napari_segen.scale.omelabels import NewLabels, is_written
 from napari_segen.scale.omezarr import read_omezarr
+from napari_segen.scale.origin import origin_of, recorded
 from napari_segen.scale.parts import (
     Frames,
     PartLabeller,
     frame_range_steps,
+    kept_range_steps,
     part_shape,
 )
+from napari_segen.scale.tasks import (
+    SharedModel,
+    check_workers,
+    each_task_steps,
+    shared_model,
+)
+from napari_segen.workflows.files import write_json
 
 FilePath = str | os.PathLike[str]
 
 # Where the stages of a frame begin, and the coarser levels.
 SHARE_OF_RANGE, SHARE_OF_FINDING, SHARE_OF_JOINING = 0.05, 0.85, 0.95
 SHARE_OF_FRAMES = 0.95
+COUNTS = ("n_objects", "n_joined", "n_disagreeing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,8 @@ def find_objects_omezarr(
     name: str = "objects",
     spec: ImageSpec | None = None,
     overwrite: bool = False,
+    resume: bool = False,
+    client: Any = None,
     **how: Any,
 ) -> FoundObjects:
     """Find the objects of an OME-Zarr image part by part, joined across parts.
@@ -72,7 +88,7 @@ def find_objects_omezarr(
     Parameters
     ----------
     model : ProbabilisticSegmenter or CnnSegmenter
-    image, out, name, spec, overwrite
+    image, out, name, spec, overwrite, resume, client
         As those of `segment_omezarr`.
     foreground : int or tuple of int
         Which classes objects are made of, as for `instances`.
@@ -88,8 +104,9 @@ def find_objects_omezarr(
     image. With ``"distance"`` groups of touching objects are, if they reach at most
     `margin_px` beyond a part; only what counts as an unusually large object is told by
     the median of the part. `min_size`, `min_odds` and `fill_holes` look at what
-    the part sees of an object. A temporary file for each part holds the ids, in
-    ``out``; tables of all objects are in memory, about 100 bytes an object.
+    the part sees of an object. While a frame is worked on a file for each part
+    holds the ids, in ``out``; tables of all objects are in memory, about 100 bytes an
+    object.
     """
     steps = find_objects_omezarr_steps(
         model,
@@ -100,6 +117,8 @@ def find_objects_omezarr(
         name=name,
         spec=spec,
         overwrite=overwrite,
+        resume=resume,
+        client=client,
         **how,
     )
     return run(steps)
@@ -115,6 +134,8 @@ def find_objects_omezarr_steps(
     name: str = "objects",
     spec: ImageSpec | None = None,
     overwrite: bool = False,
+    resume: bool = False,
+    client: Any = None,
     **how: Any,
 ) -> Steps[FoundObjects]:
     """Do what `find_objects_omezarr` does, in steps."""
@@ -124,47 +145,52 @@ def find_objects_omezarr_steps(
     source = read_omezarr(image, spec=spec)
     frames = Frames.seen_by(model, source.array, source.spec)
     overlap = _Overlap.of(model, frames, margin_px)
-    new = NewLabels(source, Path(out), name, overwrite)
+    settings = {"shape": overlap.shape, "margin_px": margin_px, "objects": how}
+    made_by = origin_of(model, source, **settings)
+    new = NewLabels(source, Path(out), name, made_by, overwrite, resume)
+    if new.is_complete:
+        new.list_name()
+        return _reported(new.path, recorded(new.path), margin_px)
 
-    def frame_steps(place: dict[str, int]) -> Steps[Joined]:
-        find = frame_range_steps(model, frames, place, overlap.shape)
-        known = yield from stretch_steps(find, 0, SHARE_OF_RANGE)
-        labeller = PartLabeller.of(model, frames.spec, known)
-        folder = new.unfinished / "parts"
-        folder.mkdir()
-
-        def part_steps(i: int) -> Steps[None]:
-            seen = tile_at(tiles[i].padded, frames.shape, overlap.halo)
-            values = frames.read(place, seen.padded)
-            posterior = yield from labeller.posterior_steps(values, seen)
-            ids = yield from instances_steps(posterior, spec=labeller.spec, **how)
-            _keep(folder / f"{i}.npy", ids)
-
-        def read(i: int) -> Array:
-            ids: Array = np.load(folder / f"{i}.npy", mmap_mode="r")
-            return ids
-
-        def write_steps(i: int) -> Steps[None]:
-            ids = joined.tables[i][read(i)[tiles[i].inner]]
-            array[frames.label_index(place, tiles[i].core)] = ids
-            yield from ()
-
+    def frame_steps(item: tuple[int, dict[str, int]]) -> Steps[None]:
+        i, place = item
+        done = new.notes / f"found_{i}.json"
+        if done.exists():
+            return
+        finding = frame_range_steps(shared, frames, place, overlap.shape, client)
+        kept = kept_range_steps(new.notes / f"range_{i}.json", finding)
+        known = yield from stretch_steps(kept, 0, SHARE_OF_RANGE)
+        parts = _Parts(new.notes.absolute() / f"parts_{i}")
+        parts.folder.mkdir(exist_ok=True)
+        find = _Finding(shared, frames, place, known, overlap.halo, how, parts)
         tiles = list(tile_grid(frames.shape, overlap.shape, overlap.margin))
-        numbers = range(len(tiles))
-        stages = (SHARE_OF_RANGE, SHARE_OF_FINDING, SHARE_OF_JOINING)
-        yield from stretch_steps(each_steps(numbers, part_steps), *stages[:2])
-        join = joined_steps(tiles, frames.shape, read)
-        joined = yield from stretch_steps(join, *stages[1:])
-        yield from stretch_steps(each_steps(numbers, write_steps), stages[2], 1)
-        shutil.rmtree(folder)
-        return joined
+        items = list(enumerate(tiles))
+        text = "Finding objects"
+        steps = each_task_steps(find.steps, items, client=client, text=text)
+        yield from stretch_steps(steps, SHARE_OF_RANGE, SHARE_OF_FINDING)
+        join = joined_steps(tiles, frames.shape, parts.read, client)
+        joined = yield from stretch_steps(join, SHARE_OF_FINDING, SHARE_OF_JOINING)
+        write = partial(_write_steps, frames, place, parts, array)
+        tables = [(*item, t) for item, t in zip(items, joined.tables, strict=True)]
+        text = "Writing objects"
+        steps = each_task_steps(write, tables, client=client, text=text)
+        yield from stretch_steps(steps, SHARE_OF_JOINING, 1)
+        write_json(done, {count: getattr(joined, count) for count in COUNTS})
+        shutil.rmtree(parts.folder)
 
     with new.written_whole(np.zeros(0, np.int64), {}):
+        shared = shared_model(model, new.notes, client)
+        if client is not None:
+            check_workers(client, source.path, new.unfinished)
         array = new.create(frames.label_chunks(overlap.shape), np.int32)
-        found = each_steps(frames.places(), frame_steps)
-        per_frame = yield from stretch_steps(found, 0, SHARE_OF_FRAMES)
-        yield from stretch_steps(new.coarser_steps(), SHARE_OF_FRAMES, 1)
-    return _reported(new.path, per_frame, margin_px)
+        places = frames.places()
+        found = each_steps(list(enumerate(places)), frame_steps)
+        yield from stretch_steps(found, 0, SHARE_OF_FRAMES)
+        yield from stretch_steps(new.coarser_steps(client), SHARE_OF_FRAMES, 1)
+        files = [new.notes / f"found_{i}.json" for i in range(len(places))]
+        counts = [json.loads(file.read_bytes()) for file in files]
+        new.found |= {count: sum(c[count] for c in counts) for count in COUNTS}
+    return _reported(new.path, new.found, margin_px)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,18 +219,64 @@ def _check_how(how: dict[str, Any], n_classes: int, margin_px: Any) -> None:
     instances(np.full((n_classes, 1, 1), 1 / n_classes), **how)
 
 
-def _keep(path: Path, ids: Array) -> None:
-    with written_whole(path) as file:
-        np.save(file, ids.astype(smallest_unsigned(int(ids.max()))))
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The ids of parts, each in a file, until they are joined."""
+
+    folder: Path
+
+    def path(self, i: int) -> Path:
+        return self.folder / f"{i}.npy"
+
+    def keep(self, i: int, ids: Array) -> None:
+        with written_whole(self.path(i)) as file:
+            np.save(file, ids.astype(smallest_unsigned(int(ids.max()))))
+
+    def read(self, i: int) -> Array:
+        ids: Array = np.load(self.path(i), mmap_mode="r")
+        return ids
 
 
-def _reported(path: Path, frames: list[Joined], margin_px: int) -> FoundObjects:
-    found = FoundObjects(
-        path,
-        sum(f.n_objects for f in frames),
-        sum(f.n_joined for f in frames),
-        sum(f.n_disagreeing for f in frames),
-    )
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """Finds the objects that parts of a frame see."""
+
+    model: SharedModel
+    frames: Frames
+    place: dict[str, int]
+    known: Range | None
+    halo: tuple[int, ...]
+    how: dict[str, Any]
+    parts: _Parts
+
+    def steps(self, part: tuple[int, Tile]) -> Steps[None]:
+        i, tile = part
+        if self.parts.path(i).exists():
+            return
+        labeller = PartLabeller.of(self.model.get(), self.frames.spec, self.known)
+        seen = tile_at(tile.padded, self.frames.shape, self.halo)
+        values = self.frames.read(self.place, seen.padded)
+        posterior = yield from labeller.posterior_steps(values, seen)
+        ids = yield from instances_steps(posterior, spec=labeller.spec, **self.how)
+        self.parts.keep(i, ids)
+
+
+def _write_steps(
+    frames: Frames,
+    place: dict[str, int],
+    parts: _Parts,
+    array: Any,
+    part: tuple[int, Tile, Array],
+) -> Steps[None]:
+    i, tile, table = part
+    yield Step(0, 1, "Writing objects")
+    index = frames.label_index(place, tile.core)
+    if not is_written(array, index):
+        array[index] = table[parts.read(i)[tile.inner]]
+
+
+def _reported(path: Path, counts: Mapping[str, Any], margin_px: int) -> FoundObjects:
+    found = FoundObjects(path, *(int(counts[count]) for count in COUNTS))
     if found.n_disagreeing:
         warnings.warn(
             f"of {found.n_disagreeing} of {found.n_objects} objects neighbouring parts "

@@ -8,14 +8,17 @@ to chance; where a part sees only some of an object, they may cut it differently
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
-from napari_segen.core.steps import Step, Steps
+from napari_segen.core.steps import Step, Steps, stretch_steps
 from napari_segen.core.tiles import Slices, Tile
+from napari_segen.scale.tasks import each_task_steps
 
 SAME = 0.5  # share of the smaller of two that is common to both
 NO_PIXEL = np.iinfo(np.int64).max
@@ -47,7 +50,10 @@ class Joined:
 
 
 def joined_steps(
-    tiles: Sequence[Tile], shape: tuple[int, ...], read: Callable[[int], Ids]
+    tiles: Sequence[Tile],
+    shape: tuple[int, ...],
+    read: Callable[[int], Ids],
+    client: Any = None,
 ) -> Steps[Joined]:
     """Join the objects of the parts of one frame.
 
@@ -59,27 +65,51 @@ def joined_steps(
     read : callable
         Returns the ids of a part ``(*padded)``, 0 = background, by its number in
         `tiles`. Is called several times for each.
+    client : distributed.Client, optional
+        Whose workers compare the parts; only tables come here.
     """
-    first: list[npt.NDArray[np.int64]] = []
-    for i, tile in enumerate(tiles):
-        yield Step(i, 2 * len(tiles), "Joining objects")
-        first.append(_first_pixels(read(i), tile, shape))
-    start = np.cumsum([0, *map(len, first)])
-    pairs, doubts = [], []
-    for i, j, axis in _neighbours(tiles):
-        yield Step(len(tiles) + i, 2 * len(tiles), "Joining objects")
-        zone = _common(tiles[i].padded, tiles[j].padded)
-        here = read(i)[_within(zone, tiles[i])]
-        there = read(j)[_within(zone, tiles[j])]
-        same, doubtful = compared(here, there, axis, _face(zone, tiles[j], axis))
-        pairs.append(same + start[[i, j]])
-        doubts += [doubtful[0] + start[i], doubtful[1] + start[j]]
-    return _numbered(
-        np.concatenate(first),
-        start,
-        np.concatenate(pairs) if pairs else np.zeros((0, 2), np.intp),
-        np.concatenate(doubts) if doubts else np.zeros(0, np.intp),
+    n, text = len(tiles), "Joining objects"
+    first: list[Array] = [np.zeros(0)] * n
+    look = partial(_first_steps, read, shape)
+    looking = each_task_steps(
+        look, list(enumerate(tiles)), first.__setitem__, client=client, text=text
     )
+    yield from stretch_steps(looking, 0, 0.5)
+    start = np.cumsum([0, *map(len, first)])
+    neighbours = list(_neighbours(tiles))
+    faces = [(i, tiles[i], j, tiles[j], axis) for i, j, axis in neighbours]
+    pairs: list[Array] = [np.zeros((0, 2), np.intp)] * (len(faces) + 1)
+    doubts: list[Array] = [np.zeros(0, np.intp)] * (len(faces) + 1)
+
+    def take(k: int, found: tuple[Array, tuple[Ids, Ids]]) -> None:
+        (i, j, _), (same, (here, there)) = neighbours[k], found
+        pairs[k] = same + start[[i, j]]
+        doubts[k] = np.concatenate([here + start[i], there + start[j]])
+
+    compare = partial(_compared_steps, read)
+    comparing = each_task_steps(compare, faces, take, client=client, text=text)
+    yield from stretch_steps(comparing, 0.5, 1)
+    return _numbered(
+        np.concatenate(first), start, np.concatenate(pairs), np.concatenate(doubts)
+    )
+
+
+def _first_steps(
+    read: Callable[[int], Ids], shape: tuple[int, ...], part: tuple[int, Tile]
+) -> Steps[Array]:
+    i, tile = part
+    yield Step(0, 1, "Joining objects")
+    return _first_pixels(read(i), tile, shape)
+
+
+def _compared_steps(
+    read: Callable[[int], Ids], face: tuple[int, Tile, int, Tile, int]
+) -> Steps[tuple[Array, tuple[Ids, Ids]]]:
+    i, one, j, other, axis = face
+    yield Step(0, 1, "Joining objects")
+    zone = _common(one.padded, other.padded)
+    here, there = read(i)[_within(zone, one)], read(j)[_within(zone, other)]
+    return compared(here, there, axis, _face(zone, other, axis))
 
 
 def compared(

@@ -1,5 +1,6 @@
 """Segmentation of a Dask array, computed where and when its blocks are wanted."""
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import smallest_unsigned
 from napari_segen.core.steps import run
 from napari_segen.core.tiles import Tile, tile_grid
+from napari_segen.features.parallel import on_one_thread
 from napari_segen.scale.parts import (
     Frames,
     PartLabeller,
@@ -17,6 +19,7 @@ from napari_segen.scale.parts import (
     frame_range_steps,
     part_shape,
 )
+from napari_segen.scale.tasks import SharedModel, is_worker
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -63,7 +66,7 @@ def segment_lazy(
     shared = delayed(model, traverse=False)
     blocks: dict[tuple[int, ...], Any] = {}
     for place in frames.places():
-        known = run(frame_range_steps(model, frames, place, shape))
+        known = run(frame_range_steps(SharedModel(model), frames, place, shape))
         for tile in tile_grid(frames.shape, shape, reach.halo):
             at, block_shape = _block(frames, place, tile, shape)
             values = frames.part(place, tile.padded)
@@ -80,7 +83,8 @@ def _labels(
     model: Any, known: Any, spec: ImageSpec, tile: Tile, values: Array
 ) -> Array:
     labeller = PartLabeller.of(model, spec, known)
-    return run(labeller.steps(values, tile)).labels
+    with on_one_thread() if is_worker() else nullcontext():
+        return run(labeller.steps(values, tile)).labels
 
 
 def _block(

@@ -137,7 +137,8 @@ def _open_group(path: Path) -> Any:
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, "no such file or folder", os.fspath(path))
     try:
-        found = zarr().open(os.fspath(path), mode="r")
+        # Workers may have another current folder.
+        found = zarr().open(os.path.abspath(path), mode="r")
     # A damaged folder fails wherever the damage is.
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError) as err:
         raise ValueError(

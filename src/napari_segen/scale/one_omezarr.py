@@ -1,5 +1,7 @@
 """All that is found out about one OME-Zarr image, in memory that does not grow."""
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +11,7 @@ from napari_segen.core.imagespec import CHANNEL, Array, ImageSpec, frames_in_wor
 from napari_segen.core.model import finds_objects
 from napari_segen.core.normalization import has_data
 from napari_segen.core.steps import Step, Steps, stretch_steps
-from napari_segen.core.tiles import Reach, tile_grid
+from napari_segen.core.tiles import Reach, Tile, tile_grid
 from napari_segen.scale.finding import find_objects_omezarr_steps
 from napari_segen.scale.measuring import measure_omezarr_steps
 from napari_segen.scale.omezarr import OmeImage, read_omezarr
@@ -24,6 +26,7 @@ from napari_segen.scale.outputs import Results
 from napari_segen.scale.parts import Frames, part_shape
 from napari_segen.scale.segmenting import segment_omezarr_steps
 from napari_segen.scale.settings import Settings
+from napari_segen.scale.tasks import each_task_steps
 from napari_segen.workflows.files import ImageFile
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 # Where the figures of the summary and the measurements begin, after labels and objects.
 SHARE_OF_LABELS, SHARE_OF_FIGURES = 0.9, 0.95
+SUMMING = "Summing up"
 
 
 def opened(model: Any, path: Path, settings: Settings) -> Frames:
@@ -47,7 +51,13 @@ def opened(model: Any, path: Path, settings: Settings) -> Frames:
 
 
 def omezarr_steps(
-    model: Any, path: Path, results: Results, settings: Settings
+    model: Any,
+    path: Path,
+    results: Results,
+    settings: Settings,
+    *,
+    resume: bool = False,
+    client: Any = None,
 ) -> Steps[Found]:
     """Label an image, find its objects, and measure them; labels are written at once.
 
@@ -59,19 +69,24 @@ def omezarr_steps(
     results : Results
         Where labels and objects go. What is there is replaced.
     settings : Settings
+    resume : bool
+        Whether to go on with what the same work has left behind.
+    client : distributed.Client, optional
+        Whose workers do the work.
     """
     frames = opened(model, path, settings)
     row: dict[str, Any] = {"flag": "", "reason": "", "dtype": frames.array.dtype.name}
     row |= {"axes": frames.axes, "unit": frames.spec.unit}
     wanted = [what for what in ("labels", "objects") if what in settings.wanted]
+    how = {"overwrite": True, "resume": resume, "client": client}
     for i, what in enumerate(wanted):
-        steps = _labelling_steps(model, path, results, what, settings)
+        steps = _labelling_steps(model, path, results, what, settings, how)
         start, stop = (SHARE_OF_LABELS * k / len(wanted) for k in (i, i + 1))
         yield from stretch_steps(steps, start, stop)
     ids = results.path("labels" if finds_objects(model) else "objects")
     labels = read_omezarr(results.path("labels"))
     known = Frames.of(labels.array, labels.spec, model.spec_.axes)
-    figures = _figures_steps(model, frames, known)
+    figures = _figures_steps(model, frames, known, client)
     row |= yield from stretch_steps(figures, SHARE_OF_LABELS, SHARE_OF_FIGURES)
     table: pd.DataFrame | None = None
     if settings.objects is not None or finds_objects(model):
@@ -82,15 +97,20 @@ def omezarr_steps(
 
 
 def _labelling_steps(
-    model: Any, path: Path, results: Results, what: str, settings: Settings
+    model: Any,
+    path: Path,
+    results: Results,
+    what: str,
+    settings: Settings,
+    how: dict[str, Any],
 ) -> Steps[Any]:
     place = results.path(what)
     out, name = place.parents[1], place.name
     if what == "labels":
         if not finds_objects(model):
-            return segment_omezarr_steps(model, path, out, name=name, overwrite=True)
+            return segment_omezarr_steps(model, path, out, name=name, **how)
         return find_objects_omezarr_steps(
-            model, path, out, foreground=1, name=name, overwrite=True
+            model, path, out, foreground=1, name=name, **how
         )
     wanted = settings.objects
     assert wanted is not None
@@ -103,48 +123,87 @@ def _labelling_steps(
         boundary=None if wanted.boundary is None else position(wanted.boundary),
         min_size=wanted.min_size,
         name=name,
-        overwrite=True,
+        **how,
     )
 
 
-def _figures_steps(model: Any, grey: Frames, labels: Frames) -> Steps[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What one part adds to the figures of an image.
+
+    Parameters
+    ----------
+    n, n_foreground : int
+        Pixels with data, and those of them whose label is not 0.
+    counts : list of int
+        Pixels of each class.
+    total, n_finite, least, most : array of shape (C,)
+        Of the finite grey values of each channel.
+    """
+
+    n: int
+    n_foreground: int
+    counts: list[int]
+    total: Array
+    n_finite: Array
+    least: Array
+    most: Array
+
+
+def _sums_steps(
+    grey: Frames, labels: Frames, values: list[int], at: tuple[dict[str, int], Tile]
+) -> Steps[_Sums]:
+    place, tile = at
+    yield Step(0, 1, SUMMING)
+    part = grey.read(place, tile.core)
+    there = has_data(part[np.newaxis])[0]
+    found = labels.read(place, tile.core)[0][there]
+    finite = [plane[np.isfinite(plane)] for plane in part]
+    return _Sums(
+        found.size,
+        int(np.count_nonzero(found)),
+        [int(np.count_nonzero(found == value)) for value in values],
+        np.array([plane.sum(dtype=np.float64) for plane in finite]),
+        np.array([plane.size for plane in finite]),
+        np.array([plane.min(initial=np.inf) for plane in map(np.float64, finite)]),
+        np.array([plane.max(initial=-np.inf) for plane in map(np.float64, finite)]),
+    )
+
+
+def _figures_steps(
+    model: Any, grey: Frames, labels: Frames, client: Any
+) -> Steps[dict[str, Any]]:
     """Share of each class, mean brightness, and whether the image is blank."""
     n_axes, n_channels = len(grey.shape), grey.lengths.get(CHANNEL, 1)
     shape = part_shape(grey, Reach((0,) * n_axes, (1,) * n_axes), 1)
     tiles = list(tile_grid(grey.shape, shape, (0,) * n_axes))
     values = [] if finds_objects(model) else model.classes_.tolist()
-    counts, n = dict.fromkeys(values, 0), 0
-    n_foreground, reasons = 0, []
-    total, n_finite = np.zeros(n_channels), np.zeros(n_channels, np.int64)
-    places = grey.places()
-    for i, place in enumerate(places):
-        least, most = np.full(n_channels, np.inf), np.full(n_channels, -np.inf)
-        n_before = n
-        for j, tile in enumerate(tiles):
-            done = i * len(tiles) + j
-            yield Step(done, len(places) * len(tiles), "Summing up")
-            part = grey.read(place, tile.core)
-            there = has_data(part[np.newaxis])[0]
-            found = labels.read(place, tile.core)[0][there]
-            n += found.size
-            n_foreground += int(np.count_nonzero(found))
-            for value in values:
-                counts[value] += int(np.count_nonzero(found == value))
-            for c, plane in enumerate(part):
-                finite = plane[np.isfinite(plane)]
-                if finite.size:
-                    total[c] += finite.sum(dtype=np.float64)
-                    n_finite[c] += finite.size
-                    least[c] = min(least[c], finite.min())
-                    most[c] = max(most[c], finite.max())
+    items = [(place, tile) for place in grey.places() for tile in tiles]
+    sums: dict[int, _Sums] = {}
+    work = partial(_sums_steps, grey, labels, values)
+    yield from each_task_steps(
+        work, items, sums.__setitem__, client=client, text=SUMMING
+    )
+    # In the order of the parts, so that rounding is the same whoever was first.
+    parts = [sums[i] for i in range(len(items))]
+    reasons = []
+    for i in range(0, len(parts), len(tiles)):
+        frame = parts[i : i + len(tiles)]
+        least = np.min([part.least for part in frame], axis=0)
+        most = np.max([part.most for part in frame], axis=0)
         span = np.where(most > least, most - least, 0)
-        reasons.append(why_blank(model, n > n_before, span))
-    shares = {f"area_fraction_{v}": count for v, count in counts.items()}
-    shares = shares or {"area_fraction": n_foreground}
-    row: dict[str, Any] = {k: count / n if n else None for k, count in shares.items()}
+        reasons.append(why_blank(model, any(part.n for part in frame), span))
+    n = sum(part.n for part in parts)
+    counts = {
+        f"area_fraction_{v}": sum(part.counts[k] for part in parts)
+        for k, v in enumerate(values)
+    } or {"area_fraction": sum(part.n_foreground for part in parts)}
+    row: dict[str, Any] = {k: count / n if n else None for k, count in counts.items()}
     for c in range(n_channels):
         name = "intensity" if CHANNEL not in grey.spec.axes else f"intensity_{c}"
-        row[name] = float(total[c] / n_finite[c]) if n_finite[c] else None
+        n_finite = sum(int(part.n_finite[c]) for part in parts)
+        total = sum(float(part.total[c]) for part in parts)
+        row[name] = total / n_finite if n_finite else None
     return row | _flag(reasons)
 
 

@@ -45,6 +45,18 @@ def add_segment(commands: Any, run: Callable[[argparse.Namespace], Any]) -> None
         "--overwrite", action="store_true", help="replace results that are there"
     )
     segment.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="let the workers of a Dask cluster do it, such as tcp://10.0.0.1:8786; "
+        "they need a file system in common with this machine",
+    )
+    segment.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="do it in so many processes of one thread each on this machine",
+    )
+    segment.add_argument(
         "inputs",
         type=Path,
         nargs="+",

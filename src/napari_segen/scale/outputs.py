@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from napari_segen import __version__
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.steps import Step, Steps, run
 from napari_segen.scale.omezarr import drop_labels
+from napari_segen.scale.tasks import each_task_steps
 from napari_segen.workflows.files import write_json
 
 ENDS = {
@@ -35,6 +37,9 @@ ZARR_ENDS = {
 }
 RECORD = "_record.json"
 
+READING = "Reading what is to be told from other images"
+BATCH = 16  # files that one task reads
+
 
 class State(Enum):
     """What there is of an image's results."""
@@ -51,8 +56,11 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def content_hash_steps(path: Path) -> Steps[str]:
-    """SHA-256 of a file, or of the files in an OME-Zarr folder, but for its labels."""
+def content_hash_steps(path: Path, client: Any = None) -> Steps[str]:
+    """SHA-256 of a file, or of the files in an OME-Zarr folder, but for its labels.
+
+    Those are read by the workers of `client`, a `distributed.Client`, if there is one.
+    """
     if not path.is_dir():
         return file_hash(path)
     files: list[Path] = []
@@ -60,12 +68,28 @@ def content_hash_steps(path: Path) -> Steps[str]:
         if Path(folder) == path and "labels" in folders:
             folders.remove("labels")
         files += [Path(folder) / name for name in names]
+    files.sort()
+    batches = [files[i : i + BATCH] for i in range(0, len(files), BATCH)]
+    hashes: list[list[str]] = [[]] * len(batches)
+    yield from each_task_steps(
+        _hashed_steps,
+        [[file.absolute() for file in batch] for batch in batches],
+        hashes.__setitem__,
+        client=client,
+        text=READING,
+    )
     whole = hashlib.sha256()
-    for done, file in enumerate(sorted(files)):
-        yield Step(done, len(files), "Reading what is to be told from other images")
-        name = file.relative_to(path).as_posix()
-        whole.update(f"{name}\0{file_hash(file)}\n".encode())
+    for file, found in zip(files, chain(*hashes), strict=True):
+        whole.update(f"{file.relative_to(path).as_posix()}\0{found}\n".encode())
     return whole.hexdigest()
+
+
+def _hashed_steps(files: Sequence[Path]) -> Steps[list[str]]:
+    hashes = []
+    for done, file in enumerate(files):
+        yield Step(done, len(files), READING)
+        hashes.append(file_hash(file))
+    return hashes
 
 
 def _content_hash(path: Path) -> str:

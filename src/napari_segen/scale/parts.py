@@ -1,7 +1,9 @@
 """Frames of an image that is not in memory, and a model that labels parts of them."""
 
+import json
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from napari_segen.core.normalization import Normalization, Range
 from napari_segen.core.steps import Steps
 from napari_segen.core.tiles import Reach, Slices, Tile, tile_grid
 from napari_segen.scale.ranges import range_steps
+from napari_segen.scale.tasks import SharedModel
+from napari_segen.workflows.files import write_json
 
 # Of grey values and posterior of a part without its halo, as float32.
 PART_BYTES = 2**27
@@ -212,16 +216,39 @@ def scale_of(model: Any, known: Range | None) -> Range:
 
 
 def frame_range_steps(
-    model: Any, frames: Frames, place: dict[str, int], shape: tuple[int, ...]
+    model: SharedModel,
+    frames: Frames,
+    place: dict[str, int],
+    shape: tuple[int, ...],
+    client: Any = None,
 ) -> Steps[Range | None]:
     """Find a frame's range in parts of `shape`; None where the model needs none."""
-    if not needs_range(model):
+    if not needs_range(model.get()):
         return None
+    seen = _Seen(model, frames, place).part
+    tiles = tile_grid(frames.shape, shape, (0,) * len(shape))
+    return (yield from range_steps([partial(seen, tile) for tile in tiles], client))
 
-    def seen(tile: Tile) -> Array:
-        values = frames.read(place, tile.core)
-        part: Array = model.seen_channels(values[np.newaxis])[0]
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Reads what a model sees of parts of a frame."""
+
+    model: SharedModel
+    frames: Frames
+    place: dict[str, int]
+
+    def part(self, tile: Tile) -> Array:
+        values = self.frames.read(self.place, tile.core)
+        part: Array = self.model.get().seen_channels(values[np.newaxis])[0]
         return part
 
-    tiles = tile_grid(frames.shape, shape, (0,) * len(shape))
-    return (yield from range_steps([partial(seen, tile) for tile in tiles]))
+
+def kept_range_steps(path: Path, steps: Steps[Range | None]) -> Steps[Range | None]:
+    """Take a frame's range from a file, or find it by `steps` and write that."""
+    if path.exists():
+        kept = json.loads(path.read_bytes())["range"]
+        return kept and (np.array(kept[0]), np.array(kept[1]))
+    known = yield from steps
+    write_json(path, {"range": known and [values.tolist() for values in known]})
+    return known

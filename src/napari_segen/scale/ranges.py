@@ -6,18 +6,28 @@ a time, the highest first, by counting: one pass over values of up to 16 bits, t
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.normalization import Range, percentile_ranks
-from napari_segen.core.steps import Step, Steps
+from napari_segen.core.steps import Step, Steps, stretch_steps
+from napari_segen.scale.tasks import each_task_steps
 
 DIGIT_BITS = 16
+# Blocks whose counts, 0.5 MB for each channel, travel together: one, or of many blocks
+# as many as make so many batches, up to a limit.
+BATCHES, LARGEST = 64, 16
 
 
-def range_steps(blocks: Sequence[Callable[[], Array]]) -> Steps[Range]:
+Blocks = Sequence[Callable[[], Array]]
+Counts = dict[int, npt.NDArray[np.int64]]
+
+
+def range_steps(blocks: Blocks, client: Any = None) -> Steps[Range]:
     """Find the `channel_range` of a frame from its blocks.
 
     Parameters
@@ -26,20 +36,40 @@ def range_steps(blocks: Sequence[Callable[[], Array]]) -> Steps[Range]:
         Each returns a part ``(C, *S)``, all of one real type; together they return
         every pixel of the frame once. They are called once in each pass, the first once
         more.
+    client : distributed.Client, optional
+        Whose workers call the blocks.
     """
     first = blocks[0]()
     channels = [_Channel(first.dtype) for _ in first]
+    size = min(-(-len(blocks) // BATCHES), LARGEST)
+    batches = [blocks[i : i + size] for i in range(0, len(blocks), size)]
+    text = "Measuring the range of grey values"
     n_passes = channels[0].n_passes
     for done in range(n_passes):
-        for i, read in enumerate(blocks):
-            text = "Measuring the range of grey values"
-            yield Step(done * len(blocks) + i, n_passes * len(blocks), text)
-            for channel, plane in zip(channels, read(), strict=True):
-                channel.count(plane)
-        for channel in channels:
-            channel.settle()
+        totals = [channel.no_counts() for channel in channels]
+
+        def add(i: int, counts: list[Counts], totals: list[Counts] = totals) -> None:
+            for total, found in zip(totals, counts, strict=True):
+                for key, values in found.items():
+                    total[key] += values
+
+        work = partial(_counted_steps, channels)
+        steps = each_task_steps(work, batches, add, client=client, text=text)
+        yield from stretch_steps(steps, done / n_passes, (done + 1) / n_passes)
+        for channel, total in zip(channels, totals, strict=True):
+            channel.settle(total)
     ranges = np.array([channel.low_and_high() for channel in channels])
     return ranges[:, 0], ranges[:, 1] - ranges[:, 0]
+
+
+def _counted_steps(channels: "list[_Channel]", blocks: Blocks) -> Steps[list[Counts]]:
+    """Count the next digits in some of the blocks."""
+    totals = [channel.no_counts() for channel in channels]
+    for i, read in enumerate(blocks):
+        yield Step(i, len(blocks), "Measuring the range of grey values")
+        for channel, plane, counts in zip(channels, read(), totals, strict=True):
+            channel.count(plane, counts)
+    return totals
 
 
 class _Channel:
@@ -55,25 +85,25 @@ class _Channel:
         # that share them.
         self._found = [0]
         self._below: list[int] | None = None
-        self._counts = self._zeros()
 
-    def _zeros(self) -> dict[int, npt.NDArray[np.int64]]:
+    def no_counts(self) -> Counts:
+        """Return zeros to count in."""
         return {found: np.zeros(self._base, np.int64) for found in set(self._found)}
 
-    def count(self, plane: Array) -> None:
+    def count(self, plane: Array, counts: Counts) -> None:
         """Count the next digit of the pixels that share the digits found."""
         keys = _keys(plane.astype(self._dtype, copy=False).ravel())
         rest = keys >> keys.dtype.type(self._shift)
         digits = rest & keys.dtype.type(self._base - 1)
-        for found, counts in self._counts.items():
+        for found, n_of in counts.items():
             shared = digits
             if self._below is not None:
                 shared = digits[rest >> keys.dtype.type(self._digit) == found]
-            counts += np.bincount(shared.astype(np.intp), minlength=self._base)
+            n_of += np.bincount(shared.astype(np.intp), minlength=self._base)
 
-    def settle(self) -> None:
+    def settle(self, counts: Counts) -> None:
         """Find the digit of each value that was counted."""
-        up_to = {found: np.cumsum(counts) for found, counts in self._counts.items()}
+        up_to = {found: np.cumsum(n_of) for found, n_of in counts.items()}
         if self._below is None:
             n = int(up_to[0][-1])
             # Of no values, all are taken to be the lowest there could be.
@@ -85,7 +115,6 @@ class _Channel:
                 self._below[i] -= int(up_to[found][digit - 1])
             self._found[i] = found * self._base + digit
         self._shift -= self._digit
-        self._counts = self._zeros()
 
     def low_and_high(self) -> tuple[float, float]:
         """Return both, as `channel_range` does; 0 and 0 where no pixel is finite."""

@@ -2,7 +2,8 @@
 
 import errno
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.model import finds_objects
 from napari_segen.core.steps import PARTS, Step, Steps, retold_steps, stretch_steps
 from napari_segen.scale.inputs import Input
+from napari_segen.scale.job import Job, Outcome
 from napari_segen.scale.one_image import Found, image_steps
 from napari_segen.scale.one_omezarr import omezarr_steps, opened, pictured, whole
 from napari_segen.scale.outputs import (
@@ -21,7 +23,6 @@ from napari_segen.scale.outputs import (
     file_hash,
     made_by,
 )
-from napari_segen.scale.settings import Settings
 from napari_segen.scale.sheet import TILE_PX, Sheets, Tile, overlay
 from napari_segen.scale.summary import (
     SUMMARY,
@@ -30,6 +31,7 @@ from napari_segen.scale.summary import (
     write_measurements,
     write_summary,
 )
+from napari_segen.scale.tasks import SharedModel, check_workers, each_task_steps
 from napari_segen.workflows.files import read_image, read_labels, write_tiff
 
 T = TypeVar("T")
@@ -40,56 +42,6 @@ SHARE_OF_HASH = 0.02  # of an image
 BAD_FILE = (ValueError, TypeError, OSError, MemoryError)
 # But these are of the place where results go.
 NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be done.
-
-    Parameters
-    ----------
-    model : ProbabilisticSegmenter or CnnSegmenter
-    model_path : Path
-        Its file.
-    inputs : sequence of Input
-    out : Path
-        A folder that is there.
-    settings : Settings
-    truth : mapping of str to Path
-        Label images by the stems of the images.
-    resume, overwrite : bool
-        Leave out images whose results are complete; replace files.
-    """
-
-    model: Any
-    model_path: Path
-    inputs: Sequence[Input]
-    out: Path
-    settings: Settings = field(default_factory=Settings)
-    truth: Mapping[str, Path] = field(default_factory=dict)
-    resume: bool = False
-    overwrite: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was done.
-
-    Parameters
-    ----------
-    rows : list of dict
-        Of the summary, one for each image.
-    skipped : int
-        How many images were complete before.
-    problems : dict of Path to str
-        What went wrong, by image.
-    sheets : list of Path
-    """
-
-    rows: list[dict[str, Any]]
-    skipped: int
-    problems: dict[Path, str]
-    sheets: list[Path]
 
 
 def folder_steps(job: Job) -> Steps[Outcome]:
@@ -106,19 +58,50 @@ def folder_steps(job: Job) -> Steps[Outcome]:
     states = yield from _states_steps(job, model_hash)
     if job.resume or job.overwrite:
         drop_leftovers(job.out, [i.stem for i in job.inputs])
-    problems: dict[Path, str] = {}
-    n = len(job.inputs)
-    for i, image in enumerate(job.inputs):
-        if states[i] is not State.COMPLETE:
-            title = f"{i + 1} of {n}, {image.path.name}"
-            steps = _titled_steps(title, _one_steps(job, image, model_hash))
-            share = SHARE_OF_IMAGES / n
-            problem = yield from stretch_steps(steps, i * share, (i + 1) * share)
-            if problem:
-                problems[image.path] = problem
+    left = [i for i, state in enumerate(states) if state is not State.COMPLETE]
+    problems = yield from _images_steps(job, left, model_hash)
     summing_up = _summary_steps(job, problems)
     rows, sheets = yield from stretch_steps(summing_up, SHARE_OF_IMAGES, 1)
     return Outcome(rows, states.count(State.COMPLETE), problems, sheets)
+
+
+def _images_steps(
+    job: Job, left: Sequence[int], model_hash: str
+) -> Steps[dict[Path, str]]:
+    """Segment the inputs of these numbers; returns what was wrong with some."""
+    found: dict[int, str] = {}
+    n = len(job.inputs)
+    here = left
+    if job.client is not None:
+        check_workers(job.client, job.model_path, job.out)
+        there = [i for i in left if not job.inputs[i].is_omezarr]
+        here = [i for i in left if job.inputs[i].is_omezarr]
+        model = SharedModel(job.model, job.model_path)
+        small = replace(
+            job, model=None, inputs=(), truth={}, client=None, home=Path.cwd()
+        )
+        steps = each_task_steps(
+            partial(_file_steps, model, small, model_hash),
+            [job.inputs[i] for i in there],
+            lambda k, problem: found.__setitem__(there[k], problem),
+            client=job.client,
+            text="Images",
+        )
+        yield from stretch_steps(steps, 0, SHARE_OF_IMAGES * len(there) / n)
+    for i in here:
+        image = job.inputs[i]
+        title = f"{i + 1} of {n}, {image.path.name}"
+        steps_of_one = _titled_steps(title, _one_steps(job, image, model_hash))
+        share = SHARE_OF_IMAGES / n
+        found[i] = yield from stretch_steps(steps_of_one, i * share, (i + 1) * share)
+    return {job.inputs[i].path: found[i] for i in sorted(found) if found[i]}
+
+
+def _file_steps(
+    model: SharedModel, job: Job, model_hash: str, image: Input
+) -> Steps[str]:
+    """Segment a file in a worker, which has read the model by itself."""
+    return (yield from _one_steps(replace(job, model=model.get()), image, model_hash))
 
 
 def _titled_steps(title: str, steps: Steps[T]) -> Steps[T]:
@@ -138,12 +121,12 @@ def _states_steps(job: Job, model_hash: str) -> Steps[list[State]]:
     wanted, settings = job.settings.wanted, job.settings.as_json()
     states, kept = [], []
     for i, image in enumerate(job.inputs):
-        results = _results(job, image)
+        results = job.results(image)
         there = results.existing(wanted)
         state = State.FOREIGN if there else State.NEW
         if there and job.resume and not image.problem:
             yield Step(0, PARTS, f"Looking for results, {i} of {len(job.inputs)}")
-            hashing = _hash_or_none_steps(image.path)
+            hashing = _hash_or_none_steps(image.path, job.client)
             image_hash = yield from stretch_steps(hashing, 0, 0)
             state = results.state(wanted, made_by(model_hash, image_hash, settings))
         if state is State.FOREIGN:
@@ -165,16 +148,12 @@ _WAY_OUT = {
 }
 
 
-def _hash_or_none_steps(path: Path) -> Steps[str]:
+def _hash_or_none_steps(path: Path, client: Any) -> Steps[str]:
     """Return the hash of an image, or of none if that cannot be read: said later."""
     try:
-        return (yield from content_hash_steps(path))
+        return (yield from content_hash_steps(path, client))
     except OSError:
         return ""
-
-
-def _results(job: Job, image: Input) -> Results:
-    return Results(job.out, image.stem, image.is_omezarr)
 
 
 def _one_steps(job: Job, image: Input, model_hash: str) -> Steps[str]:
@@ -182,26 +161,35 @@ def _one_steps(job: Job, image: Input, model_hash: str) -> Steps[str]:
     if image.problem:
         return image.problem
     yield Step(0, 0, "Reading")
-    results = _results(job, image)
+    results, path = job.results(image), job.home / image.path
     try:
-        hashing = content_hash_steps(image.path)
+        hashing = content_hash_steps(path, job.client)
         image_hash = yield from stretch_steps(hashing, 0, SHARE_OF_HASH)
         made = made_by(model_hash, image_hash, job.settings.as_json())
         if image.is_omezarr:
             # Its labels are written while they are found: it must be known before
             # that these are of this work.
-            spec = opened(job.model, image.path, job.settings).spec
+            spec = opened(job.model, path, job.settings).spec
             results.begin(_record(job, image, Found(spec, {}, {"flag": ""}), made))
-            steps = omezarr_steps(job.model, image.path, results, job.settings)
+            steps = omezarr_steps(
+                job.model,
+                path,
+                results,
+                job.settings,
+                resume=job.resume,
+                client=job.client,
+            )
         else:
-            steps = image_steps(job.model, read_image(image.path), job.settings)
+            steps = image_steps(job.model, read_image(path), job.settings)
         found = yield from stretch_steps(steps, SHARE_OF_HASH, 1)
+    except ConnectionError:  # the cluster is gone, for all images
+        raise
     except BAD_FILE as err:
         if isinstance(err, OSError) and err.errno in NO_PLACE:
             raise OSError(
                 err.errno, f"cannot write to {job.out}: {err.strerror}."
             ) from err
-        return _said(err)
+        return _said(err).replace(str(path), str(image.path))
     yield Step(PARTS, PARTS, "Writing")
     _write(job, results, found, _record(job, image, found, made))
     return ""
@@ -267,7 +255,7 @@ def _summary_steps(
         if image.path in problems:
             row["error"] = problems[image.path]
         else:
-            results = _results(job, image)
+            results = job.results(image)
             record = results.record()
             assert record is not None
             row |= {"status": "done", **record["row"]}

@@ -1,21 +1,31 @@
 """An OME-Zarr image of any size to labels beside it, part by part."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.labels import smallest_unsigned
+from napari_segen.core.normalization import Range
 from napari_segen.core.steps import Steps, each_steps, run, stretch_steps
 from napari_segen.core.tiles import Tile, tile_grid
-from napari_segen.scale.omelabels import NewLabels
+from napari_segen.scale.omelabels import NewLabels, is_written
 from napari_segen.scale.omezarr import read_omezarr
+from napari_segen.scale.origin import origin_of
 from napari_segen.scale.parts import (
     Frames,
     PartLabeller,
     check_labels_classes,
     frame_range_steps,
+    kept_range_steps,
     part_shape,
+)
+from napari_segen.scale.tasks import (
+    SharedModel,
+    check_workers,
+    each_task_steps,
+    shared_model,
 )
 
 FilePath = str | os.PathLike[str]
@@ -32,6 +42,8 @@ def segment_omezarr(
     name: str = "segmentation",
     spec: ImageSpec | None = None,
     overwrite: bool = False,
+    resume: bool = False,
+    client: Any = None,
 ) -> Path:
     """Label an OME-Zarr image part by part, in memory that does not grow with it.
 
@@ -56,15 +68,31 @@ def segment_omezarr(
         Axes and pixel size, where the image's metadata lack them.
     overwrite : bool
         Whether to replace labels of this name.
+    resume : bool
+        Whether to go on where the same work has failed, was cancelled or killed: by
+        the same model, with the same settings and versions. Labels that are complete
+        are left as they are. The result is byte for byte that of one run.
+    client : distributed.Client, optional
+        Whose workers label the parts, each on one thread. They need a file system in
+        common with this process.
 
     Returns
     -------
     Path
         ``out/labels/name``, of several resolutions, at the image's place and in its
-        version of the format. It has that name only once it is complete.
+        version of the format. It has that name only once it is complete; before, it is
+        in a hidden folder beside, which stays when the work fails, for `resume`. The
+        next run without `resume` removes it.
     """
     steps = segment_omezarr_steps(
-        model, image, out, name=name, spec=spec, overwrite=overwrite
+        model,
+        image,
+        out,
+        name=name,
+        spec=spec,
+        overwrite=overwrite,
+        resume=resume,
+        client=client,
     )
     return run(steps)
 
@@ -77,6 +105,8 @@ def segment_omezarr_steps(
     name: str = "segmentation",
     spec: ImageSpec | None = None,
     overwrite: bool = False,
+    resume: bool = False,
+    client: Any = None,
 ) -> Steps[Path]:
     """Do what `segment_omezarr` does, in steps."""
     model.check_fitted()
@@ -86,24 +116,48 @@ def segment_omezarr_steps(
     reach = model.reach(frames.spec)
     shape = part_shape(frames, reach, len(model.classes_))
     dtype = smallest_unsigned(int(model.classes_.max()))
-    new = NewLabels(source, Path(out), name, overwrite)
+    made_by = origin_of(model, source, shape=shape)
+    new = NewLabels(source, Path(out), name, made_by, overwrite, resume)
+    if new.is_complete:
+        new.list_name()
+        return new.path
 
-    def frame_steps(place: dict[str, int]) -> Steps[None]:
-        find = frame_range_steps(model, frames, place, shape)
-        known = yield from stretch_steps(find, 0, SHARE_OF_RANGE)
-        labeller = PartLabeller.of(model, frames.spec, known)
-
-        def part_steps(tile: Tile) -> Steps[None]:
-            values = frames.read(place, tile.padded)
-            found = yield from labeller.steps(values, tile)
-            array[frames.label_index(place, tile.core)] = found.labels
-
+    def frame_steps(item: tuple[int, dict[str, int]]) -> Steps[None]:
+        i, place = item
+        finding = frame_range_steps(shared, frames, place, shape, client)
+        kept = kept_range_steps(new.notes / f"range_{i}.json", finding)
+        known = yield from stretch_steps(kept, 0, SHARE_OF_RANGE)
+        work = _Labelling(shared, frames, place, known, array).steps
         tiles = list(tile_grid(frames.shape, shape, reach.halo))
-        yield from stretch_steps(each_steps(tiles, part_steps), SHARE_OF_RANGE, 1)
+        steps = each_task_steps(work, tiles, client=client, text="Labelling")
+        yield from stretch_steps(steps, SHARE_OF_RANGE, 1)
 
     with new.written_whole(model.classes_, model.class_info_):
+        shared = shared_model(model, new.notes, client)
+        if client is not None:
+            check_workers(client, source.path, new.unfinished)
         array = new.create(frames.label_chunks(shape), dtype)
-        frame = each_steps(frames.places(), frame_steps)
+        frame = each_steps(list(enumerate(frames.places())), frame_steps)
         yield from stretch_steps(frame, 0, SHARE_OF_LABELLING)
-        yield from stretch_steps(new.coarser_steps(), SHARE_OF_LABELLING, 1)
+        yield from stretch_steps(new.coarser_steps(client), SHARE_OF_LABELLING, 1)
     return new.path
+
+
+@dataclass(frozen=True, slots=True)
+class _Labelling:
+    """Labels parts of a frame, each into a chunk of its own."""
+
+    model: SharedModel
+    frames: Frames
+    place: dict[str, int]
+    known: Range | None
+    array: Any
+
+    def steps(self, tile: Tile) -> Steps[None]:
+        index = self.frames.label_index(self.place, tile.core)
+        if is_written(self.array, index):
+            return
+        labeller = PartLabeller.of(self.model.get(), self.frames.spec, self.known)
+        values = self.frames.read(self.place, tile.padded)
+        found = yield from labeller.steps(values, tile)
+        self.array[index] = found.labels

@@ -25,6 +25,7 @@ from napari_segen.core.labels import ClassInfo, class_info_from_json
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.steps import Step, Steps
 from napari_segen.core.tiles import Reach
+from napari_segen.features.parallel import is_on_one_thread
 
 OURS = "napari_segen"
 # How far from 1 a pixel's probabilities may sum up to, before they are made to.
@@ -304,9 +305,12 @@ class PackagedSegmenter(NetworkModel):
         if self._session is None:
             with opened(self._package) as archive:
                 weights = archive.weights(archive.description().weights.onnx)
+            options = runtime.SessionOptions()
+            if is_on_one_thread():
+                options.intra_op_num_threads = 1
             try:
                 self._session = runtime.InferenceSession(
-                    weights, providers=["CPUExecutionProvider"]
+                    weights, options, providers=["CPUExecutionProvider"]
                 )
             except Exception as err:  # the runtime's own have no common base
                 raise ModelFileError(f"its network cannot be run ({err}).") from err

@@ -1,0 +1,304 @@
+"""Work on many parts: one after the other here, or as tasks on a Dask cluster.
+
+A task gets paths and small values, reads and writes files itself, and returns little.
+Done twice it leaves the same bytes, so that it may be given to another worker when its
+own is gone.
+"""
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
+from itertools import islice
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import local
+from typing import Any, TypeVar
+
+from napari_segen.core.provenance import package_versions
+from napari_segen.core.steps import Step, Steps, run, stretch_steps
+from napari_segen.features.parallel import on_one_thread
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+# What the bytes of a result depend on, or what makes one process understand another.
+PACKAGES = ("napari-segen", "numpy", "scipy", "numba", "zarr", "numcodecs")
+
+# What a pixel classifier's part takes with all code; of networks' it is half.
+THREAD_BYTES = 2**29
+
+AHEAD = 6  # tasks given out for each thread: more would only fill the scheduler
+PATIENCE_S = 0.1  # between two Steps, so that Cancel is heard
+
+_kept = local()
+
+
+class SharedModel:
+    """A fitted model that travels to workers as the path of its file.
+
+    Parameters
+    ----------
+    model : segmenter
+        What `get` returns in this process.
+    path : Path, optional
+        Its file, in a folder that workers see; None: it does not travel.
+    """
+
+    def __init__(self, model: Any, path: Path | None = None) -> None:
+        self._model, self._path = model, path and path.absolute()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_model": None, "_path": self._path}
+
+    def get(self) -> Any:
+        """Return the model; each thread of a worker reads it once."""
+        if self._model is None:
+            assert self._path is not None
+            # A file of the same path may be of later work.
+            key = (self._path, self._path.stat().st_mtime_ns)
+            if getattr(_kept, "key", None) != key:
+                _kept.model, _kept.key = _read(self._path), key
+            self._model = _kept.model
+        return self._model
+
+
+def shared_model(model: Any, folder: Path, client: Any) -> SharedModel:
+    """Share a model with the workers of `client`, if there is one, by a file."""
+    if client is None:
+        return SharedModel(model)
+    path = folder / "model.segen"
+    model.save(path)
+    return SharedModel(model, path)
+
+
+def _read(path: Path) -> Any:
+    from distributed import get_worker
+
+    from napari_segen.cnn.backend import limit_threads
+    from napari_segen.workflows.models import load
+
+    limit_threads(get_worker().state.nthreads)
+    return load(path)
+
+
+def each_task_steps(
+    work: Callable[[S], Steps[T]],
+    items: Sequence[S],
+    take: Callable[[int, T], None] = lambda i, result: None,
+    *,
+    client: Any = None,
+    text: str = "",
+) -> Steps[None]:
+    """Do `work` on each of many items.
+
+    Parameters
+    ----------
+    work : callable
+        Makes the steps of one item. For a cluster it must be importable there: a
+        function of a module, the method of a picklable object, or a partial of these.
+    items : sequence
+    take : callable
+        Gets the number of each item and its result, in any order.
+    client : distributed.Client, optional
+        Whose cluster does the work; None: this process.
+    text : str
+        What the work is, for a person, where a cluster does it.
+    """
+    if client is not None:
+        yield from _cluster_steps(client, work, items, take, text)
+        return
+    n = len(items)
+    for i, item in enumerate(items):
+        take(i, (yield from stretch_steps(work(item), i / n, (i + 1) / n)))
+
+
+def _cluster_steps(
+    client: Any,
+    work: Callable[[S], Steps[T]],
+    items: Sequence[S],
+    take: Callable[[int, T], None],
+    text: str,
+) -> Steps[None]:
+    left, n_done = iter(enumerate(items)), 0
+    running: dict[str, tuple[int, Any]] = {}
+    ready: SimpleQueue[Any] = SimpleQueue()
+    versions = tuple(versions_here().items())
+    with _explained(client):
+        try:
+            at_once = n_asked = 0
+            while True:
+                if n_done >= n_asked:  # the cluster may grow meanwhile
+                    at_once = AHEAD * max(sum(client.nthreads().values()), 1)
+                    n_asked = n_done + at_once // AHEAD
+                # Many at once cost little more than one.
+                if len(running) <= at_once // 2:
+                    batch = list(islice(left, at_once - len(running)))
+                    futures = client.map(
+                        partial(_worked, versions, work),
+                        [item for _, item in batch],
+                        pure=False,
+                    )
+                    for (i, _), future in zip(batch, futures, strict=True):
+                        running[future.key] = i, future
+                        future.add_done_callback(ready.put)
+                if not running:
+                    return
+                yield Step(n_done, len(items), f"{text}, {n_done} of {len(items)}")
+                for future in _some_of(ready):
+                    take(running.pop(future.key)[0], future.result())
+                    n_done += 1
+        finally:
+            # What is running will write what it would have written anyway.
+            if running and client.status == "running":
+                client.cancel([future for _, future in running.values()])
+
+
+def _some_of(ready: "SimpleQueue[Any]") -> Iterator[Any]:
+    """Yield what is ready, after a little waiting."""
+    try:
+        yield ready.get(timeout=PATIENCE_S)
+        while True:
+            yield ready.get_nowait()
+    except Empty:
+        return
+
+
+def _worked(
+    versions: tuple[tuple[str, str], ...], work: Callable[[S], Steps[T]], item: S
+) -> T:
+    # A worker that came later has not been checked.
+    if unlike := _unlike_here(versions):
+        raise RuntimeError(unlike)
+    with on_one_thread():
+        return run(work(item))
+
+
+def is_worker() -> bool:
+    """Tell whether this is a task on a worker, which shares its machine by threads."""
+    if "distributed" not in sys.modules:
+        return False
+    from distributed import get_worker
+
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True
+
+
+def versions_here() -> dict[str, str]:
+    """Return the versions that all processes must have in common."""
+    found = package_versions(PACKAGES)
+    # A patch of Python changes no result.
+    return found | {"python": ".".join(map(str, sys.version_info[:2]))}
+
+
+@cache
+def _unlike_here(versions: tuple[tuple[str, str], ...]) -> str:
+    """Say which versions are not those of this process; empty: none."""
+    here, there = versions_here(), dict(versions)
+    unlike = [
+        f"{name} {here.get(name, 'missing')} instead of {there.get(name, 'none')}"
+        for name in sorted(here.keys() | there.keys())
+        if here.get(name) != there.get(name)
+    ]
+    return ", ".join(unlike)
+
+
+def check_workers(client: Any, image: Path, out: Path) -> None:
+    """Raise where workers could not do their tasks.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    image : Path
+        What they must be able to read.
+    out : Path
+        A folder that is there, to which they must be able to write.
+
+    Raises
+    ------
+    OSError
+        There are none, or they do not see the files.
+    ValueError
+        Their versions are not those of this process, or they have too little memory.
+    """
+    with _explained(client):
+        if not client.nthreads():
+            raise OSError(
+                f"the scheduler at {address_of(client)} has no workers: start some "
+                f"with: dask worker {address_of(client)}"
+            )
+        versions = tuple(versions_here().items())
+        places = image.absolute(), out.absolute()
+        try:
+            found: Mapping[str, _Problems] = client.run(
+                _problems_here, versions, *map(os.fspath, places)
+            )
+        except (ImportError, AttributeError) as err:
+            raise ValueError(
+                f"workers cannot run napari-segen's tasks ({err}): install the version "
+                "of this machine there."
+            ) from err
+    for worker, (unlike, unseen, memory) in found.items():
+        if unlike:
+            raise ValueError(
+                f"worker {worker} has {unlike}: install the same versions everywhere."
+            )
+        if unseen:
+            raise OSError(
+                f"worker {worker} {unseen}: workers need a file system in common with "
+                "this machine, under the same path."
+            )
+        if memory < THREAD_BYTES:
+            raise ValueError(
+                f"worker {worker} has {memory / 2**20:.0f} MB for each of its threads, "
+                f"and a part takes about {THREAD_BYTES / 2**20:.0f} MB: start it with "
+                "fewer threads (--nthreads) or more memory (--memory-limit)."
+            )
+
+
+# What is unlike, what is not seen, bytes for each thread.
+_Problems = tuple[str, str, float]
+
+
+def _problems_here(
+    versions: tuple[tuple[str, str], ...], image: str, out: str, dask_worker: Any = None
+) -> _Problems:
+    limit = dask_worker.memory_manager.memory_limit or math.inf
+    unseen = ""
+    if not os.path.exists(image):
+        unseen = f"does not see {image}"
+    elif not os.access(out, os.W_OK):
+        unseen = f"cannot write to {out}"
+    return _unlike_here(versions), unseen, limit / dask_worker.state.nthreads
+
+
+def address_of(client: Any) -> str:
+    """Return the address of a client's scheduler."""
+    return str(client.scheduler.address if client.scheduler else "?")
+
+
+@contextmanager
+def _explained(client: Any) -> Iterator[None]:
+    """Turn what Dask raises when a cluster fails into errors that say what to do."""
+    from distributed import CancelledError, KilledWorker
+    from distributed.comm.core import CommClosedError
+
+    address = address_of(client)
+    try:
+        yield
+    except KilledWorker as err:
+        raise OSError(
+            f"a part killed {err.allowed_failures + 1} workers, the last of them "
+            f"{err.last_worker.address}: probably they have too little memory. Start "
+            "workers with fewer threads or more memory."
+        ) from err
+    except (CancelledError, CommClosedError) as err:
+        raise ConnectionError(
+            f"the scheduler at {address} is gone. What is complete stays: start it "
+            "again and resume."
+        ) from err
