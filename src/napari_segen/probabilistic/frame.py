@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
+from napari_segen.core.lazyview import Sliced
 from napari_segen.core.normalization import Normalization, Range, has_data, scaled
 from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.core.tiles import Slices, Tile, tile_grid
@@ -31,7 +32,7 @@ class Frame:
 
     Parameters
     ----------
-    values : array of shape (C, *S)
+    values : array of shape (C, *S), or what is sliced like one
         Only the channels that are used.
     low, span : array of shape (C,)
         What normalisation subtracts and divides by.
@@ -40,7 +41,7 @@ class Frame:
         Keeps features of tiles from one call to the next.
     """
 
-    values: Array
+    values: Sliced
     low: Array
     span: Array
     bank: FilterBank
@@ -49,7 +50,7 @@ class Frame:
     @classmethod
     def of(
         cls,
-        values: Array,
+        values: Sliced,
         scale: Normalization,
         bank: FilterBank,
         cache: FeatureCache | None,
@@ -73,7 +74,9 @@ class Frame:
 
     def no_data(self, region: Slices) -> npt.NDArray[np.bool_] | None:
         """Return which pixels of a region hold no data; None if all do."""
-        missing = ~has_data(self.values[np.newaxis, :, *region])[0]
+        if self.values.dtype.kind != "f":
+            return None  # a lazy frame need not be read
+        missing = ~has_data(self.values[:, *region][np.newaxis])[0]
         return missing if missing.any() else None
 
     def tiles(self) -> list[Tile]:
