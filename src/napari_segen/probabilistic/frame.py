@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from threading import Event
 from typing import Self
 
@@ -84,6 +85,9 @@ class Frame:
 
         The cut depends on shape and bank alone, so that results do as well.
         """
+        return list(tile_grid(self.shape, self._tile_shape(), self.bank.halo))
+
+    def _tile_shape(self) -> tuple[int, ...]:
         tile = [
             min(t, n) for t, n in zip(self.bank.tile_shape, self.shape, strict=True)
         ]
@@ -92,7 +96,7 @@ class Frame:
             if tile[longest] <= LEAST_TILE_SIDE:
                 break
             tile[longest] = -(-tile[longest] // 2)
-        return list(tile_grid(self.shape, tuple(tile), self.bank.halo))
+        return tuple(tile)
 
     def features_steps(
         self,
@@ -136,10 +140,11 @@ class Frame:
         """
         if self.cache is None:
             return set()
-        tiles = self.tiles()
-        pixels = math.prod(int(part.stop - part.start) for part in tiles[0].core)
-        room = self.cache.max_bytes // (4 * self.n_features * pixels)
-        return {_corner(tile) for tile in tiles[:room]}
+        shape = self._tile_shape()
+        room = self.cache.max_bytes // (4 * self.n_features * math.prod(shape))
+        # Not all of a huge frame's: listing them would take longer than an answer.
+        first = islice(tile_grid(self.shape, shape, self.bank.halo), room)
+        return {_corner(tile) for tile in first}
 
     def _features(
         self,
