@@ -51,9 +51,13 @@ def reads_whole(data: Any, spec: ImageSpec) -> bool:
     """Tell whether frames of an image are in memory, or small enough to be read."""
     if isinstance(data, np.ndarray) and not isinstance(data, np.memmap):
         return True
+    return _frame_bytes(data, spec) <= WHOLE_BYTES
+
+
+def _frame_bytes(data: Any, spec: ImageSpec) -> int:
     lengths = zip(spec.axes, data.shape, strict=True)
     pixels = math.prod(int(n) for a, n in lengths if a not in FRAME)
-    return bool(pixels * np.dtype(data.dtype).itemsize <= WHOLE_BYTES)
+    return int(pixels * np.dtype(data.dtype).itemsize)
 
 
 @dataclass(frozen=True)
@@ -195,9 +199,14 @@ class LazyFrame:
 
     # -- what is known of it without reading it whole ------------------------
 
-    @cached_property
     def sample(self) -> Array:
-        """An even sample ``(C, M)`` of the pixels: blocks all over the frame."""
+        """Read an even sample ``(C, M)`` of the pixels: blocks all over the frame.
+
+        Of a frame that is small enough, all of them.
+        """
+        if _frame_bytes(self.data, self.spec) <= WHOLE_BYTES:
+            whole = self.read(tuple(slice(0, n) for n in self.shape[1:]))
+            return whole.reshape(len(whole), -1)
         counts = [
             -(-n // side) for n, side in zip(self.shape[1:], self._sides, strict=True)
         ]
@@ -215,13 +224,13 @@ class LazyFrame:
     @cached_property
     def range(self) -> Range:
         """The `channel_range` of the sample."""
-        return channel_range(self.sample)
+        return channel_range(self.sample())
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of shape and sample."""
         digest = hashlib.sha256(f"sample of {self.shape}".encode())
-        digest.update(self.sample.astype(np.float32, order="C").data)
+        digest.update(self.sample().astype(np.float32, order="C").data)
         return digest.hexdigest()
 
 
