@@ -172,6 +172,11 @@ class Source:
         )
 
     @property
+    def is_huge(self) -> bool:
+        """Whether its labels are too many for one array, see `is_huge`."""
+        return is_huge(self.spec.label_shape(self.shape))
+
+    @property
     def name(self) -> str:
         """The layer's name now, or its last known."""
         layer = self.layer()
