@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -177,11 +178,14 @@ class LazyFrame:
 
     def _block(self, place: tuple[int, ...]) -> Array:
         """Return block ``(C, *S)``, the places counted in blocks."""
-        window = tuple(
+        window = self._window_of(place)
+        return self.blocks.get((self.number, place), lambda: self.read(window))
+
+    def _window_of(self, place: Sequence[int]) -> Slices:
+        return tuple(
             slice(i * side, min((i + 1) * side, n))
             for i, side, n in zip(place, self._sides, self.shape[1:], strict=True)
         )
-        return self.blocks.get((self.number, place), lambda: self.read(window))
 
     def read(self, window: Slices) -> Array:
         """Read a part ``(C, *window)``, without remembering it."""
@@ -216,10 +220,14 @@ class LazyFrame:
         steps = (np.arange(n) + np.random.default_rng(0).random(n)) * n_all / n
         picked = np.unravel_index(steps.astype(np.intp), counts)
         places: list[list[int]] = np.stack(picked, axis=1).tolist()
-        rows = [self._block(tuple(p)).reshape(len(self), -1) for p in places]
         # Of large chunks a part is enough.
         every = max(math.prod(self._sides) // BLOCK_PX, 1)
-        return np.concatenate([row[:, ::every] for row in rows], axis=1)
+        rows = [
+            # Not remembered: they are all over the frame.
+            self.read(self._window_of(place)).reshape(len(self), -1)[:, ::every].copy()
+            for place in places
+        ]
+        return np.concatenate(rows, axis=1)
 
     @cached_property
     def range(self) -> Range:

@@ -2,7 +2,10 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -20,7 +23,8 @@ from napari_segen.scale.segmenting import SHARE_OF_LABELLING, Labelling
 
 TINY_PX = 64  # what is compiled is compiled for this part, before the clock runs
 COARSER_LEVELS = 4 / 3  # what they add to the finest
-SPARE = 1.25  # of memory: other parts can take somewhat more
+SPARE = 1.5  # of memory: other parts can take more, and writing takes some
+WATCH_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +72,18 @@ def estimate_steps(
     at = dict(zip(frames.label_axes, position, strict=True))
     place = {a: at[a] for a in frames.places()[0]}
     pixel = tuple(at[a] for a in frames.spec.space_axes)
-    known = yield from sampled_range_steps(model, frames, place, job.part_shape)
-    labeller = PartLabeller.of(model, frames.spec, known)
     tile = next(t for t in job.tiles() if _holds(t, pixel))
     ends = zip(pixel, frames.shape, strict=True)
     core = tuple(slice(i, min(i + TINY_PX, n)) for i, n in ends)
     tiny = tile_at(core, frames.shape, job.reach.halo)
-    yield from labeller.steps(frames.read(place, tiny.padded), tiny)
-    process = psutil.Process()
-    before = most = process.memory_info().rss
-    began = time.perf_counter()
-    values = frames.read(place, tile.padded)
-    steps = labeller.steps(values, tile)
-    while True:
-        most = max(most, process.memory_info().rss)
-        try:
-            yield next(steps)
-        except StopIteration:
-            break
-    most = max(most, process.memory_info().rss)
-    took = time.perf_counter() - began
+    with watched_memory() as rise:
+        known = yield from sampled_range_steps(model, frames, place, job.part_shape)
+        labeller = PartLabeller.of(model, frames.spec, known)
+        yield from labeller.steps(frames.read(place, tiny.padded), tiny)
+        began = time.perf_counter()
+        values = frames.read(place, tile.padded)
+        yield from labeller.steps(values, tile)
+        took = time.perf_counter() - began
     n_pixels = math.prod(frames.label_shape)
     part = math.prod(s.stop - s.start for s in tile.core)
     itemsize = np.dtype(smallest_unsigned(int(model.classes_.max()))).itemsize
@@ -95,9 +91,30 @@ def estimate_steps(
         n_pixels,
         took * n_pixels / part / SHARE_OF_LABELLING,
         # Freed memory that the process kept may have been used again.
-        max(int(SPARE * (most - before)), _least_memory(model, values.nbytes, tile)),
+        max(int(SPARE * max(rise)), _least_memory(model, values.nbytes, tile)),
         int(COARSER_LEVELS * n_pixels * itemsize),
     )
+
+
+@contextmanager
+def watched_memory() -> Iterator[list[int]]:
+    """Note by how many bytes the process has grown, again and again."""
+    process, stop = psutil.Process(), Event()
+    before = process.memory_info().rss
+    rise = [0]
+
+    def watch() -> None:
+        # Between two steps the most is held: it is not to be seen from there.
+        while not stop.wait(WATCH_SECONDS):
+            rise.append(process.memory_info().rss - before)
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield rise
+    finally:
+        stop.set()
+        watcher.join()
 
 
 def _least_memory(model: Any, n_bytes: int, tile: Tile) -> int:
