@@ -49,10 +49,10 @@ def test_strokes_have_a_file_of_their_own(manifest):
         manifest.contributions.writers,
     )
     assert reader.command == "napari-segen.read_strokes"
-    assert reader.filename_patterns == ["*.strokes.npz"]
+    assert reader.filename_patterns == ["*.strokes"]
     assert writer.command == "napari-segen.write_strokes"
     assert writer.layer_types == ["labels"]
-    assert writer.filename_extensions == [".strokes.npz"]
+    assert writer.filename_extensions == [".strokes"]
 
 
 def test_every_menu_is_one_that_napari_has(manifest):

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 from tests.widgets.test_docks import PROBABILISTIC, finish, open_dock, two_halves
 
 import napari_segen as ns
 from napari_segen.core.sparse import SparseLabels
 from napari_segen.widgets.huge.dock import TOO_HUGE
+from napari_segen.widgets.huge.runs import where_to_write
 from napari_segen.widgets.layers import level_zero
 from napari_segen.widgets.sparse.layer import strokes_in
 
@@ -114,6 +116,24 @@ def test_cancel_leaves_no_trace(viewer, qtbot, asked, tmp_path, monkeypatch):
         lambda: not list((tmp_path / "out").rglob("*classes*")), timeout=20_000
     )
     assert dock.model is not None
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_the_question_can_be_answered_and_declined(qtbot, monkeypatch, is_wanted):
+    asked = []
+
+    def shown(box):
+        asked.append(box.text())
+        button = next(b for b in box.buttons() if ("Choose" in b.text()) == is_wanted)
+        button.click()
+
+    monkeypatch.setattr(QMessageBox, "exec", shown)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "/somewhere")
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    wanted = "/somewhere" if is_wanted else ""
+    assert where_to_write(parent, "Labelling takes an hour.") == wanted
+    assert asked == ["Labelling takes an hour."]
 
 
 def test_a_method_that_looks_at_everything_is_refused(viewer, qtbot):

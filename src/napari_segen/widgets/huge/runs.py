@@ -126,8 +126,8 @@ def where_to_write(parent: QWidget, text: str) -> str:
     parent : QWidget
     text : str
     """
-    box = QMessageBox(QMessageBox.Icon.Question, "Label the whole image", text)
-    box.setParent(parent, box.windowFlags())
+    icon, none = QMessageBox.Icon.Question, QMessageBox.StandardButton.NoButton
+    box = QMessageBox(icon, "Label the whole image", text, none, parent)
     box.setInformativeText(
         "The classes are written to a folder as OME-Zarr, part by part; Cancel ends it "
         "without a trace."

@@ -19,7 +19,7 @@ from napari_segen.widgets.layers import (
 )
 from napari_segen.widgets.sparse.layer import SparseLabelsLayer, strokes_in
 
-SUFFIX = ".strokes.npz"
+SUFFIX = ".strokes"
 FORMAT = 1
 MOST_TILES = 2**20
 _PLACE = ("scale", "translate", "rotate", "shear")
