@@ -132,3 +132,41 @@ def test_what_would_read_everything_is_refused(edit, said, monkeypatch):
     edit(layer)
     assert heard == [said]
     assert not strokes_in(layer).tiles
+
+
+@pytest.mark.parametrize("mode", ["paint", "erase"])
+def test_dragging_the_brush_draws_as_in_a_stock_layer(mode):
+    ours, stock = two_layers()
+    for layer in (ours, stock):
+        stroke(layer, (80, 80), 2, 30)
+        layer.mode = mode
+        value = 1 if mode == "paint" else 0
+        with layer.block_history():
+            layer._draw(value, (80, 60), (80, 60))
+            layer._draw(value, (80, 60), (95.4, 120.2))
+    assert_array_equal(np.asarray(level_zero(ours)), stock.data)
+    assert np.any(stock.data)
+
+
+@pytest.mark.viewer
+@pytest.mark.parametrize("zoom", [1.0, 1 / 64])
+def test_strokes_are_drawn_where_they_are_at_any_zoom(make_napari_viewer, zoom):
+    viewer = make_napari_viewer()
+    layer = SparseLabelsLayer(SparseLabels((65_536, 65_536)))
+    viewer.add_layer(layer)
+    viewer.scene.camera.center = (40_000, 40_000)
+    viewer.scene.camera.zoom = zoom
+    viewer.screenshot(flash=False)
+    layer.brush_size = MOST_BRUSH_PX
+    layer.paint((40_000, 40_000), 1)
+
+    def seen():
+        shown = viewer.screenshot(flash=False)[..., :3].astype(int)
+        y, x = (n // 2 for n in shown.shape[:2])
+        return shown[y - 1 : y + 1, x - 1 : x + 1].max()
+
+    painted = seen()
+    layer.undo()
+    assert painted > 60 > seen()
+    layer.redo()
+    assert seen() == painted
