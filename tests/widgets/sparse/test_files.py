@@ -105,7 +105,8 @@ def broken(tmp_path, **changes):
             header[key] = change(header[key])
             text = json.dumps(header).encode()
             arrays["header"] = np.frombuffer(text, np.uint8)
-    np.savez(path, **arrays)
+    with path.open("wb") as file:  # of a path NumPy would change the name
+        np.savez(file, **arrays)
     return path
 
 

@@ -150,8 +150,8 @@ def test_dragging_the_brush_draws_as_in_a_stock_layer(mode):
 
 @pytest.mark.viewer
 @pytest.mark.parametrize("zoom", [1.0, 1 / 64])
-def test_strokes_are_drawn_where_they_are_at_any_zoom(make_napari_viewer, zoom):
-    viewer = make_napari_viewer()
+def test_strokes_are_drawn_where_they_are_at_any_zoom(make_napari_viewer, zoom, qtbot):
+    viewer = make_napari_viewer(show=True)
     layer = SparseLabelsLayer(SparseLabels((65_536, 65_536)))
     viewer.add_layer(layer)
     viewer.scene.camera.center = (40_000, 40_000)
@@ -161,6 +161,7 @@ def test_strokes_are_drawn_where_they_are_at_any_zoom(make_napari_viewer, zoom):
     layer.paint((40_000, 40_000), 1)
 
     def seen():
+        qtbot.wait(50)
         shown = viewer.screenshot(flash=False)[..., :3].astype(int)
         y, x = (n // 2 for n in shown.shape[:2])
         return shown[y - 1 : y + 1, x - 1 : x + 1].max()
