@@ -45,6 +45,18 @@ def test_the_docks_are_in_the_menus_where_one_looks_for_them(manifest):
     assert new_layer == ["napari-segen.generator"]
 
 
+def test_strokes_have_a_file_of_their_own(manifest):
+    (reader,), (writer,) = (
+        manifest.contributions.readers,
+        manifest.contributions.writers,
+    )
+    assert reader.command == "napari-segen.read_strokes"
+    assert reader.filename_patterns == ["*.strokes"]
+    assert writer.command == "napari-segen.write_strokes"
+    assert writer.layer_types == ["labels"]
+    assert writer.filename_extensions == [".strokes"]
+
+
 def test_every_menu_is_one_that_napari_has(manifest):
     from napari._app_model.constants import MenuId
 

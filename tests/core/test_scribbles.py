@@ -5,6 +5,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_array_equal
 from tests.strategies import scribbles, shapes
 
+from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.scribbles import (
     classes_in,
     labelled_at,
@@ -104,5 +105,5 @@ def test_the_stroke_at_a_pixel_is_what_is_connected_to_it(labels, place):
     at = np.unravel_index(place, labels.shape)
     ids, _ = number_strokes(labels)
     expected = np.argwhere((ids == ids[at]) & (labels[at] > 0))
-    found = stroke_at(labels, at)
+    found = np.stack(stroke_at(labels, ImageSpec("zyx"[-labels.ndim :]), at), axis=1)
     assert sorted(found.tolist()) == expected.tolist()

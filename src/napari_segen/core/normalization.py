@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
+from napari_segen.core.lazyview import Sliced
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
 SAMPLE = 2**13  # pixels from which the percentiles are guessed before they are found
@@ -29,9 +30,9 @@ def has_data(frames: Array) -> npt.NDArray[np.bool_]:
     return np.asarray(np.isfinite(frames).all(axis=1))
 
 
-def data_at(values: Array, positions: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+def data_at(values: Sliced, positions: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
     """Return which pixels at ``(M, ndim)`` of a frame ``(C, *S)`` hold data."""
-    there: npt.NDArray[np.bool_] = has_data(values[np.newaxis, :, *positions.T])[0]
+    there: npt.NDArray[np.bool_] = has_data(values[:, *positions.T][np.newaxis])[0]
     return there
 
 
@@ -139,7 +140,7 @@ class Normalization:
         self.least_span = np.where(np.isfinite(smallest), smallest / 2, 0.0)
         return self
 
-    def scale_of(self, frame: Array, known: Range | None = None) -> Range:
+    def scale_of(self, frame: Sliced, known: Range | None = None) -> Range:
         """Return what to subtract and what to divide by for a frame ``(C, *S)``.
 
         `known` is its `channel_range`, where that was computed before.
@@ -149,7 +150,7 @@ class Normalization:
         if self.mode == "training":
             low, span = self.low, self.span
         else:
-            low, span = channel_range(frame) if known is None else known
+            low, span = channel_range(np.asarray(frame)) if known is None else known
             if self.mode == "auto":
                 low, span = self._with_least_span(low, span)
         return low, np.where(span > 0, span, 1.0)

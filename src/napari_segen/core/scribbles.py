@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_segen.core.imagespec import Array
+from napari_segen.core.imagespec import FRAME, Array, ImageSpec
+from napari_segen.core.sparse import SparseLabels
 
 _BLOCK = 2**14  # pixels that are looked at together
 _FEW = 1 / 16  # of all pixels: up to so many are compared one by one
@@ -69,23 +70,72 @@ def number_strokes(labels: Array) -> tuple[npt.NDArray[np.int64], int]:
     return ids, n
 
 
-def samples_of(labels: Array) -> Samples:
+def samples_of(labels: Array | SparseLabels) -> Samples:
     """List the labelled pixels of one frame of scribbles ``(*S)``."""
+    if isinstance(labels, SparseLabels):
+        return _sparse_samples(*labels.labelled(), labels.shape)
     flat = labelled_at(labels)
     numbers, _ = _strokes_at(labels, flat)
     positions = np.stack(np.unravel_index(flat, labels.shape), axis=1)
     return Samples(positions, labels.reshape(-1)[flat].astype(np.int64), numbers)
 
 
-def stroke_at(labels: Array, position: Sequence[int]) -> npt.NDArray[np.intp]:
-    """List the pixels ``(M, ndim)`` of the stroke of one frame at a pixel.
+def framed_samples(labels: Array | SparseLabels, spec: ImageSpec) -> dict[int, Samples]:
+    """List the labelled pixels of those frames that have any, by the frame's number.
 
-    None where nothing is painted there.
+    The labels have the axes of `spec` but channels.
     """
-    samples = samples_of(labels)
-    here = np.flatnonzero((samples.positions == tuple(position)).all(axis=1))
-    own = np.isin(samples.strokes, samples.strokes[here])
-    return samples.positions[own]
+    if not isinstance(labels, SparseLabels):
+        found = enumerate(map(samples_of, spec.label_frames(np.asarray(labels))))
+        return {number: samples for number, samples in found if len(samples.values)}
+    axes = spec.label_axes
+    lengths = dict(zip(axes, labels.shape, strict=True))
+    positions, values = labels.labelled()
+    numbers = np.zeros(len(values), np.intp)
+    for i, letter in enumerate(axes):
+        if letter in FRAME:
+            numbers = numbers * lengths[letter] + positions[:, i]
+    letters = spec.space_axes
+    order = [axes.index(letter) for letter in letters]
+    shape = tuple(lengths[letter] for letter in letters)
+    return {
+        int(number): _sparse_samples(positions[own][:, order], values[own], shape)
+        for number in np.unique(numbers)
+        for own in [np.flatnonzero(numbers == number)]
+    }
+
+
+def _sparse_samples(
+    positions: npt.NDArray[np.intp],
+    values: npt.NDArray[np.int64],
+    shape: tuple[int, ...],
+) -> Samples:
+    """Tell the strokes of a frame's labelled pixels apart."""
+    order = np.lexsort(positions.T[::-1])
+    positions, values = positions[order], values[order]
+    if not len(values):
+        return Samples(positions, values, np.zeros(0, np.int64))
+    numbers, _ = _numbered_one_by_one(values, tuple(positions.T), shape)
+    return Samples(positions, values, numbers)
+
+
+def stroke_at(
+    labels: Array | SparseLabels, spec: ImageSpec, position: Sequence[int]
+) -> tuple[npt.NDArray[np.intp], ...]:
+    """Find the pixels of the stroke at a position: an index into all labels.
+
+    Nothing where nothing is painted there.
+    """
+    number, pixel = spec.frame_position(position, labels.shape)
+    found: list[tuple[int, ...]] = []
+    if (samples := framed_samples(labels, spec).get(number)) is not None:
+        here = (samples.positions == pixel).all(axis=1)
+        own = np.isin(samples.strokes, samples.strokes[here])
+        found = [
+            spec.label_position(number, at, labels.shape)
+            for at in samples.positions[own].tolist()
+        ]
+    return tuple(np.array(found, np.intp).reshape(-1, len(labels.shape)).T)
 
 
 def _strokes_at(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from threading import Event
 from typing import Self
 
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
+from napari_segen.core.lazyview import Sliced
 from napari_segen.core.normalization import Normalization, Range, has_data, scaled
 from napari_segen.core.steps import Steps, stretch_steps
 from napari_segen.core.tiles import Slices, Tile, tile_grid
@@ -31,7 +33,7 @@ class Frame:
 
     Parameters
     ----------
-    values : array of shape (C, *S)
+    values : array of shape (C, *S), or what is sliced like one
         Only the channels that are used.
     low, span : array of shape (C,)
         What normalisation subtracts and divides by.
@@ -40,7 +42,7 @@ class Frame:
         Keeps features of tiles from one call to the next.
     """
 
-    values: Array
+    values: Sliced
     low: Array
     span: Array
     bank: FilterBank
@@ -49,7 +51,7 @@ class Frame:
     @classmethod
     def of(
         cls,
-        values: Array,
+        values: Sliced,
         scale: Normalization,
         bank: FilterBank,
         cache: FeatureCache | None,
@@ -73,7 +75,9 @@ class Frame:
 
     def no_data(self, region: Slices) -> npt.NDArray[np.bool_] | None:
         """Return which pixels of a region hold no data; None if all do."""
-        missing = ~has_data(self.values[np.newaxis, :, *region])[0]
+        if self.values.dtype.kind != "f":
+            return None  # a lazy frame need not be read
+        missing = ~has_data(self.values[:, *region][np.newaxis])[0]
         return missing if missing.any() else None
 
     def tiles(self) -> list[Tile]:
@@ -81,6 +85,9 @@ class Frame:
 
         The cut depends on shape and bank alone, so that results do as well.
         """
+        return list(tile_grid(self.shape, self._tile_shape(), self.bank.halo))
+
+    def _tile_shape(self) -> tuple[int, ...]:
         tile = [
             min(t, n) for t, n in zip(self.bank.tile_shape, self.shape, strict=True)
         ]
@@ -89,7 +96,7 @@ class Frame:
             if tile[longest] <= LEAST_TILE_SIDE:
                 break
             tile[longest] = -(-tile[longest] // 2)
-        return list(tile_grid(self.shape, tuple(tile), self.bank.halo))
+        return tuple(tile)
 
     def features_steps(
         self,
@@ -133,10 +140,11 @@ class Frame:
         """
         if self.cache is None:
             return set()
-        tiles = self.tiles()
-        pixels = math.prod(int(part.stop - part.start) for part in tiles[0].core)
-        room = self.cache.max_bytes // (4 * self.n_features * pixels)
-        return {_corner(tile) for tile in tiles[:room]}
+        shape = self._tile_shape()
+        room = self.cache.max_bytes // (4 * self.n_features * math.prod(shape))
+        # Not all of a huge frame's: listing them would take longer than an answer.
+        first = islice(tile_grid(self.shape, shape, self.bank.halo), room)
+        return {_corner(tile) for tile in first}
 
     def _features(
         self,

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_segen.core.checks import Pair, as_list, check_pairs
-from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.checks import Pair, as_list, check_pairs, check_spec
+from napari_segen.core.imagespec import Array, ImageSpec, infer_spec
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.provenance import provenance
+from napari_segen.core.sparse import SparseLabels
 from napari_segen.core.steps import Steps
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
@@ -17,6 +18,9 @@ from napari_segen.probabilistic.channels import is_colour_image, looked_at
 from napari_segen.probabilistic.earlier import Earlier, history_of
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.guidance.kind import MOST_FRAMES, Kind
+from napari_segen.probabilistic.live.learner import Learner
+from napari_segen.probabilistic.live.picture import Picture
+from napari_segen.probabilistic.live.strokes import Painted
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.scaling import FeatureScaling
 from napari_segen.probabilistic.source import Source, StrokeSource, source_of
@@ -44,7 +48,8 @@ class Given:
     before : ProbabilisticSegmenter, or None
         The model to whose strokes those of the images are added.
     frames : list of arrays of shape (C, *S)
-        Those of all images, only the channels that are used.
+        Those of all images, only the channels that are used; None where these are read
+        only in parts.
     cache : FeatureCache, optional
     images, labels : list of arrays
         As they were given.
@@ -55,7 +60,7 @@ class Given:
     is_colour: bool
     source: Source
     before: "ProbabilisticSegmenter | None"
-    frames: list[Array]
+    frames: list[Array] | None
     cache: FeatureCache | None
     images: list[Array]
     labels: list[Array]
@@ -71,6 +76,8 @@ class Given:
         init_from: Any,
     ) -> "Given":
         """Check what a fit of `model` is given, see `ProbabilisticSegmenter.fit`."""
+        if isinstance(scribbles, SparseLabels):
+            return cls._in_parts(model, image, scribbles, spec, cache, init_from)
         needs_strokes = CLASSIFIERS.get(model.method).needs_strokes
         check_scribbles(model.method, needs_strokes, image, scribbles, spec, init_from)
         spec, pairs = check_pairs(image, scribbles, spec)
@@ -93,13 +100,45 @@ class Given:
             spec, n_channels, is_colour, source, before, frames, cache, images, labels
         )
 
+    @classmethod
+    def _in_parts(
+        cls,
+        model: "ProbabilisticSegmenter",
+        image: Any,
+        scribbles: SparseLabels,
+        spec: ImageSpec | None,
+        cache: FeatureCache | None,
+        init_from: Any,
+    ) -> "Given":
+        """Look at the image only where it is painted."""
+        needs_strokes = CLASSIFIERS.get(model.method).needs_strokes
+        check_scribbles(model.method, needs_strokes, image, scribbles, spec, init_from)
+        spec = check_sparse(image, scribbles, spec)
+        n_channels = spec.n_channels(tuple(image.shape))
+        picture = Picture(image, spec, model.channels)
+        learner = Learner(picture, FeatureCache() if cache is None else cache)
+        before = None if init_from is None else model.opened(init_from)
+        earlier = None if before is None else learner.earlier(model, before)
+        source = learner.source(Painted.on(scribbles, spec), 0, earlier)
+        return cls(
+            spec,
+            n_channels,
+            picture.is_colour,
+            source,
+            before,
+            None,
+            cache,
+            [image],
+            [np.column_stack(scribbles.labelled())],
+        )
+
     def kind_steps(
         self, scale: Normalization, bank: FilterBank, scaling: FeatureScaling
     ) -> Steps[Kind | None]:
         """Learn what kind of images they are; None where not all are at hand."""
         source = self.source
         strokes = source.frames if isinstance(source, StrokeSource) else []
-        if any(frame.place is None for frame in strokes):
+        if self.frames is None or any(frame.place is None for frame in strokes):
             return None
         some = self.frames[:: -(-len(self.frames) // MOST_FRAMES)]
         frames = [Frame.of(v, scale, bank, self.cache) for v in some]
@@ -108,7 +147,28 @@ class Given:
     def provenance(self) -> Mapping[str, Any]:
         """Return what a model file says of its origin."""
         history = {} if self.before is None else {"earlier": history_of(self.before)}
-        return provenance(self.images, self.labels, **history)
+        # Of an image that is read in parts a hash would take reading all of it.
+        known = self.images if self.frames is not None else []
+        return provenance(known, self.labels, **history)
+
+
+def check_sparse(
+    image: Any, scribbles: SparseLabels, spec: ImageSpec | None
+) -> ImageSpec:
+    """Return the axes of an image that sparse scribbles fit; ValueError otherwise."""
+    check_spec(spec)
+    if isinstance(image, list | tuple):
+        raise ValueError(
+            "sparse scribbles are of one image. Give arrays for a list of images."
+        )
+    if spec is None:
+        spec = infer_spec(tuple(image.shape), scribbles.shape)
+    wanted = spec.label_shape(tuple(image.shape))
+    if scribbles.shape != wanted:
+        raise ValueError(
+            f"scribbles have the shape {scribbles.shape}, but the image needs {wanted}."
+        )
+    return spec
 
 
 def check_scribbles(

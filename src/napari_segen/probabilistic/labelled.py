@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from napari_segen.core.checks import Pair, check_class_values, warn_if_flat
 from napari_segen.core.imagespec import Array
+from napari_segen.core.lazyview import Sliced
 from napari_segen.core.normalization import (
     Normalization,
     Range,
-    channel_range,
     data_at,
 )
 from napari_segen.core.scribbles import Samples, classes_in, samples_of
@@ -22,6 +22,7 @@ from napari_segen.core.steps import Steps
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic.frame import Frame
+from napari_segen.probabilistic.lazyframe import LazyFrame, range_of
 
 
 class Origin(Protocol):
@@ -79,12 +80,12 @@ class ImageFrame:
 
     Parameters
     ----------
-    values : array of shape (C, *S)
+    values : array or LazyFrame of shape (C, *S)
         Only the channels that are used.
     cache : FeatureCache, optional
     """
 
-    values: Array
+    values: Sliced
     cache: FeatureCache | None
 
     knows_texture = True
@@ -97,7 +98,7 @@ class ImageFrame:
     @cached_property
     def range(self) -> Range:
         """The `channel_range`."""
-        return channel_range(self.values)
+        return range_of(self.values)
 
     @cached_property
     def digest(self) -> str:
@@ -112,10 +113,15 @@ class ImageFrame:
         return (yield from frame.features_at_steps(positions))
 
 
-def frame_digest(values: Array) -> str:
-    """SHA-256 of a frame ``(C, *S)``; the same in whatever type it is stored."""
+def frame_digest(values: Sliced) -> str:
+    """SHA-256 of a frame ``(C, *S)``; the same in whatever type it is stored.
+
+    Of a lazy one that of a sample.
+    """
+    if isinstance(values, LazyFrame):
+        return values.digest
     digest = hashlib.sha256(f"{values.shape}".encode())
-    for channel in values:
+    for channel in np.asarray(values):
         for part in channel:  # a row or plane at a time: no copy of the whole
             digest.update(part.astype(np.float32, order="C").data)
     return digest.hexdigest()
@@ -149,7 +155,7 @@ def painted_frames(
     ]
 
 
-def with_data(frames: Sequence[Array], painted: Sequence[Samples]) -> list[Samples]:
+def with_data(frames: Sequence[Sliced], painted: Sequence[Samples]) -> list[Samples]:
     """Leave out labelled pixels without data; ValueError where a class has no other."""
     kept = [
         samples.at(np.flatnonzero(data_at(values, samples.positions)))

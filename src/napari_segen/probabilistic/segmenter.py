@@ -174,9 +174,10 @@ class ProbabilisticSegmenter(Guided):
         Parameters
         ----------
         image : array or list of arrays
-        scribbles : integer array or list of arrays
+        scribbles : integer array, list of arrays, or SparseLabels
             0 = unlabelled; the image's shape without the channel axis. None for
-            methods that need no strokes: ``mixture``.
+            methods that need no strokes: ``mixture``. Around sparse labels alone is
+            the image read, which may be lazy: any array-like with shape and dtype.
         spec : ImageSpec, optional
             The meaning of the image's axes; inferred where there is no doubt.
         cache : FeatureCache, optional

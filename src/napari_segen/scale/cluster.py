@@ -62,7 +62,7 @@ def _local(n_workers: int) -> Iterator[Any]:
             # Exceptions say what goes wrong.
             silence_logs="CRITICAL",
         ) as cluster,
-        distributed.Client(cluster) as client,
+        distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield client
 
@@ -71,7 +71,7 @@ def _local(n_workers: int) -> Iterator[Any]:
 def _scheduler_client(address: str | None) -> Iterator[Any]:
     distributed = _distributed()
     try:
-        client = distributed.Client(address, timeout=TIMEOUT_S)
+        client = distributed.Client(address, timeout=TIMEOUT_S, set_as_default=False)
     except (OSError, ValueError) as err:
         raise ConnectionError(
             f"no scheduler answers at {address} ({err}). Start one with: dask scheduler"

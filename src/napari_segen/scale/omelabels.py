@@ -141,6 +141,10 @@ class NewLabels:
         self._drop_leftovers()
         self._take_name()
 
+    def drop(self) -> None:
+        """Remove what is unfinished: nobody will go on with it."""
+        shutil.rmtree(self.unfinished, ignore_errors=True)
+
     def _drop_leftovers(self) -> None:
         """Remove notes, and what killed processes have left behind."""
         shutil.rmtree(self.notes)

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_segen.core.checks import check_spec
 from napari_segen.core.errors import MissingBackend
-from napari_segen.core.imagespec import SPACE, ImageSpec
+from napari_segen.core.imagespec import CHANNEL, SPACE, ImageSpec
 
 VERSIONS = ("0.4", "0.5")
 # The metadata of a Zarr folder, of either version.
@@ -38,7 +38,7 @@ class OmeImage:
     version : str
         Of the format.
     names : tuple of str
-        Of the levels in their group, the finest first.
+        Of the levels in their group, the finest first; none of an array elsewhere.
     """
 
     path: Path
@@ -131,6 +131,42 @@ def drop_labels(path: Path) -> None:
     owner["labels"] = [n for n in owner.get("labels", []) if n != path.name]
     beside.attrs.update(described)
     shutil.rmtree(path)
+
+
+def array_image(
+    array: Any,
+    spec: ImageSpec,
+    path: Path,
+    scale: Sequence[float],
+    translation: Sequence[float],
+) -> OmeImage:
+    """Describe an array that is in no such folder, so that its labels can be written.
+
+    Parameters
+    ----------
+    array : array-like
+        It can be sliced, and has a shape and a dtype.
+    spec : ImageSpec
+    path : Path
+        What the labels say they are of.
+    scale, translation : sequence of float
+        One entry for each axis.
+    """
+    letters = spec.axes
+    if "n" in letters and "t" in letters:
+        raise ValueError(
+            "OME-Zarr has no axis of separate images beside time: choose an image "
+            "without one of them."
+        )
+    kinds = {"t": "time", CHANNEL: "channel"}
+    axes: list[dict[str, Any]] = []
+    for letter in letters.replace("n", "t"):
+        axes.append({"name": letter, "type": kinds.get(letter, "space")})
+        if letter in SPACE and spec.unit != "pixel":
+            axes[-1]["unit"] = spec.unit
+    return OmeImage(
+        path, array, spec, tuple(scale), tuple(translation), axes, VERSIONS[-1], ()
+    )
 
 
 def _open_group(path: Path) -> Any:

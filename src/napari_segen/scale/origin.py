@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_segen.core.provenance import array_hash
 from napari_segen.scale.omezarr import OmeImage, zarr
 from napari_segen.scale.tasks import versions_here
@@ -20,12 +22,18 @@ def origin_of(model: Any, image: OmeImage, **settings: Any) -> dict[str, Any]:
     """
     found = {
         "model": _model_digest(model),
-        "image": digest_of([image.array.metadata.to_dict(), image.spec.as_json()]),
+        "image": digest_of([_described(image.array), image.spec.as_json()]),
         "settings": settings,
         "versions": versions_here(),
     }
     plain: dict[str, Any] = json.loads(json.dumps(found))  # tuples are lists there
     return plain
+
+
+def _described(array: Any) -> Any:
+    if image_file := getattr(array, "metadata", None):
+        return image_file.to_dict()
+    return [list(array.shape), np.dtype(array.dtype).str]
 
 
 def _model_digest(model: Any) -> str:

@@ -1,6 +1,7 @@
 """An OME-Zarr image of any size to labels beside it, part by part."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.labels import smallest_unsigned
 from napari_segen.core.normalization import Range
 from napari_segen.core.steps import Steps, each_steps, run, stretch_steps
-from napari_segen.core.tiles import Tile, tile_grid
+from napari_segen.core.tiles import Reach, Tile, tile_grid
 from napari_segen.scale.omelabels import NewLabels, is_written
-from napari_segen.scale.omezarr import read_omezarr
+from napari_segen.scale.omezarr import OmeImage, read_omezarr
 from napari_segen.scale.origin import origin_of
 from napari_segen.scale.parts import (
     Frames,
@@ -29,6 +30,9 @@ from napari_segen.scale.tasks import (
 )
 
 FilePath = str | os.PathLike[str]
+RangeSteps = Callable[
+    [SharedModel, Frames, dict[str, int], tuple[int, ...], Any], Steps[Range | None]
+]
 
 SHARE_OF_RANGE = 0.05  # of a frame, beside labelling it
 SHARE_OF_LABELLING = 0.95  # beside the coarser levels
@@ -109,33 +113,54 @@ def segment_omezarr_steps(
     client: Any = None,
 ) -> Steps[Path]:
     """Do what `segment_omezarr` does, in steps."""
-    model.check_fitted()
-    check_labels_classes(model)
     source = read_omezarr(image, spec=spec)
-    frames = Frames.seen_by(model, source.array, source.spec)
-    reach = model.reach(frames.spec)
-    shape = part_shape(frames, reach, len(model.classes_))
-    dtype = smallest_unsigned(int(model.classes_.max()))
-    made_by = origin_of(model, source, shape=shape)
+    job = Labelling.of(model, source)
+    made_by = origin_of(model, source, shape=job.part_shape)
     new = NewLabels(source, Path(out), name, made_by, overwrite, resume)
     if new.is_complete:
         new.list_name()
         return new.path
+    return (yield from label_parts_steps(model, job, new, client=client))
+
+
+def label_parts_steps(
+    model: Any,
+    job: "Labelling",
+    new: NewLabels,
+    *,
+    range_steps: RangeSteps = frame_range_steps,
+    client: Any = None,
+) -> Steps[Path]:
+    """Label an image part by part.
+
+    Parameters
+    ----------
+    model : fitted segmenter
+    job : Labelling
+        Of the image.
+    new : NewLabels
+        Gets the labels.
+    range_steps : generator function
+        Finds the range of a frame, as `frame_range_steps` does.
+    client : distributed.Client, optional
+        See `segment_omezarr`.
+    """
+    frames, shape = job.frames, job.part_shape
+    dtype = smallest_unsigned(int(model.classes_.max()))
 
     def frame_steps(item: tuple[int, dict[str, int]]) -> Steps[None]:
         i, place = item
-        finding = frame_range_steps(shared, frames, place, shape, client)
+        finding = range_steps(shared, frames, place, shape, client)
         kept = kept_range_steps(new.notes / f"range_{i}.json", finding)
         known = yield from stretch_steps(kept, 0, SHARE_OF_RANGE)
-        work = _Labelling(shared, frames, place, known, array).steps
-        tiles = list(tile_grid(frames.shape, shape, reach.halo))
-        steps = each_task_steps(work, tiles, client=client, text="Labelling")
+        work = _Part(shared, frames, place, known, array).steps
+        steps = each_task_steps(work, job.tiles(), client=client, text="Labelling")
         yield from stretch_steps(steps, SHARE_OF_RANGE, 1)
 
     with new.written_whole(model.classes_, model.class_info_):
         shared = shared_model(model, new.notes, client)
         if client is not None:
-            check_workers(client, source.path, new.unfinished)
+            check_workers(client, new.image.path, new.unfinished)
         array = new.create(frames.label_chunks(shape), dtype)
         frame = each_steps(list(enumerate(frames.places())), frame_steps)
         yield from stretch_steps(frame, 0, SHARE_OF_LABELLING)
@@ -144,8 +169,38 @@ def segment_omezarr_steps(
 
 
 @dataclass(frozen=True, slots=True)
-class _Labelling:
-    """Labels parts of a frame, each into a chunk of its own."""
+class Labelling:
+    """How an image is cut for a model.
+
+    Parameters
+    ----------
+    frames : Frames
+    reach : Reach
+        Of the model.
+    part_shape : tuple of int
+    """
+
+    frames: Frames
+    reach: Reach
+    part_shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, model: Any, source: OmeImage) -> "Labelling":
+        """Check that a model can label an image, and cut it."""
+        model.check_fitted()
+        check_labels_classes(model)
+        frames = Frames.seen_by(model, source.array, source.spec)
+        reach = model.reach(frames.spec)
+        return cls(frames, reach, part_shape(frames, reach, len(model.classes_)))
+
+    def tiles(self) -> list[Tile]:
+        """List the parts of each frame."""
+        return list(tile_grid(self.frames.shape, self.part_shape, self.reach.halo))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Labels a part of a frame, into a chunk of its own."""
 
     model: SharedModel
     frames: Frames

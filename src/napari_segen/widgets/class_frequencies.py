@@ -1,6 +1,7 @@
 """How frequent the user expects each class to be: a field for each, in percent."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Signal
@@ -8,6 +9,8 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QWidget
 
 from napari_segen.core.imagespec import Array
 from napari_segen.probabilistic.prior import completed_prior
+from napari_segen.widgets.class_table import MAX_ROWS
+from napari_segen.widgets.colors import class_title
 from napari_segen.widgets.panels import Action, Fold, note
 
 _ABOUT = (
@@ -47,6 +50,18 @@ class ClassFrequencies(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setColumnStretch(0, 1)
         self._grid.addWidget(note(_ABOUT), 0, 0, 1, 2)
+
+    def show_known(self, titles: Mapping[int, str], model: Any) -> None:
+        """List classes by their titles, and those of a model, or None."""
+        painted: Mapping[int, float] = {}
+        if model is not None:
+            classes = [int(v) for v in model.classes_]
+            painted = dict(zip(classes, model.class_shares_, strict=True))
+            info = model.class_info_
+            titles = {v: class_title(v, info) for v in classes[:MAX_ROWS]} | dict(
+                titles
+            )
+        self.show_classes(titles, painted)
 
     def show_classes(
         self, titles: Mapping[int, str], painted: Mapping[int, float]

@@ -19,6 +19,11 @@ from napari_segen.widgets.pixel_size import in_unit_of, is_other_size
 from napari_segen.widgets.record_block import RecordFold
 from napari_segen.widgets.segment_tasks import preview_colors
 
+TOO_HUGE = (
+    "This image is too large for a network in the window. Save… the model, and label "
+    "the image from the command line or a script: see “Images larger than memory”."
+)
+
 
 class CnnDock(LearningDock):
     """Train a network on labels, watch it learn, apply it.
@@ -184,6 +189,11 @@ class CnnDock(LearningDock):
         if reason.startswith("There are no strokes"):
             return "There are no labels: open a mask, or press New strokes and paint."
         return reason
+
+    def _why_no_apply(self) -> str:
+        if reason := super()._why_no_apply():
+            return reason
+        return TOO_HUGE if self._source().is_huge else ""
 
     def _why_no_continue(self) -> str:
         return self._why_no_model() or self._why_no_fit()

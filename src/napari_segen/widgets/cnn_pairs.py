@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_segen.core.imagespec import FRAME
-from napari_segen.widgets.layers import axes_of, image_shape, mismatch, spec_of
+from napari_segen.widgets.layers import axes_of, image_shape, is_huge, mismatch, spec_of
 
 # Pixel sizes that differ by less are written differently, not measured differently.
 SAME_SIZE = 0.01
@@ -50,6 +50,8 @@ def why_unusable(pairs: Sequence[LayerPair]) -> str:
             )
         if reason := mismatch(pair.image, axes, pair.labels):
             return reason
+        if is_huge(image_shape(pair.labels)):
+            return f"“{pair.image.name}” is too large to train on: choose a part of it."
     for pair in pairs[1:]:
         if reason := _why_apart(pairs[0].image, pair.image):
             return reason

@@ -1,5 +1,7 @@
 """From layers to arrays: pixels, the meaning of the axes, the place in the world."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -12,6 +14,10 @@ from napari.utils.transforms import Affine
 from napari_segen.core.imagespec import CHANNEL, SPACE, Array, ImageSpec
 
 AXIS_WORDS = {"z": "depth", "t": "time", "n": "separate images", "c": "channels"}
+
+# The posterior of so many pixels and three classes takes 1.6 GB. Besides, napari draws
+# no more than 16 384 rows or columns of a layer of one resolution.
+MOST_PIXELS = 2**27
 
 # Asked once for each stack, whichever dock asks.
 _chosen_axes: "WeakKeyDictionary[Layer, str]" = WeakKeyDictionary()
@@ -81,6 +87,14 @@ def spec_of(layer: Image | Labels, axes: str) -> ImageSpec:
 def image_shape(layer: Layer) -> tuple[int, ...]:
     """Shape of the layer's array at full resolution, channels of RGB included."""
     return tuple(int(n) for n in level_zero(layer).shape)
+
+
+def is_huge(label_shape: Sequence[int]) -> bool:
+    """Tell whether labels of this shape are too many to be held as one array.
+
+    Their strokes are sparse then, and results are written to a file part by part.
+    """
+    return math.prod(label_shape) > MOST_PIXELS
 
 
 def placement(layer: Layer, axes: str | None = None) -> dict[str, Any]:
@@ -156,6 +170,11 @@ class Source:
             layer.name,
             layer.source.path,
         )
+
+    @property
+    def is_huge(self) -> bool:
+        """Whether its labels are too many for one array, see `is_huge`."""
+        return is_huge(self.spec.label_shape(self.shape))
 
     @property
     def name(self) -> str:

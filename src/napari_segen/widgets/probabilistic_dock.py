@@ -11,13 +11,13 @@ from napari.layers import Labels
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.widgets.class_figures import ClassFigures
 from napari_segen.widgets.class_frequencies import ClassFrequencies, FrequencyFold
-from napari_segen.widgets.class_table import MAX_ROWS, ClassTable
-from napari_segen.widgets.colors import class_title
+from napari_segen.widgets.class_table import ClassTable
 from napari_segen.widgets.curves import CurvePlot
 from napari_segen.widgets.earlier_strokes import EarlierStrokes
 from napari_segen.widgets.feature_cache import LazyCache
 from napari_segen.widgets.guide.fold import Guide
 from napari_segen.widgets.guide.inputs import GuideInputs
+from napari_segen.widgets.huge.dock import TOO_HUGE, HugeDock
 from napari_segen.widgets.layers import Source
 from napari_segen.widgets.live_controls import LiveControls
 from napari_segen.widgets.live_sessions import LiveInputs
@@ -32,13 +32,15 @@ from napari_segen.widgets.probabilistic_choices import (
 from napari_segen.widgets.record_block import RecordFold
 from napari_segen.widgets.results import Ready
 from napari_segen.widgets.score_block import ScoreBlock
-from napari_segen.widgets.segment_dock import SegmentDock
-from napari_segen.widgets.segment_tasks import fractions_in, learning_from_strokes
+from napari_segen.widgets.segment_tasks import (
+    fractions_in,
+    learning_from_strokes,
+)
 from napari_segen.widgets.steps_worker import Progress
 from napari_segen.widgets.tasks import RunSteps, run_here
 
 
-class ProbabilisticDock(SegmentDock):
+class ProbabilisticDock(HugeDock):
     """Paint strokes, press Run: classes, probabilities, uncertainty.
 
     Parameters
@@ -63,12 +65,8 @@ class ProbabilisticDock(SegmentDock):
         self._frequencies = ClassFrequencies()
         # Whose classes are shown, and how frequent they were taken to be.
         self._shown: tuple[Source, Mapping[int, float] | None] | None = None
-        self._method = MethodForm(
-            CLASSIFIERS,
-            "auto",
-            "How features become probabilities.",
-            self._on_parameter,
-        )
+        about = "How features become probabilities."
+        self._method = MethodForm(CLASSIFIERS, "auto", about, self._on_parameter)
         self._method.choice.changed.connect(self._on_method)
         self._smoothing = smoothing_choice()
         self._features = features_choice()
@@ -180,7 +178,8 @@ class ProbabilisticDock(SegmentDock):
 
     def _why_no_fit(self) -> str:
         if not self._needs_strokes:
-            return self._why_busy() or self._why_no_image()
+            reason = self._why_busy() or self._why_no_image()
+            return reason or TOO_HUGE * self._is_huge
         painted = [v for v in self._table.values if v in self._table.counts]
         classes = {*painted, *self._earlier.classes}
         return super()._why_no_fit() or self._frequencies.problem(classes)
@@ -200,9 +199,17 @@ class ProbabilisticDock(SegmentDock):
             return
         cache = self._feature_cache()
         self._plot.clear()
-        expected = self._frequencies.expected()
-        fit = partial(learning_from_strokes, init_from=self._earlier.model)
+        expected, earlier = self._frequencies.expected(), self._earlier.model
+        if self._is_huge:
+            self._learn_huge(model, cache, expected, earlier)
+            return
+        fit = partial(learning_from_strokes, init_from=earlier)
         self._start_fit(model, fit, cache, expected, self._segment_options())
+
+    def _on_huge_fit(self, model: Any) -> None:
+        super()._on_huge_fit(model)
+        self._table.show_figures(ClassFigures.of(model, {}))
+        self._show_model()
 
     def _settings(self) -> dict[str, Any]:
         """Return the arguments of `ProbabilisticSegmenter` that are chosen."""
@@ -255,13 +262,7 @@ class ProbabilisticDock(SegmentDock):
 
     def _list_frequencies(self) -> None:
         """Offer a field for each class that is listed or that the model knows."""
-        titles, painted = self._table.titles, {}
-        if self._model is not None:
-            classes = [int(v) for v in self._model.classes_]
-            painted = dict(zip(classes, self._model.class_shares_, strict=True))
-            info = self._model.class_info_
-            titles = {v: class_title(v, info) for v in classes[:MAX_ROWS]} | titles
-        self._frequencies.show_classes(titles, painted)
+        self._frequencies.show_known(self._table.titles, self._model)
         self._fold.entitle()
 
     def _why_no_model(self) -> str:

@@ -6,9 +6,17 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_segen.core.checks import MAX_CLASSES
+from napari_segen.core.sparse import SparseLabels
 from napari_segen.core.steps import Step, Steps
 from napari_segen.widgets.colors import colormap
-from napari_segen.widgets.layers import image_shape, pixels, placement, spec_of
+from napari_segen.widgets.layers import (
+    image_shape,
+    is_huge,
+    pixels,
+    placement,
+    spec_of,
+)
+from napari_segen.widgets.sparse.layer import SparseLabelsLayer
 
 BRUSH_PX = 4
 
@@ -24,12 +32,16 @@ def new_strokes(viewer, image: Image, axes: str) -> Labels:
         Letters of the image's axes, see `axes_of`.
     """
     shape = spec_of(image, axes).label_shape(image_shape(image))
-    layer = Labels(
-        np.zeros(shape, np.uint8),
-        name=f"{image.name} strokes",
-        colormap=colormap({}),
-        opacity=0.8,
+    look = {
+        "name": f"{image.name} strokes",
+        "colormap": colormap({}),
+        "opacity": 0.8,
         **placement(image, axes),
+    }
+    layer = (
+        SparseLabelsLayer(SparseLabels(shape), **look)
+        if is_huge(shape)
+        else Labels(np.zeros(shape, np.uint8), **look)
     )
     viewer.add_layer(layer)
     take_brush(viewer, layer, 1)
@@ -56,7 +68,8 @@ def count_painted(data: Any) -> Steps[dict[int, tuple[int, int]]]:
     from napari_segen.core.scribbles import samples_of
 
     yield Step(0, 1, "Counting strokes")
-    samples = samples_of(pixels(data))
+    labels = data if isinstance(data, SparseLabels) else pixels(data)
+    samples = samples_of(labels)
     values, of, counts = np.unique(
         samples.values, return_inverse=True, return_counts=True
     )

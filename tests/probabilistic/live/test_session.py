@@ -5,10 +5,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import napari_segen as ns
+from napari_segen.core.sparse import SparseLabels
 from napari_segen.core.steps import run
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.live import pyramid, session, store, view
-from napari_segen.probabilistic.live.picture import Picture, halved
+from napari_segen.probabilistic.live.halved import halved
+from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.pyramid import Wanted, levels
 from napari_segen.probabilistic.live.session import LiveSession
 from napari_segen.probabilistic.live.store import TileStore
@@ -262,7 +264,7 @@ def test_neither_image_nor_scribbles_are_written_to():
 
 def test_a_picture_reads_one_frame_of_a_lazy_image():
     class Lazy:
-        shape, read = (3, 4, 2, 10, 12), []
+        shape, dtype, read = (3, 4, 2, 10, 12), np.dtype(int), []
 
         def __getitem__(self, key):
             self.read.append(key)
@@ -272,7 +274,7 @@ def test_a_picture_reads_one_frame_of_a_lazy_image():
     picture = Picture(lazy, ns.ImageSpec("tncyx"))
     whole = np.arange(np.prod(lazy.shape)).reshape(lazy.shape)
     assert_array_equal(picture.values(6), whole[1, 2])
-    assert lazy.read == [(1, 2, *(slice(None),) * 3)]
+    assert lazy.read == [(1, 2, slice(None), slice(0, 10), slice(0, 12))]
     picture.values(6)
     assert len(lazy.read) == 1
 
@@ -358,3 +360,56 @@ def test_an_earlier_model_that_does_not_fit_is_told():
     earlier = ns.ProbabilisticSegmenter(features="gradient").fit(*problem(seed=1))
     with pytest.raises(ValueError, match="the earlier model, has features"):
         Seen(image).answer(scribbles, init_from=earlier)
+
+
+class NotInMemory:
+    """An image that is read part by part; its frames count as large."""
+
+    def __init__(self, array):
+        self.array = array
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+
+    def __getitem__(self, key):
+        return self.array[key]
+
+
+@pytest.fixture
+def all_are_large(monkeypatch):
+    monkeypatch.setattr("napari_segen.probabilistic.lazyframe.WHOLE_BYTES", 0)
+
+
+@pytest.mark.usefixtures("all_are_large")
+@pytest.mark.parametrize("axes", ["yx", "tyx", "zyx", "yxc"])
+def test_of_an_image_read_in_blocks_the_preview_is_the_same(axes):
+    shape = {"yx": (70, 90), "tyx": (2, 70, 90), "zyx": (9, 70, 90)}.get(axes, (70, 90))
+    image, scribbles = problem(shape)
+    if axes == "yxc":
+        image = np.stack([image, 255 - image, image // 2], axis=-1)
+    box = (slice(4, 5),) * (axes == "zyx") + (slice(0, 70), slice(0, 90))
+    sparse = SparseLabels(shape)
+    sparse[...] = scribbles
+    frame = 1 if axes == "tyx" else 0
+    found = []
+    for given, marks in ((image, scribbles), (NotInMemory(image), sparse)):
+        seen = Seen(given, axes, method="softmax")
+        seen.answer(marks, box, frame)
+        found.append([seen.read(), seen.read(plane=1)])
+    assert seen.session.picture.is_lazy
+    assert found[0][0].any()
+    assert_array_equal(found[1], found[0])
+
+
+@pytest.mark.usefixtures("all_are_large")
+def test_so_is_one_at_a_coarser_level_within_bounds(monkeypatch):
+    monkeypatch.setattr(view, "MOST_PIXELS", 2000)
+    image, scribbles = problem()
+    found = []
+    for given in (image, NotInMemory(image)):
+        seen = Seen(given, method="softmax")
+        seen.answer(scribbles)
+        assert np.any(seen.read())
+        found.append(seen.read())
+    assert_array_equal(found[1], found[0])
+    monkeypatch.setattr(view, "MOST_PIXELS", 100)
+    with pytest.raises(ValueError, match="zoom in"):
+        seen.answer(scribbles)

@@ -180,14 +180,14 @@ def _novelty_steps(seen: Seen, learnt: Learnt, side: int) -> Steps[Array]:
 def pictured(picture: Picture, at: Position) -> npt.NDArray[np.uint8]:
     """Return what is around a place: ``(48, 48, 3)``, dark where the image ends."""
     frame, pixel = picture.spec.frame_position(at, picture.label_shape)
-    values: Array = picture.values(frame)
-    for i in pixel[:-2]:
-        values = values[:, i]
+    values = picture.values(frame)
     low, span = picture.range_of(frame)
     starts = [i - SIDE_OF_PICTURE // 2 for i in pixel[-2:]]
-    ends = zip(starts, values.shape[1:], strict=True)
+    ends = zip(starts, values.shape[-2:], strict=True)
     inside = [slice(max(s, 0), min(s + SIDE_OF_PICTURE, n)) for s, n in ends]
-    part = values[:, *inside].astype(np.float32)
+    plane = [slice(i, i + 1) for i in pixel[:-2]]
+    part = values[:, *plane, *inside].astype(np.float32)
+    part = part.reshape(len(part), *part.shape[-2:])
     shade = (part.T - low) / np.where(span > 0, span, 1)
     grey = np.nan_to_num(np.clip(255 * shade, 0, 255)).T.astype(np.uint8)
     result = np.zeros((SIDE_OF_PICTURE, SIDE_OF_PICTURE, 3), np.uint8)

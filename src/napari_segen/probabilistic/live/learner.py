@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +29,11 @@ from napari_segen.probabilistic.novelty import Novelty, learnt_novelty
 from napari_segen.probabilistic.registry import CLASSIFIERS
 from napari_segen.probabilistic.samples import TrainingSet
 from napari_segen.probabilistic.score import StrokeScore
-from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
 from napari_segen.probabilistic.source import StrokeSource
 from napari_segen.probabilistic.texture import with_texture
+
+if TYPE_CHECKING:
+    from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
 
 WINDOW_SIDE = 128  # pixels near one another share the work of the filters
 KEPT_FRAMES, KEPT_ROWS = 64, 100_000
@@ -90,7 +92,7 @@ class Learner:
         self._known: OrderedDict[Any, tuple[Array, Array]] = OrderedDict()
         self._temperatures: dict[str, float] = {}
 
-    def bank(self, model: ProbabilisticSegmenter, level: int) -> FilterBank:
+    def bank(self, model: "ProbabilisticSegmenter", level: int) -> FilterBank:
         """Return the filter bank of a model for a level of the picture."""
         sampling = self.picture.spec.sampling
         coarse = tuple(s * 2**level for s in sampling[-2:])
@@ -105,7 +107,7 @@ class Learner:
 
     def learn_steps(
         self,
-        model: ProbabilisticSegmenter,
+        model: "ProbabilisticSegmenter",
         painted: Painted,
         level: int,
         earlier: Earlier | None = None,
@@ -126,7 +128,7 @@ class Learner:
         quickly : bool
             Whether to learn by the method's stand-in, calibrated as last time.
         """
-        source = self._source(painted, level, earlier)
+        source = self.source(painted, level, earlier)
         scale = source.scale(model.normalization)
         bank = self.bank(model, level)
         method = CLASSIFIERS.get(model.method)
@@ -159,7 +161,7 @@ class Learner:
         )
 
     def earlier(
-        self, model: ProbabilisticSegmenter, init_from: ProbabilisticSegmenter
+        self, model: "ProbabilisticSegmenter", init_from: "ProbabilisticSegmenter"
     ) -> Earlier:
         """Take over the strokes of `init_from` for a fit of `model` to the picture."""
         picture = self.picture
@@ -169,7 +171,7 @@ class Learner:
             init_from, model, picture.spec, n_channels, is_colour=is_colour
         )
 
-    def _source(
+    def source(
         self, painted: Painted, level: int, earlier: Earlier | None
     ) -> StrokeSource:
         """Return the labelled pixels at a level of the picture."""

@@ -4,14 +4,22 @@ from collections import OrderedDict
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from napari_segen.core.imagespec import FRAME, Array, ImageSpec
-from napari_segen.core.normalization import Range, channel_range
-from napari_segen.probabilistic.channels import Channels, is_colour_image, looked_at
+from napari_segen.core.imagespec import FRAME, ImageSpec
+from napari_segen.core.lazyview import Sliced
+from napari_segen.core.normalization import Range
+from napari_segen.probabilistic.channels import Channels, is_colour_image
 from napari_segen.probabilistic.labelled import frame_digest
+from napari_segen.probabilistic.lazyframe import (
+    Blocks,
+    LazyFrame,
+    range_of,
+    reads_whole,
+)
+from napari_segen.probabilistic.live.halved import HalvedFrame, halved
 
 KEPT_FRAMES = 8
+MOST_LAZY_LEVEL = 2  # 64 Mpx are read for one answer there
 
 
 class Picture:
@@ -33,7 +41,9 @@ class Picture:
         self.label_shape = spec.label_shape(shape)
         n_channels = spec.n_channels(shape)
         self.is_colour = channels is None and is_colour_image(spec, n_channels)
-        self._kept: OrderedDict[tuple[int, int], Array] = OrderedDict()
+        self.is_lazy = not reads_whole(data, spec)
+        self._blocks = Blocks()
+        self._kept: OrderedDict[tuple[int, int], Sliced] = OrderedDict()
         self._ranges: dict[int, Range] = {}
         self._digests: dict[int, str] = {}
 
@@ -48,15 +58,14 @@ class Picture:
         """Shape ``(*S)`` of a frame."""
         return self.label_shape[len(self.frame_axes) :]
 
-    def values(self, frame: int, level: int = 0) -> Array:
-        """Return a frame ``(C, *S)``; at each level y and x are halved, rounded up."""
+    def values(self, frame: int, level: int = 0) -> Sliced:
+        """Return a frame ``(C, *S)``; at each level y and x are halved, rounded up.
+
+        A large one of a lazy image is to be sliced: it is read where it is looked at.
+        """
         key = frame, level
         if key not in self._kept:
-            found = (
-                self._read(frame)
-                if level == 0
-                else halved(self.values(frame, level - 1))
-            )
+            found = self._made(frame, level)
             self._kept[key] = found
             if len(self._kept) > KEPT_FRAMES:
                 self._kept.popitem(last=False)
@@ -66,7 +75,7 @@ class Picture:
     def range_of(self, frame: int) -> Range:
         """Return the `channel_range` of a frame."""
         if frame not in self._ranges:
-            self._ranges[frame] = channel_range(self.values(frame))
+            self._ranges[frame] = range_of(self.values(frame))
         return self._ranges[frame]
 
     def digest_of(self, frame: int) -> str:
@@ -75,24 +84,25 @@ class Picture:
             self._digests[frame] = frame_digest(self.values(frame))
         return self._digests[frame]
 
-    def _read(self, frame: int) -> Array:
-        place = iter(
-            np.unravel_index(frame, self.frame_axes) if self.frame_axes else ()
+    def check_level(self, level: int) -> None:
+        """Raise ValueError where that would take reading too much of a lazy frame."""
+        if self.is_lazy and level > MOST_LAZY_LEVEL:
+            raise ValueError(
+                "The preview follows once you zoom in: of an image this large only a "
+                "part can be read at once."
+            )
+
+    def _made(self, frame: int, level: int) -> Sliced:
+        if level == 0:
+            return self._whole(frame)
+        finer = self.values(frame, level - 1)
+        return halved(finer) if isinstance(finer, np.ndarray) else HalvedFrame(finer)
+
+    def _whole(self, frame: int) -> Sliced:
+        """Return a frame at full resolution."""
+        lazy = LazyFrame(
+            self.data, self.spec, frame, self.channels, self.is_colour, self._blocks
         )
-        axes = self.spec.axes
-        index = tuple(int(next(place)) if a in FRAME else slice(None) for a in axes)
-        own = ImageSpec("".join(a for a in axes if a not in FRAME))
-        frames = own.frames(np.asarray(self.data[index]))
-        values: Array = looked_at(frames, self.channels, self.is_colour)[0]
-        return values
-
-
-def halved(values: Array) -> npt.NDArray[np.float32]:
-    """Average squares of 2 x 2 pixels of ``(..., H, W)``; odd ends stand for two."""
-    pads = [(0, 0)] * (values.ndim - 2) + [(0, n % 2) for n in values.shape[-2:]]
-    even = np.pad(values, pads, "edge") if any(p != (0, 0) for p in pads) else values
-    result = even[..., ::2, ::2].astype(np.float32)
-    for y, x in ((0, 1), (1, 0), (1, 1)):
-        result += even[..., y::2, x::2]
-    result *= np.float32(0.25)
-    return result
+        if self.is_lazy:
+            return lazy
+        return lazy.read(tuple(slice(0, n) for n in self.shape))

@@ -1,7 +1,7 @@
 """The preview as arrays that a viewer can show: reading them computes nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import FRAME
+from napari_segen.core.lazyview import LazyView, Span, halved_shapes
 from napari_segen.probabilistic.live.store import (
     FIRST_CLASS,
     LABELS,
@@ -19,8 +20,6 @@ from napari_segen.probabilistic.live.store import (
 )
 
 LEAST_SIDE = 256  # of the smallest level
-
-Part = int | tuple[int, int]  # one index of an axis, or from one to another
 
 
 @dataclass(slots=True)
@@ -51,10 +50,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level of the preview, or a part of it, as an array of uint8.
+    """One level of the preview. Where it has no tile, one of another level stands in.
 
-    Indexing by numbers and slices gives a part; `numpy.asarray` reads it. Where there
-    is no tile of this level, one of another level stands in; elsewhere it is 0.
+    Elsewhere it is 0.
 
     Parameters
     ----------
@@ -65,33 +63,15 @@ class Level:
         How often y and x are halved.
     axes : str
         Letters of the axes; y and x are the last.
-    full : tuple of int
+    shape : tuple of int
         Shape of all of it.
-    parts : tuple
-        For each of those axes one index, or from where to where.
     """
 
     store: TileStore
     wanted: Wanted
     level: int
     axes: str
-    full: tuple[int, ...]
-    parts: tuple[Part, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the part."""
-        return tuple(p[1] - p[0] for p in self.parts if isinstance(p, tuple))
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes of the part."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of pixels of the part."""
-        return int(np.prod(self.shape))
+    shape: tuple[int, ...]
 
     @property
     def dtype(self) -> np.dtype[np.uint8]:
@@ -100,35 +80,16 @@ class Level:
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """What a viewer best reads together."""
-        return (1,) * (len(self.full) - 2) + (SIDE, SIDE)
+        """Shape of the tiles."""
+        return (1,) * (len(self.shape) - 2) + (SIDE, SIDE)
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> Any:
-        keys = list(key) if isinstance(key, tuple) else [key]
-        if Ellipsis in keys:
-            at = keys.index(Ellipsis)
-            missing = self.ndim - (len(keys) - 1)
-            keys[at : at + 1] = [slice(None)] * missing
-        keys += [slice(None)] * (self.ndim - len(keys))
-        if not all(_is_plain(k) for k in keys):
-            return np.asarray(self)[key]
-        left = iter(keys)
-        parts = [
-            p if isinstance(p, int) else _within(p, next(left)) for p in self.parts
-        ]
-        found = replace(self, parts=tuple(parts))
-        return found if found.shape else np.asarray(found)[()]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        spans = [p if isinstance(p, tuple) else (p, p + 1) for p in self.parts]
+    def read(self, spans: Sequence[Span]) -> npt.NDArray[np.uint8]:
+        """Read the pixels within one span of each axis."""
         out = np.zeros([stop - start for start, stop in spans], np.uint8)
         lead = [range(*span) for span in spans[:-2]]
         for place, at in zip(product(*lead), np.ndindex(out.shape[:-2]), strict=True):
             self._read_plane(place, (spans[-2], spans[-1]), out[at])
-        return out.reshape(self.shape).astype(dtype or np.uint8, copy=False)
+        return out
 
     def _read_plane(
         self, lead: tuple[int, ...], spans: tuple[Any, Any], out: npt.NDArray[np.uint8]
@@ -150,7 +111,7 @@ class Level:
         """Turn indices of the leading axes to a tile's frame and plane."""
         letters = self.axes[:-2]
         frame = [i for i, a in enumerate(letters) if a in FRAME]
-        lengths = [self.full[i] for i in frame]
+        lengths = [self.shape[i] for i in frame]
         number = np.ravel_multi_index([lead[i] for i in frame], lengths) if frame else 0
         planes = (lead[i] for i, a in enumerate(letters) if a not in FRAME)
         return (int(number), *planes)
@@ -205,34 +166,15 @@ def _overlap(
     return region[0], region[1]
 
 
-def _is_plain(key: Any) -> bool:
-    if isinstance(key, slice):
-        return key.step in (None, 1)
-    return isinstance(key, int | np.integer) and not isinstance(key, bool)
-
-
-def _within(part: tuple[int, int], key: Any) -> Part:
-    start, stop = part
-    if isinstance(key, slice):
-        first, last, _ = key.indices(stop - start)
-        return start + first, start + max(first, last)
-    n = stop - start
-    if not -n <= key < n:
-        raise IndexError(f"index {key} is out of bounds for an axis of length {n}.")
-    return start + int(key) % n
-
-
 def levels(
     store: TileStore, wanted: Wanted, axes: str, shape: Sequence[int]
-) -> list[Level]:
+) -> list[LazyView]:
     """Return the levels of a preview of labels of `shape`, the finest first.
 
-    At least two, down to one that is small.
+    At least two, down to one that is small. Reading them computes nothing.
     """
-    found: list[Level] = []
-    now = tuple(int(n) for n in shape)
-    while len(found) < 2 or max(found[-1].full[-2:]) > LEAST_SIDE:
-        parts = tuple((0, n) for n in now)
-        found.append(Level(store, wanted, len(found), axes, now, parts))
-        now = (*now[:-2], *(-(-n // 2) for n in now[-2:]))
-    return found
+    shapes = halved_shapes(shape, LEAST_SIDE)
+    return [
+        LazyView.of(Level(store, wanted, level, axes, now))
+        for level, now in enumerate(shapes)
+    ]

@@ -116,8 +116,9 @@ class LiveSession:
         """
         # Another one is told by its id as long as this one is there.
         self._init_from = init_from
-        painted = Painted.on(labels, self.picture.spec)
         level, earlier = view.level, None
+        self.picture.check_level(level)
+        painted = Painted.on(labels, self.picture.spec)
         if init_from is not None and level == 0:
             earlier = self._learner.earlier(model, init_from)
         painted.check(() if earlier is None else earlier.strokes.classes)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array, ImageSpec
-from napari_segen.core.scribbles import Samples, classes_in, samples_of
+from napari_segen.core.scribbles import Samples, classes_in, framed_samples
+from napari_segen.core.sparse import SparseLabels
 
 MAX_VALUE = 255
 
@@ -31,14 +32,13 @@ class Painted:
     digest: bytes
 
     @classmethod
-    def on(cls, labels: Array, spec: ImageSpec) -> "Painted":
+    def on(cls, labels: Array | SparseLabels, spec: ImageSpec) -> "Painted":
         """Read scribbles with the axes of `spec` but channels.
 
         They may be painted on meanwhile: what was read is what counts.
         """
-        found = [samples_of(frame) for frame in spec.label_frames(np.asarray(labels))]
-        frames = tuple(i for i, s in enumerate(found) if len(s.values))
-        samples = tuple(found[i] for i in frames)
+        found = framed_samples(labels, spec)
+        frames, samples = tuple(found), tuple(found.values())
         digest = hashlib.sha256(repr(frames).encode())
         for s in samples:
             for array in (s.positions, s.values):

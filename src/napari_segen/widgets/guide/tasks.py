@@ -45,13 +45,8 @@ def explaining(model: Any, source: Source, position: Position) -> Steps[Any]:
 
 
 def finding_stroke(
-    strokes: Array, spec: ImageSpec, position: Position
+    strokes: Any, spec: ImageSpec, position: Position
 ) -> Steps[tuple[Array, ...]]:
     """Find the pixels of the stroke at a position: an index into all strokes."""
     yield Step(0, 0, "Looking for the stroke")
-    shape = strokes.shape
-    number, pixel = spec.frame_position(position, shape)
-    pixels = stroke_at(spec.label_frames(strokes)[number], pixel)
-    rows = [spec.label_position(number, p, shape) for p in pixels.tolist()]
-    at = np.array(rows, np.intp).reshape(-1, len(shape))
-    return tuple(at.T)
+    return stroke_at(strokes, spec, position)

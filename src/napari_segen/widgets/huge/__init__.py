@@ -1,0 +1,1 @@
+"""Runs on images that are labelled part by part, into a file."""

@@ -1,0 +1,1 @@
+"""Strokes on images of any size: a layer that can be painted on, and its file."""
