@@ -5,7 +5,8 @@
 `DIR` of `--data` holds the labelled sets (`<set>/train|test/images|masks`). Each tool
 runs in an environment of its own, made below `--cache` from a pinned file of
 `requirements/`, on one core; tasks and answers are files (`adapters/protocol.py`), and
-all answers are scored here (Linux). Writes `tables.md`, `rows.json` and plots to `--out`.
+all answers are scored here. Writes `tables.md`, `rows.json` and plots to `--out`.
+Linux only, and some 7 GB of disk for the environments.
 """
 
 import argparse

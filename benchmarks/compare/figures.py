@@ -30,7 +30,8 @@ def quality(rows: list[Row], extent: Extent, path: Path) -> None:
             values = [mean(own, what, tool=t, set=name, level=level) for t in tools]
             bars(place, tools, values, "{:.2f}")
             place.set_title(f"{name}, {what}", fontsize=9)
-            place.set_xlim(0, 1)
+            place.set_xlim(0, 1.15)
+            place.set_xticks([0, 0.5, 1])
     figure.suptitle(f"mean IoU, {level} strokes of each class", fontsize=10)
     save(figure, path)
 
@@ -41,7 +42,7 @@ def cost(rows: list[Row], path: Path) -> None:
     figure = Figure(figsize=(9, 0.3 * len(tools) + 0.9), dpi=80, layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     bars(left, tools, [1e3 * r["processor"] for r in rows], "{:.0f}")
-    left.set_title("new strokes to labels, ms of the processor", fontsize=9)
+    left.set_title("new strokes to posterior, ms of the processor", fontsize=9)
     bars(right, tools, [r["peak_mb"] for r in rows], "{:.0f}")
     right.set_title("peak memory of the process, MB", fontsize=9)
     for place in (left, right):

@@ -33,7 +33,7 @@ class Extent:
     seconds: float
 
 
-FULL = Extent(tuple(SETS), (3, 10), 2, 3, 5, 16, 16, 300)
+FULL = Extent(tuple(SETS), (3, 10), 2, 3, 5, 16, 16, 420)
 QUICK = Extent(("nuclei",), (3,), 1, 1, 1, 4, 2, 10)
 
 
