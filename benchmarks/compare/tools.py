@@ -37,7 +37,10 @@ FROM_STROKES = (
 FROM_OBJECTS = (
     Tool("napari-segen U-Net", "ours_objects", "unet", None),
     Tool("napari-segen pixel classifier", "ours_objects", "pixels", None),
-    Tool("StarDist", "stardist_2d", "", "stardist"),
+    Tool("StarDist", "stardist_2d", "256 0.0003", "stardist"),
+    Tool(
+        "StarDist, patches of 128, rate 0.001", "stardist_2d", "128 0.001", "stardist"
+    ),
 )
 
 

@@ -1,4 +1,7 @@
-"""StarDist trained from nothing, as in its example notebook, but for a given time."""
+"""StarDist trained from nothing, as in its example notebook, but for a given time.
+
+The setting is the side of its patches and its learning rate.
+"""
 
 import tempfile
 import time
@@ -11,7 +14,8 @@ from protocol import Predict, arguments, serve_objects
 from stardist import fill_label_holes
 from stardist.models import Config2D, StarDist2D
 
-TASKS, OUT, _ = arguments()
+TASKS, OUT, SETTING = arguments()
+PATCH_PX, RATE = SETTING.split()
 Callback = keras_import("callbacks", "Callback")
 FOR_THE_CLOCK_TO_END, STEPS_PER_EPOCH = 10_000, 10
 
@@ -51,6 +55,8 @@ def train(images, ids, seconds, seed) -> tuple[Predict, int]:
     config = Config2D(
         n_rays=32,
         grid=(2, 2),
+        train_patch_size=(int(PATCH_PX), int(PATCH_PX)),
+        train_learning_rate=float(RATE),
         train_epochs=FOR_THE_CLOCK_TO_END,
         train_steps_per_epoch=STEPS_PER_EPOCH,
         train_tensorboard=False,
