@@ -17,6 +17,8 @@ from napari_segen.scale.run import BAD_FILE
 from napari_segen.scale.settings import Settings
 from napari_segen.workflows.files import read_image
 
+MOST_PIXELS = 2**20
+
 
 @cache
 def _models() -> list[Any]:
@@ -73,7 +75,10 @@ def _image(name: str) -> Callable[[bytes], None]:
         path = _place(name)
         path.write_bytes(data)
         try:
-            run(image_steps(_models()[0], read_image(path), Settings()))
+            image = read_image(path)
+            # Time and memory grow with an image that is really there.
+            if image.array.size <= MOST_PIXELS:
+                run(image_steps(_models()[0], image, Settings()))
         except BAD_FILE as err:
             _check_words(err)
 

@@ -228,3 +228,20 @@ def test_a_pipe_is_not_replaced_by_a_file(tmp_path):
     with pytest.raises(OSError, match="is not a file"):
         write_tiff(tmp_path / "pipe.tif", np.zeros((3, 3), "u1"))
     assert (tmp_path / "pipe.tif").is_fifo()
+
+
+@pytest.mark.parametrize("side", [9000, 30_000])
+def test_a_tiff_that_claims_more_than_can_be_packed_is_an_error(tmp_path, side):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8), "u1"), metadata=None)
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as tiff:
+        for tag in ("ImageWidth", "ImageLength", "RowsPerStrip"):
+            tiff.pages[0].tags[tag].overwrite(side, dtype="I")
+    with pytest.raises(ValueError, match=r"claims \d+ MB of pixels in \d+ bytes"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_a_blank_image_is_read_however_well_it_is_packed(tmp_path):
+    blank = np.zeros((9000, 9000), "u1")
+    tifffile.imwrite(tmp_path / "a.tif", blank, compression="zlib", rowsperstrip=90)
+    assert (tmp_path / "a.tif").stat().st_size < blank.nbytes / 500
+    assert_array_equal(read_image(tmp_path / "a.tif").array, blank)

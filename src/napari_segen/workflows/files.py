@@ -21,9 +21,9 @@ TIFF_SUFFIXES = (".tif", ".tiff")
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 SUFFIXES = (*TIFF_SUFFIXES, ".png", *JPEG_SUFFIXES)
 KINDS = "TIFF, PNG or JPEG"
-# A file may claim so many bytes of pixels in any case, or so many times its own.
-SURE_BYTES = 2**28
-MOST_COMPRESSED = 100
+# A file that claims more bytes of pixels may claim so many times its own: deflate packs
+# a thousand into one at most, and a large image is hardly ever that blank.
+MOST_PACKED = {2**26: 1000, 2**29: 100}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,8 @@ def _read_tiff(path: Path, file: Any) -> ImageFile:
 
 def _check_claim(n_bytes: int, file_bytes: int) -> None:
     """Refuse an image that cannot be in its file: parts not there would become 0."""
-    if n_bytes > max(SURE_BYTES, MOST_COMPRESSED * file_bytes):
+    claims = MOST_PACKED.items()
+    if any(n_bytes > most and n_bytes > times * file_bytes for most, times in claims):
         raise ValueError(
             f"it claims {n_bytes / 2**20:.0f} MB of pixels in {file_bytes} bytes; if "
             "that is right, save it without compression"
