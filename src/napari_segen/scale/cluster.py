@@ -1,6 +1,5 @@
 """Connections to Dask clusters: one that is running, or workers on this machine."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +22,7 @@ _FAST = {
 
 @contextmanager
 def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
-    """Open a `distributed.Client` and say where its dashboard is; close both.
+    """Open a `distributed.Client`; close it, and the workers that it started.
 
     Parameters
     ----------
@@ -42,7 +41,6 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
         return
     opened = _scheduler_client(scheduler) if workers is None else _local(workers)
     with opened as client:
-        print(f"Dashboard: {client.dashboard_link}", file=sys.stderr, flush=True)
         yield client
 
 

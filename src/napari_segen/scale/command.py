@@ -1,5 +1,6 @@
 """What the command line does with folders: ``napari-segen segment``."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +70,9 @@ def segment(
         overwrite=overwrite,
     )
     with connected(scheduler, workers) as client:
-        if client is None and needs_tensorflow(model):
+        if client is not None:
+            print(f"Dashboard: {client.dashboard_link}", file=sys.stderr, flush=True)
+        elif needs_tensorflow(model):
             start_tensorflow()
         steps = folder_steps(replace(job, client=client))
         outcome = run_with_progress(steps, "Segmenting")

@@ -93,6 +93,12 @@ class FolderForm:
             tooltip="The axes of each image where files do not tell, such as tyx for a "
             "series of planes. Empty: as in training.",
         )
+        self._cluster = LineEdit(
+            label="cluster",
+            tooltip="The address of a Dask scheduler, such as tcp://10.0.0.1:8786: its "
+            "workers do the work. They need the same files under the same path. Empty: "
+            "this computer does it.",
+        )
         self._top = form(self._images, self._out, self._objects)
         self._checks = Container(
             widgets=[self._measurements, self._posterior, self._uncertainty],
@@ -100,7 +106,12 @@ class FolderForm:
         )
         self._checks.margins = (0, 0, 0, 0)
         self._rest = form(
-            self._there, self._boundary, self._min_size, self._truth, self._axes
+            self._there,
+            self._boundary,
+            self._min_size,
+            self._truth,
+            self._axes,
+            self._cluster,
         )
         self.native: QWidget = stacked(
             self._top.native, self._checks.native, Fold("More", self._rest.native)
@@ -171,4 +182,5 @@ class FolderForm:
             settings,
             None if truth in (None, _NOTHING) else truth,
             *THERE[self._there.value],
+            self._cluster.value.strip() or None,
         )

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_segen.core.archive import SUFFIX
-from napari_segen.core.steps import Step, Steps
+from napari_segen.core.steps import Step, Steps, retold_steps
+from napari_segen.scale.cluster import connected
 from napari_segen.scale.command import job_of
 from napari_segen.scale.job import Job, Outcome
 from napari_segen.scale.run import folder_steps
@@ -34,6 +35,7 @@ WORDS = {
     "--out": "“results”",
     "--axes": "“axes”",
     "--rescale": "“rescale”",
+    "--scheduler": "“cluster”",
 }
 
 
@@ -52,6 +54,8 @@ class Request:
     truth : Path, optional
     resume, overwrite : bool
         As in `Job`.
+    scheduler : str, optional
+        Address of a Dask cluster that does the work.
     """
 
     model_path: Path | None
@@ -61,6 +65,7 @@ class Request:
     truth: Path | None = None
     resume: bool = False
     overwrite: bool = False
+    scheduler: str | None = None
 
     def job(self, model: Any) -> Job:
         """Check what can be checked before any work; makes the folder of results."""
@@ -79,7 +84,7 @@ class Request:
 def applying_to_folder(
     run_keras: Callable[[], RunSteps], model: Any, request: Request
 ) -> Steps[Outcome]:
-    """Apply a model to many images, a network in the process for Keras."""
+    """Apply a model to many images: here, in the process for Keras, or on a cluster."""
     yield Step(0, 0, "Looking for images")
     try:
         job = request.job(model)
@@ -87,6 +92,8 @@ def applying_to_folder(
             yield Step(0, 0, f"Saving the model to {job.model_path}")
             _keep_model(model, job.model_path, request.overwrite)
             request = replace(request, model_path=job.model_path)
+        if request.scheduler is not None:
+            return (yield from _on_cluster_steps(job, request.scheduler))
         if not needs_tensorflow(model):
             return (yield from folder_steps(job))
         return (yield from run_keras()(applying_from_file, request))
@@ -96,6 +103,19 @@ def applying_to_folder(
         where = f": {err.filename}" if err.filename else ""
         said = f"{err.strerror}{where}" if err.strerror else str(err)
         raise OSError(in_words_of_the_window(said)) from err
+
+
+def _on_cluster_steps(job: Job, scheduler: str) -> Steps[Outcome]:
+    yield Step(0, 0, f"Connecting to {scheduler}")
+    with connected(scheduler, None) as client:
+        link = client.dashboard_link
+
+        def told(step: Step) -> Step:
+            return Step(step.done, step.total, f"{step.text} (dashboard: {link})")
+
+        return (
+            yield from retold_steps(folder_steps(replace(job, client=client)), told)
+        )
 
 
 def applying_from_file(request: Request) -> Steps[Outcome]:
