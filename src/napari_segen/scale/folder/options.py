@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from napari_segen.scale.settings import ObjectSettings, Settings
+from napari_segen.scale.folder.settings import ObjectSettings, Settings
 
 
 def add_segment(commands: Any, run: Callable[[argparse.Namespace], Any]) -> None:

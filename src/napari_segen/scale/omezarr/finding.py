@@ -21,9 +21,9 @@ from napari_segen.core.steps import Step, Steps, each_steps, run, stretch_steps
 from napari_segen.core.tiles import Reach, Tile, tile_at, tile_grid
 from napari_segen.objects.instances import instances, instances_steps
 from napari_segen.scale.joined import joined_steps
-from napari_segen.scale.omelabels import NewLabels, is_written
-from napari_segen.scale.omezarr import read_omezarr
-from napari_segen.scale.origin import origin_of, recorded
+from napari_segen.scale.omezarr.image import read_omezarr
+from napari_segen.scale.omezarr.labels import NewLabels, is_written
+from napari_segen.scale.omezarr.origin import origin_of, recorded
 from napari_segen.scale.parts import (
     Frames,
     PartLabeller,
