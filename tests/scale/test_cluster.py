@@ -237,7 +237,7 @@ def test_workers_of_other_versions_are_refused(tmp_path, undisturbed):
 
 
 def test_workers_must_see_the_files(tmp_path, client):
-    from napari_segen.scale.tasks import check_workers
+    from napari_segen.scale.workers import check_workers
 
     with pytest.raises(OSError, match=r"does not see .*a file system in common"):
         check_workers(client, Path("/nowhere"), tmp_path)

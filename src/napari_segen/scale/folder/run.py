@@ -31,7 +31,8 @@ from napari_segen.scale.folder.summary import (
     write_measurements,
     write_summary,
 )
-from napari_segen.scale.tasks import SharedModel, check_workers, each_task_steps
+from napari_segen.scale.tasks import SharedModel, each_task_steps
+from napari_segen.scale.workers import check_workers
 from napari_segen.workflows.files import read_image, read_labels, write_tiff
 
 T = TypeVar("T")

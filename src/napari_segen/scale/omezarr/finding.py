@@ -33,10 +33,10 @@ from napari_segen.scale.parts import (
 )
 from napari_segen.scale.tasks import (
     SharedModel,
-    check_workers,
     each_task_steps,
     shared_model,
 )
+from napari_segen.scale.workers import check_workers
 from napari_segen.workflows.files import write_json
 
 FilePath = str | os.PathLike[str]

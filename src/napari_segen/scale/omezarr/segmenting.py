@@ -24,10 +24,10 @@ from napari_segen.scale.parts import (
 )
 from napari_segen.scale.tasks import (
     SharedModel,
-    check_workers,
     each_task_steps,
     shared_model,
 )
+from napari_segen.scale.workers import check_workers
 
 FilePath = str | os.PathLike[str]
 RangeSteps = Callable[
