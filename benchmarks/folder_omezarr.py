@@ -21,9 +21,9 @@ import numpy as np
 
 import napari_segen as ns
 from napari_segen.core.steps import run
-from napari_segen.scale.inputs import list_inputs
-from napari_segen.scale.run import Job, folder_steps
-from napari_segen.scale.settings import ObjectSettings, Settings
+from napari_segen.scale.folder.inputs import list_inputs
+from napari_segen.scale.folder.run import Job, folder_steps
+from napari_segen.scale.folder.settings import ObjectSettings, Settings
 from napari_segen.workflows.files import make_folder
 from pixel_quality import read
 from strokes import make_scribbles

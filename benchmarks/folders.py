@@ -23,10 +23,10 @@ from skimage.measure import label
 
 import napari_segen as ns
 from napari_segen.core.steps import run
-from napari_segen.scale.inputs import list_inputs, truth_of
-from napari_segen.scale.job import Job
-from napari_segen.scale.run import folder_steps
-from napari_segen.scale.settings import ObjectSettings, Settings
+from napari_segen.scale.folder.inputs import list_inputs, truth_of
+from napari_segen.scale.folder.job import Job
+from napari_segen.scale.folder.run import folder_steps
+from napari_segen.scale.folder.settings import ObjectSettings, Settings
 from napari_segen.workflows.files import make_folder, read_image, write_tiff
 from pixel_quality import read
 from strokes import make_scribbles

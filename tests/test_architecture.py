@@ -82,6 +82,19 @@ def test_arrows_point_downwards(module):
             assert parts[1] in BELOW[room], f"{room} must not import {name}"
 
 
+# In scale/, parts and tasks know of no format, and OME-Zarr of no folder.
+LEVELS = ("folder", "omezarr")
+
+
+@each([m for m in MODULES if room_of(m) == "scale"])
+def test_arrows_within_scale_point_downwards(module):
+    own = module.relative_to(PACKAGE / "scale").parts[0]
+    above = LEVELS[: LEVELS.index(own)] if own in LEVELS else LEVELS
+    for name, _ in imports(module):
+        if name.startswith(f"{NAME}.scale."):
+            assert name.split(".")[2] not in above, name
+
+
 @each()
 def test_only_widgets_know_the_window(module):
     if room_of(module) != "widgets":

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from napari_segen.objects.instances import instances, instances_steps
     from napari_segen.objects.measurements import measure, measure_steps
     from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
-    from napari_segen.scale.finding import (
+    from napari_segen.scale.lazy import segment_lazy
+    from napari_segen.scale.omezarr.finding import (
         find_objects_omezarr,
         find_objects_omezarr_steps,
     )
-    from napari_segen.scale.lazy import segment_lazy
-    from napari_segen.scale.measuring import measure_omezarr, measure_omezarr_steps
-    from napari_segen.scale.segmenting import (
+    from napari_segen.scale.omezarr.measuring import (
+        measure_omezarr,
+        measure_omezarr_steps,
+    )
+    from napari_segen.scale.omezarr.segmenting import (
         segment_omezarr,
         segment_omezarr_steps,
     )
@@ -37,19 +40,19 @@ _HOME = {
     "ImageSpec": "napari_segen.core.imagespec",
     "ProbabilisticSegmenter": "napari_segen.probabilistic.segmenter",
     "Step": "napari_segen.core.steps",
-    "find_objects_omezarr": "napari_segen.scale.finding",
-    "find_objects_omezarr_steps": "napari_segen.scale.finding",
+    "find_objects_omezarr": "napari_segen.scale.omezarr.finding",
+    "find_objects_omezarr_steps": "napari_segen.scale.omezarr.finding",
     "instances": "napari_segen.objects.instances",
     "instances_steps": "napari_segen.objects.instances",
     "load": "napari_segen.workflows.models",
     "measure": "napari_segen.objects.measurements",
-    "measure_omezarr": "napari_segen.scale.measuring",
-    "measure_omezarr_steps": "napari_segen.scale.measuring",
+    "measure_omezarr": "napari_segen.scale.omezarr.measuring",
+    "measure_omezarr_steps": "napari_segen.scale.omezarr.measuring",
     "measure_steps": "napari_segen.objects.measurements",
     "run": "napari_segen.core.steps",
     "segment_lazy": "napari_segen.scale.lazy",
-    "segment_omezarr": "napari_segen.scale.segmenting",
-    "segment_omezarr_steps": "napari_segen.scale.segmenting",
+    "segment_omezarr": "napari_segen.scale.omezarr.segmenting",
+    "segment_omezarr_steps": "napari_segen.scale.omezarr.segmenting",
 }
 
 __all__ = [

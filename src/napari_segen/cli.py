@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from napari_segen import __version__
 from napari_segen.core.errors import SomeFailed
-from napari_segen.scale.options import add_segment, settings_in
+from napari_segen.scale.folder.options import add_segment, settings_in
 from napari_segen.workflows.export_options import add_export
 from napari_segen.workflows.generate_options import add_generate
 from napari_segen.workflows.train_options import add_train, api_options
@@ -159,7 +159,7 @@ def _train(arguments: argparse.Namespace) -> list[str]:
 
 
 def _segment(arguments: argparse.Namespace) -> Iterable[str]:
-    from napari_segen.scale.command import segment
+    from napari_segen.scale.folder.command import segment
 
     return segment(
         arguments.model,

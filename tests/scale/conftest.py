@@ -10,9 +10,9 @@ from tests.scale.fields import field
 import napari_segen as ns
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.probabilistic.segmenter import ProbabilisticSegmenter
-from napari_segen.scale.inputs import list_inputs
-from napari_segen.scale.job import Job
-from napari_segen.scale.settings import Settings
+from napari_segen.scale.folder.inputs import list_inputs
+from napari_segen.scale.folder.job import Job
+from napari_segen.scale.folder.settings import Settings
 from napari_segen.workflows.files import write_tiff
 
 

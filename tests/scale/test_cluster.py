@@ -26,10 +26,11 @@ from tests.scale.clusters import (  # noqa: E402
 )
 from tests.scale.conftest import digests, fitted, spots, write_image  # noqa: E402
 
-from napari_segen.scale import omelabels, parts  # noqa: E402
-from napari_segen.scale.finding import find_objects_omezarr  # noqa: E402
+from napari_segen.scale import parts  # noqa: E402
 from napari_segen.scale.lazy import segment_lazy  # noqa: E402
-from napari_segen.scale.segmenting import segment_omezarr  # noqa: E402
+from napari_segen.scale.omezarr import labels as omelabels  # noqa: E402
+from napari_segen.scale.omezarr.finding import find_objects_omezarr  # noqa: E402
+from napari_segen.scale.omezarr.segmenting import segment_omezarr  # noqa: E402
 
 SIDE, PART = 512, 64
 PART_BYTES = 4 * 3 * PART**2
@@ -119,7 +120,8 @@ def test_a_killed_worker_is_replaced(tmp_path, client, undisturbed):
 
 JOB = f"""
 import sys
-from napari_segen.scale import omelabels, parts
+from napari_segen.scale import parts
+from napari_segen.scale.omezarr import labels as omelabels
 from napari_segen import load, segment_omezarr
 import distributed
 parts.PART_BYTES, omelabels.COARSEST_PX = {PART_BYTES}, 100
@@ -235,7 +237,7 @@ def test_workers_of_other_versions_are_refused(tmp_path, undisturbed):
 
 
 def test_workers_must_see_the_files(tmp_path, client):
-    from napari_segen.scale.tasks import check_workers
+    from napari_segen.scale.workers import check_workers
 
     with pytest.raises(OSError, match=r"does not see .*a file system in common"):
         check_workers(client, Path("/nowhere"), tmp_path)

@@ -15,8 +15,8 @@ from tests.scale.fields import field
 
 from napari_segen.cli import main
 from napari_segen.core.steps import run
-from napari_segen.scale.run import folder_steps
-from napari_segen.scale.settings import ObjectSettings, Settings
+from napari_segen.scale.folder.run import folder_steps
+from napari_segen.scale.folder.settings import ObjectSettings, Settings
 from napari_segen.workflows.files import write_tiff
 
 COUNTED = Settings(objects=ObjectSettings((2,), min_size=3), measurements=True)
@@ -79,7 +79,7 @@ def test_a_cluster_that_is_gone_is_no_fault_of_an_image(folder, job, monkeypatch
         yield
 
     write_image(Path("in/z.ome.zarr"), field(4)[0])
-    monkeypatch.setattr("napari_segen.scale.run.omezarr_steps", gone_steps)
+    monkeypatch.setattr("napari_segen.scale.folder.run.omezarr_steps", gone_steps)
     with pytest.raises(ConnectionError, match="is gone"):
         run(folder_steps(job()))
     assert len(list(Path("out").glob("*_labels.tif"))) == 3

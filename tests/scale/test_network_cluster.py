@@ -11,7 +11,7 @@ zarr = pytest.importorskip("zarr")
 
 from tests.scale.conftest import digests, spots, strokes, write_image  # noqa: E402
 
-from napari_segen.scale.segmenting import segment_omezarr  # noqa: E402
+from napari_segen.scale.omezarr.segmenting import segment_omezarr  # noqa: E402
 
 pytestmark = [pytest.mark.keras, pytest.mark.usefixtures("small_parts")]
 

@@ -274,7 +274,7 @@ def test_an_omezarr_image_is_opened_by_its_levels(
     dock, viewer, qtbot, images, monkeypatch
 ):
     pytest.importorskip("zarr")
-    monkeypatch.setattr("napari_segen.scale.omelabels.COARSEST_PX", 30)
+    monkeypatch.setattr("napari_segen.scale.omezarr.labels.COARSEST_PX", 30)
     from tests.scale.conftest import write_image
 
     write_image(images / "d.zarr", field(4)[0], scale=(0.5, 0.5))
@@ -386,7 +386,7 @@ def test_every_option_that_messages_name_has_a_word_in_the_window():
     import argparse
     import inspect
 
-    from napari_segen.scale import command, inputs, options, run, settings
+    from napari_segen.scale.folder import command, inputs, options, run, settings
 
     parser = argparse.ArgumentParser()
     options.add_segment(parser.add_subparsers(), lambda _: None)

@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-from napari_segen.scale.command import failures
-from napari_segen.scale.job import Outcome
+from napari_segen.scale.folder.command import failures
+from napari_segen.scale.folder.job import Outcome
 from napari_segen.widgets.dock import Dock
 from napari_segen.widgets.folder.form import FolderForm
 from napari_segen.widgets.folder.opened import Field, Shown, reading_field

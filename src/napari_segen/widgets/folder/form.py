@@ -7,7 +7,7 @@ from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, LineEdit, 
 from qtpy.QtWidgets import QWidget
 
 from napari_segen.core.model import finds_objects
-from napari_segen.scale.settings import ObjectSettings, Settings
+from napari_segen.scale.folder.settings import ObjectSettings, Settings
 from napari_segen.widgets.colors import class_title
 from napari_segen.widgets.folder.tasks import KEEP, REFUSE, REPLACE, Request
 from napari_segen.widgets.panels import Fold, fit_narrow, form, stacked

@@ -13,11 +13,11 @@ from napari_segen.core.imagespec import CHANNEL, SPACE, Array, ImageSpec
 from napari_segen.core.model import finds_objects
 from napari_segen.core.provenance import array_hash
 from napari_segen.core.steps import Step, Steps
-from napari_segen.scale.inputs import Input
-from napari_segen.scale.omezarr import OmeImage, read_omezarr
-from napari_segen.scale.one_image import spec_for
-from napari_segen.scale.outputs import Results
-from napari_segen.scale.summary import in_order
+from napari_segen.scale.folder.inputs import Input
+from napari_segen.scale.folder.one_image import spec_for
+from napari_segen.scale.folder.outputs import Results
+from napari_segen.scale.folder.summary import in_order
+from napari_segen.scale.omezarr.image import OmeImage, read_omezarr
 from napari_segen.widgets.colors import colormap, features_of, prepare_colormaps
 from napari_segen.widgets.layers import remember_axes
 from napari_segen.widgets.tasks import shown_range

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QDialog, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from napari_segen.scale.sheet import COLUMNS, PER_PAGE, tile_at
+from napari_segen.scale.folder.sheet import COLUMNS, PER_PAGE, tile_at
 from napari_segen.widgets.panels import stacked
 
 _SIZE_PX = 1230, 760

@@ -12,10 +12,10 @@ from typing import Any
 from napari_segen.core.archive import SUFFIX
 from napari_segen.core.steps import Step, Steps, retold_steps
 from napari_segen.scale.cluster import connected
-from napari_segen.scale.command import job_of
-from napari_segen.scale.job import Job, Outcome
-from napari_segen.scale.run import folder_steps
-from napari_segen.scale.settings import Settings
+from napari_segen.scale.folder.command import job_of
+from napari_segen.scale.folder.job import Job, Outcome
+from napari_segen.scale.folder.run import folder_steps
+from napari_segen.scale.folder.settings import Settings
 from napari_segen.widgets.kept_model import key_of
 from napari_segen.widgets.tasks import RunSteps
 from napari_segen.workflows.models import load, needs_tensorflow

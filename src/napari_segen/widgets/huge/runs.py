@@ -104,7 +104,7 @@ class HugeRuns:
         self._start(labelling, source, Path(folder), model, done=done)
 
     def _show(self, source: Source, model: Any, path: Path, seconds: float) -> None:
-        from napari_segen.scale.estimate import duration
+        from napari_segen.scale.omezarr.estimate import duration
 
         layer = result_layer(source, model, path)
         active = self._viewer.layers.selection.active
@@ -142,7 +142,7 @@ def where_to_write(parent: QWidget, text: str) -> str:
 
 def result_layer(source: Source, model: Any, path: Path) -> Labels:
     """Show labels that were written, at all their resolutions."""
-    from napari_segen.scale.omezarr import zarr
+    from napari_segen.scale.omezarr.image import zarr
 
     group = zarr().open_group(str(path), mode="r")
     n_levels = len(list(group.array_keys()))

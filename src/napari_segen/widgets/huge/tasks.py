@@ -26,7 +26,7 @@ def learning_and_estimating(
 ) -> Steps[tuple[Any, Any]]:
     """Learn from strokes; returns the model and what labelling the image takes."""
     from napari_segen.probabilistic.prior import completed_prior
-    from napari_segen.scale.omezarr import zarr
+    from napari_segen.scale.omezarr.image import zarr
 
     zarr()  # without it nothing can be written: better said now
     yield Step(0, 0, "Reading the strokes")
@@ -49,8 +49,8 @@ def estimating(
     source: Source, position: tuple[int, ...], model: Any
 ) -> Steps[tuple[Any, Any]]:
     """Return the model, and what labelling the image with it takes."""
-    from napari_segen.scale.estimate import estimate_steps
-    from napari_segen.scale.omezarr import zarr
+    from napari_segen.scale.omezarr.estimate import estimate_steps
+    from napari_segen.scale.omezarr.image import zarr
 
     zarr()
     image = _described(source, Path(source.path or "image"))
@@ -59,10 +59,10 @@ def estimating(
 
 def labelling(source: Source, folder: Path, model: Any) -> Steps[tuple[Path, float]]:
     """Write labels below `folder`; returns where they are and the seconds it took."""
-    from napari_segen.scale.estimate import duration, sampled_range_steps
-    from napari_segen.scale.omelabels import NewLabels
-    from napari_segen.scale.origin import origin_of
-    from napari_segen.scale.segmenting import Labelling, label_parts_steps
+    from napari_segen.scale.omezarr.estimate import duration, sampled_range_steps
+    from napari_segen.scale.omezarr.labels import NewLabels
+    from napari_segen.scale.omezarr.origin import origin_of
+    from napari_segen.scale.omezarr.segmenting import Labelling, label_parts_steps
 
     began = time.monotonic()
     out = folder / f"{Path(source.name).stem or 'image'}.zarr"
@@ -96,7 +96,7 @@ def _free_name(out: Path) -> str:
 
 
 def _described(source: Source, path: Path) -> Any:
-    from napari_segen.scale.omezarr import array_image
+    from napari_segen.scale.omezarr.image import array_image
 
     place, n = source.image_placement, len(source.axes)
     scale, move = list(place["scale"]), list(place["translate"])

@@ -16,7 +16,7 @@ from napari_segen.features.cache import FeatureCache
 from napari_segen.objects.instances import instances_steps
 from napari_segen.objects.measurements import measure_steps
 from napari_segen.probabilistic.guidance.kind import TOO_FLAT
-from napari_segen.scale.settings import ObjectSettings, Settings
+from napari_segen.scale.folder.settings import ObjectSettings, Settings
 from napari_segen.workflows.files import ImageFile
 
 if TYPE_CHECKING:

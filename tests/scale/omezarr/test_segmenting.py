@@ -14,8 +14,8 @@ zarr = pytest.importorskip("zarr")
 
 from tests.scale.conftest import digests, fitted, spots, write_image  # noqa: E402
 
-from napari_segen.scale import omelabels  # noqa: E402
-from napari_segen.scale.segmenting import (  # noqa: E402
+from napari_segen.scale.omezarr import labels as omelabels  # noqa: E402
+from napari_segen.scale.omezarr.segmenting import (  # noqa: E402
     segment_omezarr,
     segment_omezarr_steps,
 )

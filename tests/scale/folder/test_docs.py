@@ -11,10 +11,10 @@ from tests.scale.conftest import write_image
 from tests.scale.fields import field
 
 from napari_segen.cli import main
-from napari_segen.scale.outputs import ENDS
+from napari_segen.scale.folder.outputs import ENDS
 from napari_segen.workflows.files import write_tiff
 
-PAGE = (Path(__file__).parents[2] / "docs" / "folders.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "folders.md").read_text(encoding="utf-8")
 (BLOCK,) = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
 COMMANDS = [shlex.split(line)[1:] for line in BLOCK.splitlines()]
 

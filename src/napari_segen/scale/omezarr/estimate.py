@@ -17,9 +17,9 @@ from napari_segen.core.normalization import Range
 from napari_segen.core.steps import Steps
 from napari_segen.core.tiles import Tile, tile_at
 from napari_segen.probabilistic.lazyframe import Blocks, LazyFrame
-from napari_segen.scale.omezarr import OmeImage
+from napari_segen.scale.omezarr.image import OmeImage
+from napari_segen.scale.omezarr.segmenting import SHARE_OF_LABELLING, Labelling
 from napari_segen.scale.parts import Frames, PartLabeller, needs_range
-from napari_segen.scale.segmenting import SHARE_OF_LABELLING, Labelling
 from napari_segen.scale.tasks import SharedModel
 
 TINY_PX = 64  # what is compiled is compiled for this part, before the clock runs

@@ -5,7 +5,7 @@ from PIL import Image
 
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.labels import ClassInfo
-from napari_segen.scale.sheet import (
+from napari_segen.scale.folder.sheet import (
     COLUMNS,
     OPACITY,
     ROWS,

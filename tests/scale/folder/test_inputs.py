@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_segen.scale.inputs import (
+from napari_segen.scale.folder.inputs import (
     Input,
     check_names,
     list_inputs,

@@ -18,7 +18,7 @@ from typing import Any
 from napari_segen import __version__
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.steps import Step, Steps, run
-from napari_segen.scale.omezarr import drop_labels
+from napari_segen.scale.omezarr.image import drop_labels
 from napari_segen.scale.tasks import each_task_steps
 from napari_segen.workflows.files import write_json
 

@@ -12,20 +12,20 @@ from napari_segen.core.model import finds_objects
 from napari_segen.core.normalization import has_data
 from napari_segen.core.steps import Step, Steps, stretch_steps
 from napari_segen.core.tiles import Reach, Tile, tile_grid
-from napari_segen.scale.finding import find_objects_omezarr_steps
-from napari_segen.scale.measuring import measure_omezarr_steps
-from napari_segen.scale.omezarr import OmeImage, read_omezarr
-from napari_segen.scale.one_image import (
+from napari_segen.scale.folder.one_image import (
     BLANK,
     Found,
     check_unit,
     row_of_objects,
     why_blank,
 )
-from napari_segen.scale.outputs import Results
+from napari_segen.scale.folder.outputs import Results
+from napari_segen.scale.folder.settings import Settings
+from napari_segen.scale.omezarr.finding import find_objects_omezarr_steps
+from napari_segen.scale.omezarr.image import OmeImage, read_omezarr
+from napari_segen.scale.omezarr.measuring import measure_omezarr_steps
+from napari_segen.scale.omezarr.segmenting import segment_omezarr_steps
 from napari_segen.scale.parts import Frames, part_shape
-from napari_segen.scale.segmenting import segment_omezarr_steps
-from napari_segen.scale.settings import Settings
 from napari_segen.scale.tasks import each_task_steps
 from napari_segen.workflows.files import ImageFile
 

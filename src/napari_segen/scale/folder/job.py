@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_segen.scale.inputs import Input
-from napari_segen.scale.outputs import Results
-from napari_segen.scale.settings import Settings
+from napari_segen.scale.folder.inputs import Input
+from napari_segen.scale.folder.outputs import Results
+from napari_segen.scale.folder.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

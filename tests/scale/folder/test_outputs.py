@@ -3,7 +3,7 @@ import json
 import pytest
 
 from napari_segen.core.imagespec import ImageSpec
-from napari_segen.scale.outputs import (
+from napari_segen.scale.folder.outputs import (
     Results,
     State,
     drop_leftovers,

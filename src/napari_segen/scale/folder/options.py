@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from napari_segen.scale.settings import ObjectSettings, Settings
+from napari_segen.scale.folder.settings import ObjectSettings, Settings
 
 
 def add_segment(commands: Any, run: Callable[[argparse.Namespace], Any]) -> None:
@@ -36,26 +36,8 @@ def add_segment(commands: Any, run: Callable[[argparse.Namespace], Any]) -> None
         help="label images named like the inputs, to score the results with: numbered "
         "objects if --objects are found, else classes",
     )
-    segment.add_argument(
-        "--resume",
-        action="store_true",
-        help="leave out images whose results this model has made with these settings",
-    )
-    segment.add_argument(
-        "--overwrite", action="store_true", help="replace results that are there"
-    )
-    segment.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="let the workers of a Dask cluster do it, such as tcp://10.0.0.1:8786; "
-        "they need a file system in common with this machine",
-    )
-    segment.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="do it in so many processes of one thread each on this machine",
-    )
+    _add_earlier_results(segment)
+    _add_workers(segment)
     segment.add_argument(
         "inputs",
         type=Path,
@@ -90,6 +72,32 @@ def _add_objects(segment: argparse.ArgumentParser) -> None:
         "--measurements",
         action="store_true",
         help="write a table of what can be measured of each object",
+    )
+
+
+def _add_earlier_results(segment: argparse.ArgumentParser) -> None:
+    segment.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out images whose results this model has made with these settings",
+    )
+    segment.add_argument(
+        "--overwrite", action="store_true", help="replace results that are there"
+    )
+
+
+def _add_workers(segment: argparse.ArgumentParser) -> None:
+    segment.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="let the workers of a Dask cluster do it, such as tcp://10.0.0.1:8786; "
+        "they need a file system in common with this machine",
+    )
+    segment.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="do it in so many processes of one thread each on this machine",
     )
 
 

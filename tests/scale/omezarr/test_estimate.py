@@ -10,15 +10,15 @@ zarr = pytest.importorskip("zarr")
 
 from tests.scale.conftest import fitted, spots, strokes  # noqa: E402
 
-from napari_segen.scale.estimate import (  # noqa: E402
+from napari_segen.scale.omezarr.estimate import (  # noqa: E402
     amount,
     duration,
     estimate_steps,
     sampled_range_steps,
 )
-from napari_segen.scale.omelabels import NewLabels  # noqa: E402
-from napari_segen.scale.omezarr import array_image  # noqa: E402
-from napari_segen.scale.segmenting import Labelling, label_parts_steps  # noqa: E402
+from napari_segen.scale.omezarr.image import array_image  # noqa: E402
+from napari_segen.scale.omezarr.labels import NewLabels  # noqa: E402
+from napari_segen.scale.omezarr.segmenting import Labelling, label_parts_steps  # noqa: E402
 
 
 class Lazy:
@@ -65,7 +65,7 @@ def test_an_estimate_scales_one_part_to_all_of_them(tmp_path, model, monkeypatch
     source = described(image, "yx", tmp_path)
     clock = iter([10.0, 12.0])
     monkeypatch.setattr(
-        "napari_segen.scale.estimate.time.perf_counter", lambda: next(clock)
+        "napari_segen.scale.omezarr.estimate.time.perf_counter", lambda: next(clock)
     )
     found = run(estimate_steps(model, source, (69, 100)))
     last = Labelling.of(model, source).tiles()[-1].core

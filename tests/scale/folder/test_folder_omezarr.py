@@ -13,9 +13,9 @@ from scipy import ndimage
 
 from napari_segen.cli import main
 from napari_segen.core.steps import run
-from napari_segen.scale.inputs import Input, check_names, list_inputs, truth_of
-from napari_segen.scale.run import folder_steps
-from napari_segen.scale.settings import ObjectSettings, Settings
+from napari_segen.scale.folder.inputs import Input, check_names, list_inputs, truth_of
+from napari_segen.scale.folder.run import folder_steps
+from napari_segen.scale.folder.settings import ObjectSettings, Settings
 from napari_segen.workflows.files import read_image, write_tiff
 
 zarr = pytest.importorskip("zarr")
@@ -132,8 +132,8 @@ def test_files_and_zarr_images_are_summarised_alike(folder, job):
 
 
 def test_the_contact_sheet_is_read_from_a_coarse_level(tmp_path):
-    from napari_segen.scale.omezarr import read_omezarr
-    from napari_segen.scale.one_omezarr import small
+    from napari_segen.scale.folder.one_omezarr import small
+    from napari_segen.scale.omezarr.image import read_omezarr
 
     image = np.arange(64 * 80.0).reshape(1, 1, 64, 80)
     path = write_image(tmp_path / "i.zarr", image, "tcyx")

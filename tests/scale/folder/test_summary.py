@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_segen.core.imagespec import ImageSpec
-from napari_segen.scale.summary import in_order, score, write_summary
+from napari_segen.scale.folder.summary import in_order, score, write_summary
 from napari_segen.workflows.files import ImageFile, read_image, read_labels, write_tiff
 
 VALUES = hnp.arrays(np.uint8, (3, 4), elements=st.integers(1, 3))

@@ -13,7 +13,7 @@ zarr = pytest.importorskip("zarr")
 
 from tests.scale.conftest import spots, write_image  # noqa: E402
 
-from napari_segen.scale.finding import find_objects_omezarr  # noqa: E402
+from napari_segen.scale.omezarr.finding import find_objects_omezarr  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 

@@ -11,9 +11,9 @@ from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.labels import Segmentation
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.steps import Step, run
-from napari_segen.scale.one_image import BLANK, UNLIKE, image_steps, spec_for
-from napari_segen.scale.settings import ObjectSettings, Settings, check_settings
-from napari_segen.scale.summary import write_measurements
+from napari_segen.scale.folder.one_image import BLANK, UNLIKE, image_steps, spec_for
+from napari_segen.scale.folder.settings import ObjectSettings, Settings, check_settings
+from napari_segen.scale.folder.summary import write_measurements
 from napari_segen.workflows.files import ImageFile
 
 SQUARES = Settings(objects=ObjectSettings((2,)))

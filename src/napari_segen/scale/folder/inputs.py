@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_segen.scale.omezarr import is_omezarr
+from napari_segen.scale.omezarr.image import is_omezarr
 from napari_segen.workflows.files import is_image, list_images
 
 KINDS = "TIFF, PNG, JPEG or OME-Zarr image"

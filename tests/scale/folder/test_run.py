@@ -13,9 +13,9 @@ from tests.scale.fields import field
 import napari_segen as ns
 from napari_segen.cli import main
 from napari_segen.core.steps import run
-from napari_segen.scale.inputs import truth_of
-from napari_segen.scale.run import folder_steps
-from napari_segen.scale.settings import ObjectSettings, Settings
+from napari_segen.scale.folder.inputs import truth_of
+from napari_segen.scale.folder.run import folder_steps
+from napari_segen.scale.folder.settings import ObjectSettings, Settings
 from napari_segen.workflows.files import read_image, write_tiff
 
 ALL = Settings(

@@ -17,8 +17,8 @@ from napari_segen.core.imagespec import CHANNEL, Array
 from napari_segen.core.labels import ClassInfo
 from napari_segen.core.steps import Step, Steps, stretch_steps
 from napari_segen.core.tiles import Tile, tile_grid
-from napari_segen.scale.omezarr import OmeImage, zarr
-from napari_segen.scale.origin import RECORD, difference, digest_of, made_by_of
+from napari_segen.scale.omezarr.image import OmeImage, zarr
+from napari_segen.scale.omezarr.origin import RECORD, difference, digest_of, made_by_of
 from napari_segen.scale.tasks import each_task_steps
 
 FACTOR = 2  # from a level to the next coarser one

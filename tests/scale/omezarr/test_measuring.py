@@ -12,8 +12,8 @@ zarr = pytest.importorskip("zarr")
 
 from tests.scale.conftest import spots, write_image  # noqa: E402
 
-from napari_segen.scale import measuring  # noqa: E402
-from napari_segen.scale.measuring import measure_omezarr  # noqa: E402
+from napari_segen.scale.omezarr import measuring  # noqa: E402
+from napari_segen.scale.omezarr.measuring import measure_omezarr  # noqa: E402
 
 WHOLE_ONLY = ["solidity", "perimeter", "circularity"]
 

@@ -11,9 +11,9 @@ from napari_segen.core.labels import smallest_unsigned
 from napari_segen.core.normalization import Range
 from napari_segen.core.steps import Steps, each_steps, run, stretch_steps
 from napari_segen.core.tiles import Reach, Tile, tile_grid
-from napari_segen.scale.omelabels import NewLabels, is_written
-from napari_segen.scale.omezarr import OmeImage, read_omezarr
-from napari_segen.scale.origin import origin_of
+from napari_segen.scale.omezarr.image import OmeImage, read_omezarr
+from napari_segen.scale.omezarr.labels import NewLabels, is_written
+from napari_segen.scale.omezarr.origin import origin_of
 from napari_segen.scale.parts import (
     Frames,
     PartLabeller,
@@ -24,10 +24,10 @@ from napari_segen.scale.parts import (
 )
 from napari_segen.scale.tasks import (
     SharedModel,
-    check_workers,
     each_task_steps,
     shared_model,
 )
+from napari_segen.scale.workers import check_workers
 
 FilePath = str | os.PathLike[str]
 RangeSteps = Callable[

@@ -14,12 +14,12 @@ zarr = pytest.importorskip("zarr")
 
 from tests.scale.conftest import digests, fitted, spots, write_image  # noqa: E402
 
-from napari_segen.scale import omelabels  # noqa: E402
-from napari_segen.scale.finding import (  # noqa: E402
+from napari_segen.scale.omezarr import labels as omelabels  # noqa: E402
+from napari_segen.scale.omezarr.finding import (  # noqa: E402
     find_objects_omezarr,
     find_objects_omezarr_steps,
 )
-from napari_segen.scale.segmenting import (  # noqa: E402
+from napari_segen.scale.omezarr.segmenting import (  # noqa: E402
     segment_omezarr,
     segment_omezarr_steps,
 )
@@ -132,7 +132,7 @@ def test_other_work_is_refused(tmp_path, model):
 
 
 def test_another_version_is_refused_by_name(tmp_path, model, monkeypatch):
-    from napari_segen.scale import origin
+    from napari_segen.scale.omezarr import origin
 
     path = film(tmp_path)
     steps = segment_omezarr_steps(model, path, path)

@@ -9,7 +9,7 @@ zarr = pytest.importorskip("zarr")
 
 from tests.scale.conftest import write_image  # noqa: E402
 
-from napari_segen.scale.omezarr import read_omezarr  # noqa: E402
+from napari_segen.scale.omezarr.image import read_omezarr  # noqa: E402
 
 
 def described(path):

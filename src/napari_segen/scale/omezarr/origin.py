@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from napari_segen.core.provenance import array_hash
-from napari_segen.scale.omezarr import OmeImage, zarr
-from napari_segen.scale.tasks import versions_here
+from napari_segen.scale.omezarr.image import OmeImage, zarr
+from napari_segen.scale.workers import versions_here
 
 RECORD = "napari-segen"  # among the attributes of the labels
 

@@ -21,9 +21,9 @@ from napari_segen.core.steps import Step, Steps, each_steps, run, stretch_steps
 from napari_segen.core.tiles import Reach, Tile, tile_at, tile_grid
 from napari_segen.objects.instances import instances, instances_steps
 from napari_segen.scale.joined import joined_steps
-from napari_segen.scale.omelabels import NewLabels, is_written
-from napari_segen.scale.omezarr import read_omezarr
-from napari_segen.scale.origin import origin_of, recorded
+from napari_segen.scale.omezarr.image import read_omezarr
+from napari_segen.scale.omezarr.labels import NewLabels, is_written
+from napari_segen.scale.omezarr.origin import origin_of, recorded
 from napari_segen.scale.parts import (
     Frames,
     PartLabeller,
@@ -33,10 +33,10 @@ from napari_segen.scale.parts import (
 )
 from napari_segen.scale.tasks import (
     SharedModel,
-    check_workers,
     each_task_steps,
     shared_model,
 )
+from napari_segen.scale.workers import check_workers
 from napari_segen.workflows.files import write_json
 
 FilePath = str | os.PathLike[str]
@@ -152,43 +152,17 @@ def find_objects_omezarr_steps(
         new.list_name()
         return _reported(new.path, recorded(new.path), margin_px)
 
-    def frame_steps(item: tuple[int, dict[str, int]]) -> Steps[None]:
-        i, place = item
-        done = new.notes / f"found_{i}.json"
-        if done.exists():
-            return
-        finding = frame_range_steps(shared, frames, place, overlap.shape, client)
-        kept = kept_range_steps(new.notes / f"range_{i}.json", finding)
-        known = yield from stretch_steps(kept, 0, SHARE_OF_RANGE)
-        parts = _Parts(new.notes.absolute() / f"parts_{i}")
-        parts.folder.mkdir(exist_ok=True)
-        find = _Finding(shared, frames, place, known, overlap.halo, how, parts)
-        tiles = list(tile_grid(frames.shape, overlap.shape, overlap.margin))
-        items = list(enumerate(tiles))
-        text = "Finding objects"
-        steps = each_task_steps(find.steps, items, client=client, text=text)
-        yield from stretch_steps(steps, SHARE_OF_RANGE, SHARE_OF_FINDING)
-        join = joined_steps(tiles, frames.shape, parts.read, client)
-        joined = yield from stretch_steps(join, SHARE_OF_FINDING, SHARE_OF_JOINING)
-        write = partial(_write_steps, frames, place, parts, array)
-        tables = [(*item, t) for item, t in zip(items, joined.tables, strict=True)]
-        text = "Writing objects"
-        steps = each_task_steps(write, tables, client=client, text=text)
-        yield from stretch_steps(steps, SHARE_OF_JOINING, 1)
-        write_json(done, {count: getattr(joined, count) for count in COUNTS})
-        shutil.rmtree(parts.folder)
-
     with new.written_whole(np.zeros(0, np.int64), {}):
         shared = shared_model(model, new.notes, client)
         if client is not None:
             check_workers(client, source.path, new.unfinished)
         array = new.create(frames.label_chunks(overlap.shape), np.int32)
+        frame = _FrameFinding(shared, frames, overlap, how, new.notes, array, client)
         places = frames.places()
-        found = each_steps(list(enumerate(places)), frame_steps)
+        found = each_steps(list(enumerate(places)), frame.steps)
         yield from stretch_steps(found, 0, SHARE_OF_FRAMES)
         yield from stretch_steps(new.coarser_steps(client), SHARE_OF_FRAMES, 1)
-        files = [new.notes / f"found_{i}.json" for i in range(len(places))]
-        counts = [json.loads(file.read_bytes()) for file in files]
+        counts = [json.loads(frame.done(i).read_bytes()) for i in range(len(places))]
         new.found |= {count: sum(c[count] for c in counts) for count in COUNTS}
     return _reported(new.path, new.found, margin_px)
 
@@ -259,6 +233,52 @@ class _Finding:
         posterior = yield from labeller.posterior_steps(values, seen)
         ids = yield from instances_steps(posterior, spec=labeller.spec, **self.how)
         self.parts.keep(i, ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _FrameFinding:
+    """Finds the objects of whole frames: in parts, joined, written."""
+
+    model: SharedModel
+    frames: Frames
+    overlap: _Overlap
+    how: dict[str, Any]
+    notes: Path
+    array: Any
+    client: Any
+
+    def done(self, i: int) -> Path:
+        """Return the file with a frame's counts, which is there once it is written."""
+        return self.notes / f"found_{i}.json"
+
+    def steps(self, item: tuple[int, dict[str, int]]) -> Steps[None]:
+        i, place = item
+        if self.done(i).exists():
+            return
+        frames, client, shape = self.frames, self.client, self.overlap.shape
+        finding = frame_range_steps(self.model, frames, place, shape, client)
+        kept = kept_range_steps(self.notes / f"range_{i}.json", finding)
+        known = yield from stretch_steps(kept, 0, SHARE_OF_RANGE)
+        parts = _Parts(self.notes.absolute() / f"parts_{i}")
+        parts.folder.mkdir(exist_ok=True)
+        find = _Finding(
+            self.model, frames, place, known, self.overlap.halo, self.how, parts
+        )
+        tiles = list(tile_grid(frames.shape, shape, self.overlap.margin))
+        items = list(enumerate(tiles))
+        text = "Finding objects"
+        steps = each_task_steps(find.steps, items, client=client, text=text)
+        yield from stretch_steps(steps, SHARE_OF_RANGE, SHARE_OF_FINDING)
+        join = joined_steps(tiles, frames.shape, parts.read, client)
+        joined = yield from stretch_steps(join, SHARE_OF_FINDING, SHARE_OF_JOINING)
+        write = partial(_write_steps, frames, place, parts, self.array)
+        tables = [(*item, t) for item, t in zip(items, joined.tables, strict=True)]
+        text = "Writing objects"
+        steps = each_task_steps(write, tables, client=client, text=text)
+        yield from stretch_steps(steps, SHARE_OF_JOINING, 1)
+        counts = {count: getattr(joined, count) for count in COUNTS}
+        write_json(self.done(i), counts)
+        shutil.rmtree(parts.folder)
 
 
 def _write_steps(

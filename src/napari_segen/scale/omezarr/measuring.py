@@ -11,7 +11,7 @@ from napari_segen.core.steps import Step, Steps, each_steps, run
 from napari_segen.core.tiles import Tile, tile_grid
 from napari_segen.objects.measurements import Columns, columns_of_sums, table_of
 from napari_segen.objects.sums import Part, sums_of_parts_steps
-from napari_segen.scale.omezarr import read_omezarr
+from napari_segen.scale.omezarr.image import read_omezarr
 from napari_segen.scale.parts import Frames
 
 if TYPE_CHECKING:

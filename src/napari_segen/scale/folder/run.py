@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.model import finds_objects
 from napari_segen.core.steps import PARTS, Step, Steps, retold_steps, stretch_steps
-from napari_segen.scale.inputs import Input
-from napari_segen.scale.job import Job, Outcome
-from napari_segen.scale.one_image import Found, image_steps
-from napari_segen.scale.one_omezarr import omezarr_steps, opened, pictured, whole
-from napari_segen.scale.outputs import (
+from napari_segen.scale.folder.inputs import Input
+from napari_segen.scale.folder.job import Job, Outcome
+from napari_segen.scale.folder.one_image import Found, image_steps
+from napari_segen.scale.folder.one_omezarr import omezarr_steps, opened, pictured, whole
+from napari_segen.scale.folder.outputs import (
     ENDS,
     Results,
     State,
@@ -23,15 +23,16 @@ from napari_segen.scale.outputs import (
     file_hash,
     made_by,
 )
-from napari_segen.scale.sheet import TILE_PX, Sheets, Tile, overlay
-from napari_segen.scale.summary import (
+from napari_segen.scale.folder.sheet import TILE_PX, Sheets, Tile, overlay
+from napari_segen.scale.folder.summary import (
     SUMMARY,
     in_order,
     score,
     write_measurements,
     write_summary,
 )
-from napari_segen.scale.tasks import SharedModel, check_workers, each_task_steps
+from napari_segen.scale.tasks import SharedModel, each_task_steps
+from napari_segen.scale.workers import check_workers
 from napari_segen.workflows.files import read_image, read_labels, write_tiff
 
 T = TypeVar("T")

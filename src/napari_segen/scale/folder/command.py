@@ -9,13 +9,17 @@ from typing import Any
 
 from napari_segen.core.errors import SomeFailed
 from napari_segen.scale.cluster import connected
-from napari_segen.scale.inputs import check_names, list_inputs, truth_of
-from napari_segen.scale.job import Job, Outcome
-from napari_segen.scale.omezarr import zarr
-from napari_segen.scale.outputs import ENDS, RECORD, ZARR
-from napari_segen.scale.run import folder_steps
-from napari_segen.scale.settings import Settings, check_for_omezarr, check_settings
-from napari_segen.scale.summary import SUMMARY
+from napari_segen.scale.folder.inputs import check_names, list_inputs, truth_of
+from napari_segen.scale.folder.job import Job, Outcome
+from napari_segen.scale.folder.outputs import ENDS, RECORD, ZARR
+from napari_segen.scale.folder.run import folder_steps
+from napari_segen.scale.folder.settings import (
+    Settings,
+    check_for_omezarr,
+    check_settings,
+)
+from napari_segen.scale.folder.summary import SUMMARY
+from napari_segen.scale.omezarr.image import zarr
 from napari_segen.workflows.files import make_folder
 from napari_segen.workflows.models import load, needs_tensorflow
 from napari_segen.workflows.progress import run_with_progress, start_tensorflow

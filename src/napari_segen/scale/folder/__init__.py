@@ -1,0 +1,1 @@
+"""One model applied to many images: results, table, contact sheets."""

@@ -1,0 +1,1 @@
+"""OME-Zarr images of any size: labels, objects and tables of them, part by part."""
