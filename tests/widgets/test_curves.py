@@ -1,6 +1,5 @@
 """The live plot."""
 
-import numpy as np
 import pytest
 
 from napari_segen.widgets.curves import MAX_POINTS, CurvePlot
@@ -15,9 +14,7 @@ def plot(qtbot):
 
 
 def picture(plot):
-    image = plot.grab().toImage()
-    data = image.constBits().asarray(image.sizeInBytes())
-    return np.frombuffer(data, np.uint8).copy()
+    return plot.grab().toImage()
 
 
 def test_time_is_the_axis_and_else_steps_are(plot):
@@ -56,6 +53,6 @@ def test_curves_are_drawn_and_cleared(plot):
     empty = picture(plot)
     plot.add([(i, {"loss": 1 / (i + 1), "val_iou": 0.5}) for i in range(20)])
     drawn = picture(plot)
-    assert (drawn != empty).any()
+    assert drawn != empty
     plot.clear()
-    assert (picture(plot) == empty).all()
+    assert picture(plot) == empty
