@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QTimer, QtMsgType, qInstallMessageHandler
+from qtpy.QtCore import QEventLoop, QTimer, QtMsgType, qInstallMessageHandler
 from qtpy.QtWidgets import QApplication
 
 from napari_segen.widgets.results import MARK
@@ -32,11 +32,13 @@ STOP_SECONDS = 30
 
 
 def settle(seconds):
-    """Let Qt work for a while."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
-        time.sleep(0.005)
+    """Let Qt work for a while.
+
+    In a loop of its own: `processEvents` deletes no dock that napari deletes later.
+    """
+    loop = QEventLoop()
+    QTimer.singleShot(round(seconds * 1000), loop.quit)
+    loop.exec()
 
 
 def memory_mb():
