@@ -185,6 +185,36 @@ def test_the_mixture_runs_without_strokes(viewer, qtbot):
     assert (classes.data[:, 36:] == 2).mean() > 0.95
 
 
+def test_the_mixture_lists_only_what_it_found(viewer, qtbot):
+    painted(viewer)
+    viewer.layers["strokes"].data[40:44, 4:10] = 7
+    dock = open_dock(viewer, PROBABILISTIC)
+    qtbot.waitUntil(lambda: dock._table.values == [1, 2, 7])
+    dock._method.choice.value = "mixture"
+    dock._method.field("classes").value = 2
+    dock.run()
+    finish(dock, qtbot)
+    assert dock._table.values == [1, 2]
+    dock._method.choice.value = "bayes"
+    qtbot.waitUntil(lambda: dock._table.values == [1, 2, 7])
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_removed_image_is_not_replaced_by_a_result(viewer, qtbot, others):
+    for i in range(others):
+        viewer.add_image(two_halves()[0], name=f"other {i}")
+    layer, _ = painted(viewer)
+    dock = open_dock(viewer, PROBABILISTIC)
+    dock._image.value = layer
+    dock.run()
+    finish(dock, qtbot)
+    assert "cells uncertainty" in viewer.layers
+    viewer.layers.remove(layer)
+    expected = viewer.layers["other 0"] if others else None
+    assert dock.image is expected
+    assert others or "no image" in dock.message
+
+
 def test_novelty_is_shown_where_asked_for(viewer, qtbot):
     layer, _ = painted(viewer)
     layer.data[40:44, 40:50] = 255

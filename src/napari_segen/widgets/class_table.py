@@ -214,7 +214,7 @@ class ClassTable(QWidget):
         self._add.setToolTip(
             "Take the brush for one more class."
             if layer is not None
-            else "There is no strokes layer yet: press New strokes."
+            else "No strokes are used: press New strokes, or choose another method."
         )
         self._mark_selected()
         self.listed.emit()

@@ -142,7 +142,8 @@ class ProbabilisticDock(HugeDock):
     def _on_input(self, *args: Any) -> None:
         super()._on_input()
         if hasattr(self, "_live") and not self._is_shut:
-            self._table.show_layer(self._labels.value)
+            # What a method without strokes finds are no classes of the strokes.
+            self._table.show_layer(self._labels_to_learn())
             self._live.look_again()
             self._guide.look_again()
 

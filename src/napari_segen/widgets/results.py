@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
-from napari.layers import Labels, Layer
+from napari.layers import Image, Labels, Layer
 
 from napari_segen.core.imagespec import Array
 from napari_segen.core.provenance import array_hash
@@ -39,6 +39,15 @@ def layers_to_choose(layers: Iterable[Layer], kind: type[Layer]) -> list[Layer]:
         if isinstance(layer, kind) and layer.metadata.get(MARK) != PASSING[MARK]
     ]
     return sorted(found, key=lambda layer: MARK in layer.metadata)
+
+
+def images_to_choose(layers: Iterable[Layer]) -> list[Layer]:
+    """List image layers to segment: results only beside an image of the user's.
+
+    Or the removal of the last image would make a result the image.
+    """
+    found = layers_to_choose(layers, Image)
+    return found if found and MARK not in found[0].metadata else []
 
 
 def place_over(layers: Any, image: Layer) -> int:

@@ -16,7 +16,7 @@ from napari_segen.widgets.layers import (
     mismatch,
 )
 from napari_segen.widgets.panels import Action, form
-from napari_segen.widgets.results import Earlier, Ready
+from napari_segen.widgets.results import Earlier, Ready, images_to_choose
 from napari_segen.widgets.segment_tasks import (
     applying,
     dressed,
@@ -45,6 +45,7 @@ class SegmentDock(Dock):
         self._image = self._layer_choice(
             Image, "image", "The image to segment and to learn from."
         )
+        self._image.choices = lambda _: images_to_choose(self._viewer.layers)
         self._stack = StackChoice(self._on_input)
         self._labels = self._layer_choice(
             Labels, self.labels_label, self.labels_tooltip
@@ -71,6 +72,14 @@ class SegmentDock(Dock):
         )
 
     # -- inputs ---------------------------------------------------------------
+
+    def _reset_layer_choices(self) -> None:
+        before = self._image.value
+        super()._reset_layer_choices()
+        images = self._image.choices
+        if images and before not in images:
+            # Qt goes on to the neighbour in the list, which may be a result.
+            self._image.value = images[0]
 
     def _on_input(self, *args: Any) -> None:
         if hasattr(self, "_posterior"):
