@@ -62,7 +62,9 @@ def callbacks(viewer):
     """How many functions wait for events of the viewer, its parts and its layers."""
     parts = (viewer, viewer.layers, viewer.dims, viewer.cursor, *viewer.layers)
     emitters = (e for part in parts for e in part.events.emitters.values())
-    return sum(len(emitter.callbacks) for emitter in emitters)
+    waiting = (call for emitter in emitters for call in emitter.callbacks)
+    # Those of owners that are gone are taken out when the event comes.
+    return sum(not isinstance(c, tuple) or c[0]() is not None for c in waiting)
 
 
 @contextmanager

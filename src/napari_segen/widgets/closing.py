@@ -1,6 +1,8 @@
 """When a docked widget's end comes, and a question before."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from weakref import WeakMethod
 
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDockWidget, QMessageBox, QWidget
@@ -15,7 +17,7 @@ class Closing(QObject):
     Parameters
     ----------
     widget : QWidget
-    closed : callable
+    closed : bound method
         Called when the dock has gone.
     why_stay : callable
         Returns what would be lost now; if anything, the user is asked first when the X
@@ -32,8 +34,18 @@ class Closing(QObject):
         self._closed = closed
         self._why_stay = why_stay
         self._dock: QDockWidget | None = None
+        self._widget = widget
+        # The garbage collector destroys a widget after it has emptied what belongs to
+        # it: then nothing may be called any more.
+        known = WeakMethod(closed)
+
+        def widget_destroyed() -> None:
+            if (call := known()) is not None:
+                call()
+
+        self._widget_destroyed = widget_destroyed
         widget.installEventFilter(self)
-        widget.destroyed.connect(lambda: closed())
+        widget.destroyed.connect(widget_destroyed)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Find the dock when the widget is put into one."""
@@ -43,9 +55,14 @@ class Closing(QObject):
                 parent = parent.parent()
             if parent is not None:
                 self._dock = parent
-                parent.destroyed.connect(lambda: self._closed())
+                parent.destroyed.connect(lambda: self._dock_destroyed())
                 self._ask_before_closing(parent)
         return False
+
+    def _dock_destroyed(self) -> None:
+        with suppress(RuntimeError, TypeError):  # the widget is gone, too
+            self._widget.destroyed.disconnect(self._widget_destroyed)
+        self._closed()
 
     def _ask_before_closing(self, dock: QDockWidget) -> None:
         # What napari's X calls. The dock gets a close event when it is hidden, which
