@@ -136,7 +136,7 @@ def test_a_wrong_frequency_disables_what_would_use_it_and_says_why(viewer, qtbot
     assert "class 1" in reason or "class 2" in reason
     using = [a for a in dock._actions if a.button.toolTip() == reason]
     texts = {a.button.text() for a in using if not a.button.isEnabled()}
-    assert texts == {"Run", "Apply", "Save…", "Update", "Update result"}
+    assert texts == {"Run", "Apply", "Save…", "Folder…", "Update", "Update result"}
 
 
 def test_frequencies_and_score_are_in_the_model_file(viewer, qtbot, tmp_path):
