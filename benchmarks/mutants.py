@@ -149,7 +149,7 @@ def failed(copy_root: Path, tests: Sequence[str], most_seconds: float | None) ->
 
 
 def seconds_without_fault(copy_root: Path) -> dict[tuple[str, ...], float]:
-    """Run all groups of tests once; returns what each takes, and raises if one fails."""
+    """Run all groups of tests once; returns what each takes; raises if one fails."""
     took = {}
     for group in {tuple(g): None for room in ROOMS for g in groups(room)}:
         start = time.perf_counter()
