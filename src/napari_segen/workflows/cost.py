@@ -1,4 +1,4 @@
-"""How large a request for new images is, and how long it takes, in words."""
+"""How large and how long work is, in words."""
 
 import math
 from collections.abc import Sequence

@@ -11,8 +11,6 @@ zarr = pytest.importorskip("zarr")
 from tests.scale.conftest import fitted, spots, strokes  # noqa: E402
 
 from napari_segen.scale.omezarr.estimate import (  # noqa: E402
-    amount,
-    duration,
     estimate_steps,
     sampled_range_steps,
 )
@@ -74,14 +72,3 @@ def test_an_estimate_scales_one_part_to_all_of_them(tmp_path, model, monkeypatch
     assert found.seconds == pytest.approx(2 * 70 * 101 / part / 0.95)
     assert found.disk_bytes == int(70 * 101 * 4 / 3)
     assert found.memory_bytes > part * 4 * 2
-
-
-def test_amounts_are_said_in_words():
-    assert [duration(s) for s in (0.2, 61, 100, 5000, 7200)] == [
-        "1 s",
-        "61 s",
-        "2 min",
-        "84 min",
-        "2.0 h",
-    ]
-    assert [amount(n) for n in (5e6, 4.3e9)] == ["5 MB", "4.3 GB"]

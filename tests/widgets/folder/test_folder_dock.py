@@ -427,7 +427,7 @@ def test_the_time_left_is_said(dock, qtbot, monkeypatch):
 
     monkeypatch.setattr("napari_segen.widgets.folder.dock.applying_to_folder", halfway)
     dock._run.button.click()
-    qtbot.waitUntil(lambda: "About 5 s left" in dock.message)
+    qtbot.waitUntil(lambda: "About 1 s left" in dock.message)
     finish(dock, qtbot)
 
 

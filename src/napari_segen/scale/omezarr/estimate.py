@@ -21,6 +21,7 @@ from napari_segen.scale.omezarr.image import OmeImage
 from napari_segen.scale.omezarr.segmenting import SHARE_OF_LABELLING, Labelling
 from napari_segen.scale.parts import Frames, PartLabeller, needs_range
 from napari_segen.scale.tasks import SharedModel
+from napari_segen.workflows.cost import in_bytes, in_time
 
 TINY_PX = 64  # what is compiled is compiled for this part, before the clock runs
 COARSER_LEVELS = 4 / 3  # what they add to the finest
@@ -49,10 +50,11 @@ class Estimate:
     disk_bytes: int
 
     def __str__(self) -> str:
+        takes = in_time(max(self.seconds, 1))
         return (
-            f"{self.n_pixels / 1e6:,.0f} megapixels: about {duration(self.seconds)}, "
-            f"{amount(self.memory_bytes)} of memory, and at most "
-            f"{amount(self.disk_bytes)} on disk"
+            f"{self.n_pixels / 1e6:,.0f} megapixels: about {takes}, "
+            f"{in_bytes(self.memory_bytes)} of memory, and at most "
+            f"{in_bytes(self.disk_bytes)} on disk"
         )
 
 
@@ -152,17 +154,3 @@ def sampled_range_steps(
     is_colour = model.kind == "probabilistic" and model.is_colour_
     frame = LazyFrame(frames.array, spec, number, channels, is_colour, Blocks())
     return frame.range
-
-
-def duration(seconds: float) -> str:
-    """Say how long something takes."""
-    if seconds < 90:
-        return f"{max(math.ceil(seconds), 1)} s"
-    if seconds < 90 * 60:
-        return f"{math.ceil(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def amount(n_bytes: float) -> str:
-    """Say how many bytes these are."""
-    return f"{n_bytes / 1e6:,.0f} MB" if n_bytes < 1e9 else f"{n_bytes / 1e9:,.1f} GB"

@@ -18,6 +18,7 @@ from napari_segen.widgets.model_files import loading_model
 from napari_segen.widgets.panels import note, side_by_side
 from napari_segen.widgets.steps_worker import Progress
 from napari_segen.widgets.tasks import RunSteps
+from napari_segen.workflows.cost import in_time
 
 NO_MODEL = (
     "There is no model: choose a file, or press Folder… in the dock where you have "
@@ -160,7 +161,7 @@ class FolderDock(Dock):
         step, seconds = progress.step, time.monotonic() - self._began
         if self._running and step.total and step.done and seconds > FIRST_SECONDS:
             left = seconds * (step.total - step.done) / step.done
-            self._panel.say(f"{_in_words(left)} left. {step.text}")
+            self._panel.say(f"About {in_time(max(left, 1))} left. {step.text}")
 
     def _show(self, request: Request, model: Any, outcome: Outcome) -> None:
         self._running, self._outcome_of = None, (request, model, outcome)
@@ -244,12 +245,3 @@ class FolderDock(Dock):
         window.chosen.connect(self.open_row)
         window.show()
         return window
-
-
-def _in_words(seconds: float) -> str:
-    """Say a time as one does who does not know it exactly."""
-    if seconds < 90:
-        return f"About {max(round(seconds / 5) * 5, 5)} s"
-    if seconds < 90 * 60:
-        return f"About {round(seconds / 60)} min"
-    return f"About {seconds / 3600:.1f} h"

@@ -21,6 +21,7 @@ from napari_segen.widgets.layers import Source
 from napari_segen.widgets.results import MARK
 from napari_segen.widgets.tasks import provenance_of
 from napari_segen.widgets.visible import visible_part
+from napari_segen.workflows.cost import in_time
 
 NOT_WRITTEN = "Nothing was written. The model is there: press Apply, or Save… it."
 
@@ -104,8 +105,6 @@ class HugeRuns:
         self._start(labelling, source, Path(folder), model, done=done)
 
     def _show(self, source: Source, model: Any, path: Path, seconds: float) -> None:
-        from napari_segen.scale.omezarr.estimate import duration
-
         layer = result_layer(source, model, path)
         active = self._viewer.layers.selection.active
         image = source.layer()
@@ -115,7 +114,7 @@ class HugeRuns:
         # The brush stays in hand.
         if active is not None and active in layers:
             layers.selection.active = active
-        self._say(f"Done in {duration(seconds)}: “{layer.name}”, in {path}.")
+        self._say(f"Done in {in_time(max(seconds, 1))}: “{layer.name}”, in {path}.")
 
 
 def where_to_write(parent: QWidget, text: str) -> str:

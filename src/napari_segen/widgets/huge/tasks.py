@@ -10,6 +10,7 @@ import numpy as np
 from napari_segen.core.sparse import SparseLabels
 from napari_segen.core.steps import Step, Steps, retold_steps, stretch_steps
 from napari_segen.widgets.layers import Source
+from napari_segen.workflows.cost import in_time
 
 SHARE_OF_FIT = 0.5  # beside the part that is labelled on trial
 NAME = "classes"
@@ -59,7 +60,7 @@ def estimating(
 
 def labelling(source: Source, folder: Path, model: Any) -> Steps[tuple[Path, float]]:
     """Write labels below `folder`; returns where they are and the seconds it took."""
-    from napari_segen.scale.omezarr.estimate import duration, sampled_range_steps
+    from napari_segen.scale.omezarr.estimate import sampled_range_steps
     from napari_segen.scale.omezarr.labels import NewLabels
     from napari_segen.scale.omezarr.origin import origin_of
     from napari_segen.scale.omezarr.segmenting import Labelling, label_parts_steps
@@ -77,7 +78,7 @@ def labelling(source: Source, folder: Path, model: Any) -> Steps[tuple[Path, flo
         text = f"Labelling: {100 * part:.0f} %"
         if part > 0:
             left = (time.monotonic() - began) * (1 / part - 1)
-            text += f", about {duration(left)} left"
+            text += f", about {in_time(max(left, 1))} left"
         return Step(step.done, step.total, text)
 
     try:
