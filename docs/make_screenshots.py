@@ -6,13 +6,17 @@ Needs a display, real or virtual::
 """
 
 import argparse
+import tempfile
 import time
 from pathlib import Path
 
 import napari
 import numpy as np
+import tifffile
 from PIL import Image
 from qtpy.QtWidgets import QApplication, QScrollArea
+
+import napari_segen as ns
 
 IMAGES = Path(__file__).parent / "images"
 PLUGIN = "napari-segen"
@@ -30,6 +34,8 @@ def main() -> None:
     try:
         probabilistic(viewer)
         objects(viewer)
+        compare(viewer)
+        folder(viewer)
         cnn(viewer, seconds)
         generator(viewer, seconds)
     finally:
@@ -76,6 +82,37 @@ def objects(viewer) -> None:
     save(viewer, "objects")
 
 
+def compare(viewer) -> None:
+    """Show where two methods differ on the same strokes."""
+    image, strokes, dock = beside_sample(viewer, "Compare labels")
+    strokes.visible = False
+    for choice, method in ((dock._first, "bayes"), (dock._second, "forest")):
+        model = ns.ProbabilisticSegmenter(method).fit(image.data, strokes.data)
+        labels = model.predict(image.data)
+        choice.value = viewer.add_labels(labels, name=method, visible=False)
+    dock.compare()
+    wait_for_job(dock)
+    save(viewer, "compare")
+
+
+def folder(viewer) -> None:
+    """Apply a model of the coins to a folder of parts of them."""
+    image, strokes, dock = beside_sample(viewer, "Apply to folder")
+    dock.take_model(ns.ProbabilisticSegmenter().fit(image.data, strokes.data))
+    with tempfile.TemporaryDirectory() as place:
+        images = Path(place) / "coins"
+        images.mkdir()
+        for i, part in enumerate(np.array_split(image.data, 3)):
+            tifffile.imwrite(images / f"row_{i + 1}.tif", part)
+        dock._form._images.value = images
+        dock.run()
+        wait_for_job(dock)
+        viewer.layers.clear()
+        dock.open_row(0)
+        wait_for_job(dock)
+        save(viewer, "folder")
+
+
 def cnn(viewer, seconds: float) -> None:
     dock = opened(viewer, "CNN segmentation")
     set_nearest(dock._form.budget, seconds)
@@ -98,15 +135,22 @@ def generator(viewer, seconds: float) -> None:
 
 
 def opened(viewer, name: str):
+    """Open a dock that learns beside the sample image, and give it the strokes."""
+    image, strokes, dock = beside_sample(viewer, name)
+    dock._image.value, dock._labels.value = image, strokes
+    settle()
+    return dock
+
+
+def beside_sample(viewer, name: str):
     """Start from the sample image with strokes, and open one dock beside it."""
     viewer.window.remove_dock_widget("all")
     viewer.layers.clear()
     image, strokes = viewer.open_sample(PLUGIN, "coins")
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, name)
-    dock._image.value, dock._labels.value = image, strokes
     settle()
     viewer.reset_view()
-    return dock
+    return image, strokes, dock
 
 
 def set_nearest(box, seconds: float) -> None:

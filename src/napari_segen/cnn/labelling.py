@@ -110,10 +110,26 @@ class NetworkModel(Model):
         Parameters
         ----------
         image : array
+            Of the axes of `spec`.
         spec : ImageSpec, optional
-            Its axes and pixel size; those of the training if None.
+            Its axes and pixel size; None: those of the training.
         rescale : bool
             Bring the image to the pixel size of the training, and the result back.
+
+        Returns
+        -------
+        Segmentation
+            ``posterior`` float32 ``(K, *S)``, ``labels`` ``(*S)``, ``uncertainty``
+            float32 ``(*S)``: as `predict_proba`, `predict` and `uncertainty` say.
+
+        Raises
+        ------
+        NotFitted
+            Before `fit`.
+        ValueError
+            If the image's axes or channels are not those of the fit.
+        MissingBackend
+            Where TensorFlow is not installed.
         """
         return run(self.segment_steps(image, spec=spec, rescale=rescale))
 
@@ -195,7 +211,31 @@ class NetworkModel(Model):
     def predict_proba(
         self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
     ) -> Array:
-        """Return the posterior ``(K, *S)``, float32, classes in ascending order."""
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        image : array
+            Of the axes of `spec`.
+        spec : ImageSpec, optional
+            Its axes and pixel size; None: those of the training.
+        rescale : bool
+            Bring the image to the pixel size of the training, and the result back.
+
+        Returns
+        -------
+        float32 array of shape (K, *S)
+            Classes ascending; sums to 1 over them. Uniform where the image has no data.
+
+        Raises
+        ------
+        NotFitted
+            Before `fit`.
+        ValueError
+            If the image's axes or channels are not those of the fit.
+        MissingBackend
+            Where TensorFlow is not installed.
+        """
         return run(self.predict_proba_steps(image, spec=spec, rescale=rescale))
 
     def predict_proba_steps(
@@ -207,7 +247,32 @@ class NetworkModel(Model):
     def predict(
         self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
     ) -> Array:
-        """Return the most probable class's value of each pixel; 0 without data."""
+        """Return the most probable class of each pixel, or the objects.
+
+        Parameters
+        ----------
+        image : array
+            Of the axes of `spec`.
+        spec : ImageSpec, optional
+            Its axes and pixel size; None: those of the training.
+        rescale : bool
+            Bring the image to the pixel size of the training, and the result back.
+
+        Returns
+        -------
+        integer array of shape (*S)
+            The training's label values, 0 where the image has no data; with the task
+            ``instances`` the numbers of the objects, 0 for the background.
+
+        Raises
+        ------
+        NotFitted
+            Before `fit`.
+        ValueError
+            If the image's axes or channels are not those of the fit.
+        MissingBackend
+            Where TensorFlow is not installed.
+        """
         return run(self.predict_steps(image, spec=spec, rescale=rescale))
 
     def predict_steps(
@@ -219,7 +284,31 @@ class NetworkModel(Model):
     def uncertainty(
         self, image: Any, *, spec: ImageSpec | None = None, rescale: bool = False
     ) -> Array:
-        """Return how undecided each pixel is: entropy over log K, 0 to 1."""
+        """Return how undecided each pixel is.
+
+        Parameters
+        ----------
+        image : array
+            Of the axes of `spec`.
+        spec : ImageSpec, optional
+            Its axes and pixel size; None: those of the training.
+        rescale : bool
+            Bring the image to the pixel size of the training, and the result back.
+
+        Returns
+        -------
+        float32 array of shape (*S)
+            Entropy of the posterior over log K, 0 to 1; 1 where there is no data.
+
+        Raises
+        ------
+        NotFitted
+            Before `fit`.
+        ValueError
+            If the image's axes or channels are not those of the fit.
+        MissingBackend
+            Where TensorFlow is not installed.
+        """
         return run(self.uncertainty_steps(image, spec=spec, rescale=rescale))
 
     def uncertainty_steps(

@@ -232,12 +232,19 @@ learning_rate, decay, patience, class_balance, precision, seed
     ) -> tuple[list[Array], list[Array], dict[str, Any]]:
         """Divide labels as `fit` does with this seed; needs no Keras.
 
+        Takes the arguments of `fit`.
+
         Returns
         -------
-        training, held_out : list of uint8 array
+        training, held_out : list of uint8 array of shape (*S)
             For each image scribbles: 0 = unlabelled, 1..K = the classes ascending.
         held : dict
             As `held_out_`.
+
+        Raises
+        ------
+        ValueError
+            If images and labels do not match, or there are too few classes.
         """
         problem = make_problem(images, labels, spec, unlabelled, self.task)
         fit = Fit(self, problem, Options())

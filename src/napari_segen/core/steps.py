@@ -81,7 +81,17 @@ Steps = Generator[Step, Order | None, T]
 
 
 def run(steps: Steps[T]) -> T:
-    """Drive `steps` to its end and return its result."""
+    """Drive `steps` to its end and return its result.
+
+    Parameters
+    ----------
+    steps : generator of Step
+        A long job, such as ``segmenter.fit_steps(image, scribbles)``.
+
+    Returns
+    -------
+    Whatever the job returns. What it raises is passed on.
+    """
     while True:
         try:
             next(steps)

@@ -296,16 +296,16 @@ class ImageGenerator(Model):
         ----------
         image : array with the axes of the training images
             Keeps its type and range, unless it takes over another's grey values.
-            Each frame varies on its own.
         strength : float
-            0 returns a copy of the image, 1 departs from it as far as the method
-            can.
+            0 returns a copy of the image, 1 departs as far as the method can.
         seed : int
-        labels : integer array, optional
+        labels : integer array (*S), optional
+            A ValueError where the fit has not seen such values, or the method cannot
+            vary images.
 
         Returns
         -------
-        image, or (image, labels)
+        image, or (image, labels), of the shapes given
         """
         return run(self.vary_steps(image, strength, seed, labels))
 

@@ -34,9 +34,29 @@ class ResultsOnePass(Model):
         spec: ImageSpec | None = None,
         cache: FeatureCache | None = None,
     ) -> Array:
-        """Return how unlike anything labelled each pixel is, float32 ``(*S)``, 0 to 1.
+        """Return how unlike anything labelled each pixel is.
 
-        Labelled pixels are mostly under 1/2; 1 where the image has no data.
+        Parameters
+        ----------
+        image : array
+            Of the axes of `spec`.
+        spec : ImageSpec, optional
+            The meaning of its axes; None: as in `fit`.
+        cache : FeatureCache, optional
+            Keeps features for the next call, at the cost of memory.
+
+        Returns
+        -------
+        float32 array of shape (*S)
+            0 to 1: labelled pixels are mostly under 1/2; 1 where the image has no data.
+
+        Raises
+        ------
+        NotFitted
+            Before `fit`.
+        ValueError
+            If the image's axes or channels are not those of the fit,
+            or the model's file is from a version without novelty.
         """
         return run(self.novelty_steps(image, spec=spec, cache=cache))
 
@@ -68,9 +88,29 @@ class ResultsOnePass(Model):
         spec: ImageSpec | None = None,
         cache: FeatureCache | None = None,
     ) -> Array:
-        """Return the posterior, float32 ``(K, *S)``, classes ascending.
+        """Return the probability of each class.
 
-        Uniform where the image has no data (NaN or infinite).
+        Parameters
+        ----------
+        image : array
+            Of the axes of `spec`.
+        spec : ImageSpec, optional
+            The meaning of its axes; None: as in `fit`.
+        cache : FeatureCache, optional
+            Keeps features for the next call, at the cost of memory.
+
+        Returns
+        -------
+        float32 array of shape (K, *S)
+            Classes ascending (`classes_`); sums to 1 over them. Uniform where the image
+            has no data (NaN or infinite).
+
+        Raises
+        ------
+        NotFitted
+            Before `fit`.
+        ValueError
+            If the image's axes or channels are not those of the fit.
         """
         return run(self.predict_proba_steps(image, spec=spec, cache=cache))
 
@@ -92,7 +132,29 @@ class ResultsOnePass(Model):
         spec: ImageSpec | None = None,
         cache: FeatureCache | None = None,
     ) -> Array:
-        """Return the most probable class value ``(*S)``; 0 where there is no data."""
+        """Return the most probable class of each pixel.
+
+        Parameters
+        ----------
+        image : array
+            Of the axes of `spec`.
+        spec : ImageSpec, optional
+            The meaning of its axes; None: as in `fit`.
+        cache : FeatureCache, optional
+            Keeps features for the next call, at the cost of memory.
+
+        Returns
+        -------
+        unsigned integer array of shape (*S)
+            The values of the scribbles; 0 where the image has no data.
+
+        Raises
+        ------
+        NotFitted
+            Before `fit`.
+        ValueError
+            If the image's axes or channels are not those of the fit.
+        """
         return run(self.predict_steps(image, spec=spec, cache=cache))
 
     def uncertainty_steps(
@@ -113,5 +175,27 @@ class ResultsOnePass(Model):
         spec: ImageSpec | None = None,
         cache: FeatureCache | None = None,
     ) -> Array:
-        """Return the entropy of the posterior over log K, float32 ``(*S)``."""
+        """Return how undecided each pixel is.
+
+        Parameters
+        ----------
+        image : array
+            Of the axes of `spec`.
+        spec : ImageSpec, optional
+            The meaning of its axes; None: as in `fit`.
+        cache : FeatureCache, optional
+            Keeps features for the next call, at the cost of memory.
+
+        Returns
+        -------
+        float32 array of shape (*S)
+            Entropy of the posterior over log K, 0 to 1; 1 where there is no data.
+
+        Raises
+        ------
+        NotFitted
+            Before `fit`.
+        ValueError
+            If the image's axes or channels are not those of the fit.
+        """
         return run(self.uncertainty_steps(image, spec=spec, cache=cache))

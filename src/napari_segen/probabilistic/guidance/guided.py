@@ -92,7 +92,29 @@ class Guided(ResultsOnePass):
         """Say of each frame of an image whether it is unlike the training images.
 
         Time points and separate images are frames; `novelty` says which pixels of one
-        are unlike what was labelled. Takes what `predict` takes.
+        are unlike what was labelled.
+
+        Parameters
+        ----------
+        image : array
+            Of the axes of `spec`.
+        spec : ImageSpec, optional
+            The meaning of its axes; None: as in `fit`.
+        cache : FeatureCache, optional
+            Keeps features for the next call, at the cost of memory.
+
+        Returns
+        -------
+        tuple of KindCheck
+            One for each frame, in their order; ``reason`` is empty where it is alike.
+
+        Raises
+        ------
+        NotFitted
+            Before `fit`.
+        ValueError
+            If the image's axes or channels are not those of the fit,
+            or the model's file says nothing of the kind of its images.
         """
         return run(self.unlike_training_steps(image, spec=spec, cache=cache))
 
@@ -185,10 +207,24 @@ class Guided(ResultsOnePass):
         Parameters
         ----------
         image : array
+            Of the axes of `spec`.
         position : sequence of int
-            The pixel: an index into the labels of the image.
+            The pixel: an index into the labels ``(*S)`` of the image.
         spec : ImageSpec, optional
             The meaning of the image's axes; None: as in `fit`.
+
+        Returns
+        -------
+        Explanation
+            ``base`` of shape (K,) and ``contributions`` of shape (F, K).
+
+        Raises
+        ------
+        NotFitted
+            Before `fit`.
+        ValueError
+            If the image's axes or channels are not those of the fit, or `position` is
+            not within the image.
         """
         return run(self.explain_steps(image, position, spec=spec))
 
