@@ -232,7 +232,7 @@ learning_rate, decay, patience, class_balance, precision, seed
     ) -> tuple[list[Array], list[Array], dict[str, Any]]:
         """Divide labels as `fit` does with this seed; needs no Keras.
 
-        Takes the arguments of `fit`.
+        Takes `images`, `labels`, `spec` and `unlabelled` as `fit` does.
 
         Returns
         -------
