@@ -205,10 +205,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             by = caught_by(copy_root, mutant.module, took)
             path.write_text(source)
             survivors += not by
-            took = time.perf_counter() - start
+            seconds = time.perf_counter() - start
             print(
                 f"{number} {mutant.module}:{line} `{before}` -> `{after}`: "
-                f"{by or 'SURVIVES'} ({took:.0f} s)",
+                f"{by or 'SURVIVES'} ({seconds:.0f} s)",
                 flush=True,
             )
     print(f"{args.n - survivors} of {args.n} caught")
