@@ -99,6 +99,9 @@ class FolderForm:
             "workers do the work. They need the same files under the same path. Empty: "
             "this computer does it.",
         )
+        for edit in (self._images, self._out, self._truth):
+            edit.choose_btn.text = "…"  # the path needs the room
+            edit.choose_btn.max_width = 40
         self._top = form(self._images, self._out, self._objects)
         self._checks = Container(
             widgets=[self._measurements, self._posterior, self._uncertainty],
