@@ -142,3 +142,17 @@ def test_the_order_of_the_points_does_not_matter(seed):
         run(fit_steps(p, 3, np.random.default_rng(seed))).mixture for p in (x, shuffled)
     )
     assert_allclose(one.means, other.means, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e4])
+def test_the_common_covariance_grows_with_the_square_of_the_features(scale):
+    x = clouds(k=2, n=40)
+    nearest = np.tile(np.eye(2), 20)
+    once = common_covariance(nearest, x)
+    assert_allclose(common_covariance(nearest, scale * x), scale**2 * once, rtol=1e-9)
+
+
+def test_groups_without_any_spread_have_a_little_of_that_of_all_points():
+    x = np.repeat([[0.0, 5.0], [0.0, 0.0]], 3, axis=1)
+    found = common_covariance(np.repeat(np.eye(2), 3, axis=1), x)
+    assert 0 < found[0, 0] < 0.01 * x.var(axis=1).mean()
