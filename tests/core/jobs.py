@@ -6,7 +6,8 @@ import warnings
 
 import numpy as np
 
-from napari_segen.core.errors import DataWarning, ModelFileError
+from napari_segen.core.doubts import doubt
+from napari_segen.core.errors import ModelFileError
 from napari_segen.core.steps import FINISH, Step
 
 
@@ -101,7 +102,7 @@ def negating(image):
 
 def warning():
     yield Step(0, 1, "about to warn")
-    warnings.warn("image is constant", DataWarning, stacklevel=1)
+    doubt("image is constant")
     warnings.warn("third-party noise", DeprecationWarning, stacklevel=1)
     return 1
 

@@ -1,12 +1,12 @@
 """Generators of steps that stand for real work; also run in child processes."""
 
 import time
-import warnings
 from functools import partial
 
 import numpy as np
 
-from napari_segen.core.errors import DataWarning, MissingBackend
+from napari_segen.core.doubts import doubt
+from napari_segen.core.errors import MissingBackend
 from napari_segen.core.labels import Segmentation
 from napari_segen.core.provenance import provenance
 from napari_segen.core.steps import FINISH, PAUSE, RESUME, Show, Step
@@ -51,7 +51,7 @@ def failing(error):
 
 def warning():
     yield Step(0, 1, "before")
-    warnings.warn("image 0 is constant.", DataWarning, stacklevel=1)
+    doubt("image 0 is constant.")
     yield Step(1, 1, "after")
     return "result"
 

@@ -2,7 +2,6 @@
 
 import copy
 import os
-import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -24,7 +23,7 @@ from napari_segen.cnn.training import Surroundings, train_steps
 from napari_segen.cnn.warm import Warm, check_same_layout, reordered, warm_start
 from napari_segen.cnn.workshop import random_streams, sampler_for
 from napari_segen.core.archive import check_replaceable
-from napari_segen.core.errors import DataWarning
+from napari_segen.core.doubts import doubt
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.provenance import provenance
@@ -251,9 +250,7 @@ class _Checkpoint:
         try:
             model.save(self._path)
         except OSError as err:  # a full disk must not end the training
-            warnings.warn(
-                f"the checkpoint cannot be written: {err}.", DataWarning, stacklevel=2
-            )
+            doubt(f"the checkpoint cannot be written: {err}.", stacklevel=2)
             self._path = None
         else:
             self._is_written = True

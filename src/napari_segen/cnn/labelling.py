@@ -1,6 +1,5 @@
 """Labelling images by a network that has been trained."""
 
-import warnings
 from copy import copy
 from typing import Any, Self
 
@@ -21,7 +20,7 @@ from napari_segen.cnn.rescaling import (
     scale_factors,
 )
 from napari_segen.core.checks import check_new_image
-from napari_segen.core.errors import DataWarning
+from napari_segen.core.doubts import doubt
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import (
     ClassInfo,
@@ -173,12 +172,11 @@ class NetworkModel(Model):
         factors = scale_factors(spec, self.spec_)
         rescale = rescale and any(f != 1 for f in factors)
         if not rescale and is_other_size(factors):
-            warnings.warn(
+            doubt(
                 f"the image's pixels are {size_text(spec)}, but the network learned at "
                 f"{size_text(self.spec_)}: things look larger or smaller to it than "
                 "they are. Use rescale=True to bring the image to the learned size and "
                 "the result back.",
-                DataWarning,
                 stacklevel=2,
             )
         if rescale:

@@ -1,12 +1,11 @@
 """In what precision a network calculates; its weights are float32 in any."""
 
-import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from napari_segen.cnn import backend
-from napari_segen.core.errors import DataWarning
+from napari_segen.core.doubts import doubt
 
 PRECISIONS = ("auto", "float32", "bfloat16", "mixed_float16")
 
@@ -44,11 +43,7 @@ def settle(name: str) -> str:
     if has_gpu or (name == "bfloat16" and flags >= _NEEDED_FLAGS):
         return name
     missing = "a GPU" if name == "mixed_float16" else "a processor with AVX-512"
-    warnings.warn(
-        f"precision={name!r} needs {missing}; float32 is used instead.",
-        DataWarning,
-        stacklevel=2,
-    )
+    doubt(f"precision={name!r} needs {missing}; float32 is used instead.", stacklevel=2)
     return "float32"
 
 

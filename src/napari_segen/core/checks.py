@@ -1,13 +1,12 @@
 """Checks at the door, with one wording: which argument, what is wrong, what to do."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from napari_segen.core.errors import DataWarning
+from napari_segen.core.doubts import doubt
 from napari_segen.core.imagespec import Array, ImageSpec, infer_spec
 
 MAX_CLASSES = 255
@@ -195,15 +194,10 @@ def warn_if_flat(frames: Array) -> None:
     for i, frame in enumerate(frames):
         finite = frame[np.isfinite(frame)] if frame.dtype.kind == "f" else frame
         if finite.size == 0:
-            warnings.warn(
-                f"image {i} has no finite pixel: it is all no-data.",
-                DataWarning,
-                stacklevel=3,
-            )
+            doubt(f"image {i} has no finite pixel: it is all no-data.", stacklevel=3)
         elif finite.min() == finite.max():
-            warnings.warn(
+            doubt(
                 f"image {i} is constant ({finite.flat[0]}): nothing in it can tell "
                 "classes apart.",
-                DataWarning,
                 stacklevel=3,
             )

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -33,6 +32,7 @@ from napari_segen.core.child_side import (
     receive,
     send,
 )
+from napari_segen.core.doubts import doubt
 from napari_segen.core.steps import Order, Step, Steps
 
 __all__ = ["Child", "ChildDied", "ChildFailed"]
@@ -125,8 +125,8 @@ class Child:
         if isinstance(answer, Failure):
             answer.error.add_note(answer.trace)
             raise answer.error
-        for warning in answer.warnings:
-            warnings.warn(warning, stacklevel=2)
+        for text in answer.doubts:
+            doubt(text, stacklevel=2)
         return answer.value
 
     def _stop(self) -> None:

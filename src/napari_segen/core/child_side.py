@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Client
 from typing import Any
 
-from napari_segen.core.errors import DataWarning
+from napari_segen.core.doubts import doubts_heard
 from napari_segen.core.steps import Order, Step, Steps
 
 ADDRESS, KEY = "NAPARI_SEGEN_CHILD_ADDRESS", "NAPARI_SEGEN_CHILD_KEY"
@@ -43,10 +43,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Sent by the child: the job's result and its data warnings."""
+    """Sent by the child: the job's result and what it doubts in the data."""
 
     value: Any
-    warnings: list[Any]
+    doubts: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,8 @@ def receive(connection: Any) -> Any:
 def serve() -> None:
     """Run what the other end asks for, until it hangs up (the child's main)."""
     key = bytes.fromhex(os.environ.pop(KEY))
+    # What libraries warn of has no reader here; doubts go with the result.
+    warnings.simplefilter("ignore")
     # EOFError, OSError: the window has gone, so do we.
     with (
         suppress(EOFError, OSError),
@@ -95,12 +97,11 @@ def serve() -> None:
 
 
 def _answer(connection: Any, job: Job) -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
+    with doubts_heard() as doubts:
         steps = _started(job)
         orders: deque[Order] = deque()
         order: Order | None = None
-        while isinstance(_tell(connection, _advance(steps, order, caught)), Step):
+        while isinstance(_tell(connection, _advance(steps, order, doubts)), Step):
             while connection.poll(0):
                 message = receive(connection)
                 if isinstance(message, Cancel):
@@ -118,13 +119,12 @@ def _started(job: Job) -> Steps[Any]:
 
 
 def _advance(
-    steps: Steps[Any], order: Order | None, caught: list[warnings.WarningMessage]
+    steps: Steps[Any], order: Order | None, doubts: list[str]
 ) -> Step | Result | Failure:
     try:
         return steps.send(order)
     except StopIteration as end:
-        said = [w.message for w in caught if isinstance(w.message, DataWarning)]
-        return Result(end.value, said)
+        return Result(end.value, doubts)
     except BaseException as err:  # noqa: BLE001 - the window must hear of anything
         return _failure(err)
 

@@ -1,6 +1,5 @@
 """Softmax regression on the features by gradient descent."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
@@ -8,7 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from napari_segen.core.errors import DataWarning
+from napari_segen.core.doubts import doubt
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, choice, span
 from napari_segen.core.steps import Step, Steps
@@ -229,9 +228,8 @@ def _with_ones(features: Array) -> Array:
 
 def _warn_if_diverged(losses: Array) -> None:
     if losses[-1] > losses[0] * 1.001:
-        warnings.warn(
+        doubt(
             f"the loss rose from {losses[0]:.3g} to {losses[-1]:.3g}: the learning "
             f"rate is too large for these features. {_REMEDY}",
-            DataWarning,
             stacklevel=3,
         )

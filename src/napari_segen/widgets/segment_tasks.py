@@ -1,6 +1,5 @@
 """The jobs of the segmenting docks: from layers' data to result layers."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +8,7 @@ from weakref import ref
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
-from napari_segen.core.errors import DataWarning
+from napari_segen.core.doubts import doubt
 from napari_segen.core.imagespec import Array, ImageSpec, frames_in_words
 from napari_segen.core.labels import ClassInfo, Segmentation, default_color
 from napari_segen.core.model import finds_objects
@@ -127,7 +126,7 @@ def _doubted_steps(
     checks = yield from model.unlike_training_steps(image, spec=spec, cache=cache)
     if not (text := said_of_kind(checks)):
         return found
-    warnings.warn(text, DataWarning, stacklevel=1)
+    doubt(text)
     if found.novelty is not None or model.novelty_ is None:
         return found
     novelty = yield from model.novelty_steps(image, spec=spec, cache=cache)

@@ -5,15 +5,14 @@ import queue
 import sys
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker
 
-from napari_segen.core.errors import DataWarning
+from napari_segen.core.doubts import doubts_heard
 from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Order, Step, Steps
 
@@ -62,7 +61,7 @@ class StepsWorker(GeneratorWorker):
         with suppress(RuntimeError):
             self.started.emit()
         try:
-            with _caught_warnings(self.said):
+            with doubts_heard() as self.said:
                 self.outcome = self._drive()
         except BaseException as err:  # noqa: BLE001 - the dock must hear of anything
             self.error = err
@@ -132,21 +131,3 @@ def lower_priority() -> None:
     if sys.platform.startswith("linux"):
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-
-
-@contextmanager
-def _caught_warnings(said: list[str]) -> Iterator[None]:
-    """Collect the `DataWarning`s of this thread; those of others go their usual way."""
-    here = threading.current_thread()
-    with warnings.catch_warnings():
-        usual = warnings.showwarning
-
-        def keep(message, category, *where, **more) -> None:
-            if threading.current_thread() is not here:
-                usual(message, category, *where, **more)
-            elif issubclass(category, DataWarning) and str(message) not in said:
-                said.append(str(message))
-
-        warnings.simplefilter("always", DataWarning)
-        warnings.showwarning = keep
-        yield

@@ -2,7 +2,6 @@
 
 import json
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_segen.core.errors import DataWarning
+from napari_segen.core.doubts import doubt
 from napari_segen.core.imagespec import Array
 from napari_segen.core.provenance import array_hash, package_versions
 from napari_segen.generation.recipe import Recipe
@@ -106,9 +105,10 @@ def warn_of_differences(stored: StoredRecipe, now: Recipe) -> None:
             f"{now.method!r}. Give the generator that the images were made with."
         )
     if now.model != then.model:
-        _warn(
+        doubt(
             f"the generator is not the one that {path} was made with (its hash "
-            "differs): the images will be other ones."
+            "differs): the images will be other ones.",
+            stacklevel=2,
         )
     known = package_versions()
     changed = [
@@ -117,9 +117,10 @@ def warn_of_differences(stored: StoredRecipe, now: Recipe) -> None:
         if known.get(name) != version
     ]
     if changed:
-        _warn(
+        doubt(
             f"{path} was made with {', '.join(changed)}: the images may differ a "
-            "little."
+            "little.",
+            stacklevel=2,
         )
 
 
@@ -137,11 +138,8 @@ def warn_of_source(stored: StoredRecipe, what: str, arrays: Sequence[Array]) -> 
     wanted = getattr(stored.recipe, what)
     if wanted not in (array_hash(np.asarray(a)) for a in arrays):
         word = "labels are" if what == "labels_sha256" else "source is"
-        _warn(
+        doubt(
             f"the {word} not what {stored.path} was made from (the hash differs): the "
-            "images will be other ones."
+            "images will be other ones.",
+            stacklevel=2,
         )
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, DataWarning, stacklevel=3)

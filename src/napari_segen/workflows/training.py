@@ -1,6 +1,5 @@
 """What ``napari-segen train`` does: image files to a model file."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_segen.core.archive import check_replaceable
-from napari_segen.core.errors import DataWarning
+from napari_segen.core.doubts import doubt
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.workflows.comparison import comparison_steps
 from napari_segen.workflows.files import (
@@ -93,11 +92,10 @@ def _check_pixel_sizes(files: Sequence[ImageFile]) -> None:
     first = files[0]
     for file in files[1:]:
         if not _alike(file, first):
-            warnings.warn(
+            doubt(
                 f"{file.path} has pixels of {_size(file)}, but {first.path} of "
                 f"{_size(first)}. The network takes them as alike: bring the images "
                 "to one pixel size if objects look larger in one of them.",
-                DataWarning,
                 stacklevel=2,
             )
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_segen.core.archive import written_whole
-from napari_segen.core.errors import DataWarning
+from napari_segen.core.doubts import doubt
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import smallest_unsigned
 from napari_segen.core.normalization import Range
@@ -298,11 +297,10 @@ def _write_steps(
 def _reported(path: Path, counts: Mapping[str, Any], margin_px: int) -> FoundObjects:
     found = FoundObjects(path, *(int(counts[count]) for count in COUNTS))
     if found.n_disagreeing:
-        warnings.warn(
+        doubt(
             f"of {found.n_disagreeing} of {found.n_objects} objects neighbouring parts "
             "saw different pixels: they may be cut otherwise than in the whole image. "
             f"A margin_px over {margin_px} may help.",
-            DataWarning,
             stacklevel=2,
         )
     return found
