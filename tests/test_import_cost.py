@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-DOCKS = ["probabilistic_dock", "cnn_dock", "generator_dock", "folder.dock"]
+DOCKS = ["probabilistic", "cnn", "generator", "objects", "compare", "folder"]
 HEAVY = ["keras", "tensorflow", "numba", "sklearn", "dask"]
 
 
@@ -48,7 +48,7 @@ def with_napari():
 @pytest.mark.parametrize("dock", DOCKS)
 def test_opening_a_dock_imports_nothing_heavy(dock, with_napari):
     # napari itself brings Numba and Dask.
-    added = loaded_after(f"import napari_segen.widgets.{dock}") - with_napari
+    added = loaded_after(f"import napari_segen.widgets.{dock}.dock") - with_napari
     assert not added & {*HEAVY, "matplotlib", "pandas"}
 
 

@@ -21,7 +21,7 @@ from tests.soak.session import (
 )
 from tests.widgets import fakes
 
-from napari_segen.widgets.keras_child import replaced_child
+from napari_segen.widgets.jobs.keras_child import replaced_child
 
 WARM_UP = 100
 MOST_MB = 100

@@ -17,8 +17,8 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEventLoop, QTimer, QtMsgType, qInstallMessageHandler
 from qtpy.QtWidgets import QApplication
 
+from napari_segen.widgets.jobs.steps_worker import THREAD_NAME
 from napari_segen.widgets.results import MARK
-from napari_segen.widgets.steps_worker import THREAD_NAME
 
 PROBABILISTIC, CNN, GENERATOR = (
     "Probabilistic segmentation",

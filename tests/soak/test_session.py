@@ -4,8 +4,8 @@ import pytest
 from tests.soak.session import Session, caught, job_threads, settle
 from tests.widgets import fakes
 
-from napari_segen.widgets import checkpoints
-from napari_segen.widgets.keras_child import replaced_child
+from napari_segen.widgets.cnn import checkpoints
+from napari_segen.widgets.jobs.keras_child import replaced_child
 
 pytestmark = pytest.mark.viewer
 

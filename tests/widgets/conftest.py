@@ -5,9 +5,9 @@ import threading
 import pytest
 from tests.widgets import fakes
 
-from napari_segen.widgets import checkpoints
-from napari_segen.widgets.keras_child import replaced_child
-from napari_segen.widgets.steps_worker import THREAD_NAME
+from napari_segen.widgets.cnn import checkpoints
+from napari_segen.widgets.jobs.keras_child import replaced_child
+from napari_segen.widgets.jobs.steps_worker import THREAD_NAME
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from napari_segen.core.errors import MissingBackend
 from napari_segen.core.labels import Segmentation
 from napari_segen.core.provenance import provenance
 from napari_segen.core.steps import FINISH, PAUSE, RESUME, Show, Step
-from napari_segen.widgets.checkpoints import Checkpoint
-from napari_segen.widgets.keras_child import KerasChild
+from napari_segen.widgets.cnn.checkpoints import Checkpoint
+from napari_segen.widgets.jobs.keras_child import KerasChild
 from napari_segen.workflows.comparison import Comparison
 
 

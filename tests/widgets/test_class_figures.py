@@ -4,13 +4,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.widgets.test_class_table import strokes_layer, table  # noqa: F401
+from tests.widgets.probabilistic.test_class_table import strokes_layer, table  # noqa: F401
 
 from napari_segen.core.labels import ClassInfo
 from napari_segen.probabilistic.score import StrokeScore
 from napari_segen.widgets.class_figures import ClassFigures, class_fractions, percent
-from napari_segen.widgets.class_frequencies import ClassFrequencies, percent_in
-from napari_segen.widgets.score_block import ScoreBlock
+from napari_segen.widgets.probabilistic.class_frequencies import (
+    ClassFrequencies,
+    percent_in,
+)
+from napari_segen.widgets.probabilistic.score_block import ScoreBlock
 
 SCORE = StrokeScore(12, (0.9, np.nan), 0.834, 0.2, 0.041)
 

@@ -9,7 +9,7 @@ from tests.widgets import fakes
 from tests.widgets.test_docks import CNN, PROBABILISTIC, open_dock, painted
 
 from napari_segen.core.steps import run
-from napari_segen.widgets.keras_child import replaced_child
+from napari_segen.widgets.jobs.keras_child import replaced_child
 from napari_segen.widgets.model_files import loading_model
 
 pytestmark = pytest.mark.viewer

@@ -12,10 +12,10 @@ import pytest
 from numpy.testing import assert_array_equal
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QScrollArea, QWidget
 
-from napari_segen.widgets.class_table import ClassTable
 from napari_segen.widgets.colors import color_in
+from napari_segen.widgets.jobs.steps_worker import THREAD_NAME
+from napari_segen.widgets.probabilistic.class_table import ClassTable
 from napari_segen.widgets.results import MARK
-from napari_segen.widgets.steps_worker import THREAD_NAME
 
 pytestmark = pytest.mark.viewer
 
@@ -467,8 +467,8 @@ def test_the_docks_add_no_heavy_import_to_napari():
     code = (
         "import sys, napari, napari.layers, napari.qt.threading; "
         "before = set(sys.modules); "
-        "from napari_segen.widgets import probabilistic_dock, cnn_dock; "
-        "from napari_segen.widgets import generator_dock; "
+        "import napari_segen.widgets.probabilistic.dock; "
+        "import napari_segen.widgets.cnn.dock, napari_segen.widgets.generator.dock; "
         "new = set(sys.modules) - before; "
         "print(sorted({'tensorflow', 'keras', 'sklearn', 'dask', 'numba', 'skimage', "
         "'matplotlib'} & new))"

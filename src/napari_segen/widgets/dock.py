@@ -18,24 +18,24 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 from napari_segen.core.archive import SUFFIX
 from napari_segen.core.child import ChildDied
 from napari_segen.core.steps import Steps
-from napari_segen.widgets.closing import Closing
-from napari_segen.widgets.collector import dock_closed, dock_opened, freeze_once
-from napari_segen.widgets.jobs import Job, Showing
-from napari_segen.widgets.keras_child import (
+from napari_segen.widgets.jobs.closing import Closing
+from napari_segen.widgets.jobs.collector import dock_closed, dock_opened, freeze_once
+from napari_segen.widgets.jobs.job import Job, Showing
+from napari_segen.widgets.jobs.keras_child import (
     KerasChild,
     keras_child,
     starting_tensorflow,
 )
+from napari_segen.widgets.jobs.steps_worker import Progress
+from napari_segen.widgets.jobs.timers import debounced
 from napari_segen.widgets.model_files import (
     loading_model,
     path_to_load,
     path_to_save,
     saving_model,
 )
-from napari_segen.widgets.panels import Action, RunPanel, fit_narrow, stacked
+from napari_segen.widgets.parts.panels import Action, RunPanel, fit_narrow, stacked
 from napari_segen.widgets.results import Results, layers_to_choose
-from napari_segen.widgets.steps_worker import Progress
-from napari_segen.widgets.timers import debounced
 
 # Errors whose message is for the user; any other is a fault of ours.
 EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError, ChildDied)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from tests.widgets.live.test_live import Live
 from tests.widgets.test_docks import finish
-from tests.widgets.test_live import Live
 
 import napari_segen as ns
 

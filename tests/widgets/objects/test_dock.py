@@ -25,7 +25,7 @@ from tests.widgets.test_docks import (
 import napari_segen as ns
 from napari_segen.widgets.layers import remember_axes
 from napari_segen.widgets.objects.tools import MERGE, NUMBER, REMOVE, SPLIT
-from napari_segen.widgets.record_block import RecordFold
+from napari_segen.widgets.parts.record_block import RecordFold
 from napari_segen.widgets.results import MARK
 
 pytestmark = pytest.mark.viewer

@@ -12,11 +12,11 @@ from napari_segen.widgets.folder.opened import Field, Shown, reading_field
 from napari_segen.widgets.folder.sheets import SheetsWindow
 from napari_segen.widgets.folder.table import FolderTable, note_of
 from napari_segen.widgets.folder.tasks import MODEL, Request, applying_to_folder
-from napari_segen.widgets.jobs import Showing
-from napari_segen.widgets.keras_child import keras_child
+from napari_segen.widgets.jobs.job import Showing
+from napari_segen.widgets.jobs.keras_child import keras_child
+from napari_segen.widgets.jobs.steps_worker import Progress
 from napari_segen.widgets.model_files import loading_model
-from napari_segen.widgets.panels import note, side_by_side
-from napari_segen.widgets.steps_worker import Progress
+from napari_segen.widgets.parts.panels import note, side_by_side
 from napari_segen.widgets.tasks import RunSteps
 from napari_segen.workflows.cost import in_time
 

@@ -10,7 +10,7 @@ from napari_segen.core.model import finds_objects
 from napari_segen.scale.folder.settings import ObjectSettings, Settings
 from napari_segen.widgets.colors import class_title
 from napari_segen.widgets.folder.tasks import KEEP, REFUSE, REPLACE, Request
-from napari_segen.widgets.panels import Fold, fit_narrow, form, stacked
+from napari_segen.widgets.parts.panels import Fold, fit_narrow, form, stacked
 
 ENDING = "_segmented"
 NO_IMAGES = "Choose the folder of the images."

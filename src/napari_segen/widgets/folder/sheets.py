@@ -9,7 +9,7 @@ from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QDialog, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_segen.scale.folder.sheet import COLUMNS, PER_PAGE, tile_at
-from napari_segen.widgets.panels import stacked
+from napari_segen.widgets.parts.panels import stacked
 
 _SIZE_PX = 1230, 760
 

@@ -11,8 +11,6 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_segen.probabilistic.guidance.curve import ScoreCurve
 from napari_segen.probabilistic.live.wish import Advice, Wish
-from napari_segen.widgets.clicks import Clicks
-from napari_segen.widgets.curves import CurvePlot
 from napari_segen.widgets.guide.doubts import DoubtsList
 from napari_segen.widgets.guide.inputs import GuideInputs
 from napari_segen.widgets.guide.places import N_PLACES, PlacesList, Position
@@ -23,10 +21,12 @@ from napari_segen.widgets.guide.tasks import (
     suggesting_places,
 )
 from napari_segen.widgets.guide.words import explained
-from napari_segen.widgets.jobs import Job
+from napari_segen.widgets.jobs.job import Job
 from napari_segen.widgets.layers import level_zero
-from napari_segen.widgets.live_preview import LivePreview
-from napari_segen.widgets.panels import Action, Fold, note, side_by_side
+from napari_segen.widgets.live.preview import LivePreview
+from napari_segen.widgets.parts.clicks import Clicks
+from napari_segen.widgets.parts.curves import CurvePlot
+from napari_segen.widgets.parts.panels import Action, Fold, note, side_by_side
 from napari_segen.widgets.sight import bring_into_sight
 
 NOTHING_LEARNT = "Nothing has been learnt yet: press Run, or switch Live on."

@@ -16,7 +16,7 @@ from napari_segen.widgets.huge.tasks import (
     labelling,
     learning_and_estimating,
 )
-from napari_segen.widgets.jobs import Showing
+from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source
 from napari_segen.widgets.results import MARK
 from napari_segen.widgets.tasks import provenance_of

@@ -22,10 +22,10 @@ from napari_segen.widgets.objects.measuring import Measured, Measuring
 from napari_segen.widgets.objects.order import labels_to_choose
 from napari_segen.widgets.objects.table import ObjectsTable, frame_of
 from napari_segen.widgets.objects.tools import HINTS, Target, Tools
-from napari_segen.widgets.panels import Action, form, note, side_by_side, stacked
+from napari_segen.widgets.parts.panels import Action, form, note, side_by_side, stacked
+from napari_segen.widgets.parts.stack_choice import StackChoice
 from napari_segen.widgets.results import layers_to_choose
 from napari_segen.widgets.sight import bring_into_sight
-from napari_segen.widgets.stack_choice import StackChoice
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,15 +6,15 @@ from typing import Any
 from napari.layers import Labels
 
 from napari_segen.widgets.dock import Dock
-from napari_segen.widgets.jobs import Showing
+from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source
 from napari_segen.widgets.objects.correcting import Correcting
 from napari_segen.widgets.objects.finding import Classes, finding_objects
 from napari_segen.widgets.objects.finding_form import FindingForm
 from napari_segen.widgets.objects.order import role_of
 from napari_segen.widgets.objects.preview import ObjectsPreview
-from napari_segen.widgets.panels import heading
-from napari_segen.widgets.record_block import RecordFold
+from napari_segen.widgets.parts.panels import heading
+from napari_segen.widgets.parts.record_block import RecordFold
 from napari_segen.widgets.results import Earlier, Ready, mark_of
 from napari_segen.widgets.segment_tasks import said_of_layers
 from napari_segen.workflows.record import ObjectsRequest

@@ -9,7 +9,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_segen.objects.instances import METHODS
 from napari_segen.widgets.colors import names_in
-from napari_segen.widgets.jobs import Job
+from napari_segen.widgets.jobs.job import Job
+from napari_segen.widgets.jobs.timers import debounced
 from napari_segen.widgets.layers import Source, level_zero
 from napari_segen.widgets.objects.finding import (
     Classes,
@@ -20,9 +21,8 @@ from napari_segen.widgets.objects.finding import (
     record_of_classes,
 )
 from napari_segen.widgets.objects.order import labels_to_choose
-from napari_segen.widgets.panels import form, stacked
-from napari_segen.widgets.stack_choice import StackChoice
-from napari_segen.widgets.timers import debounced
+from napari_segen.widgets.parts.panels import form, stacked
+from napari_segen.widgets.parts.stack_choice import StackChoice
 from napari_segen.workflows.record import ObjectsRequest
 
 NO_LABELS = "There are no labels: segment an image first, or open its masks."

@@ -13,8 +13,8 @@ from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.provenance import array_hash
 from napari_segen.core.steps import Step, Steps
 from napari_segen.objects.measurements import measure_steps
-from napari_segen.widgets.jobs import Job
-from napari_segen.widgets.timers import debounced
+from napari_segen.widgets.jobs.job import Job
+from napari_segen.widgets.jobs.timers import debounced
 
 if TYPE_CHECKING:
     import pandas as pd

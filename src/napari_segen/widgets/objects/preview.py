@@ -8,10 +8,10 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_segen.core.imagespec import Array
-from napari_segen.widgets.jobs import Job
+from napari_segen.widgets.jobs.job import Job
+from napari_segen.widgets.jobs.timers import debounced
 from napari_segen.widgets.objects.finding import Classes, finding_in_view
 from napari_segen.widgets.passing import PassingLabels
-from napari_segen.widgets.timers import debounced
 from napari_segen.widgets.visible import View, visible_part
 from napari_segen.workflows.record import ObjectsRequest
 

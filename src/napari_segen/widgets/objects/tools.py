@@ -13,8 +13,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_segen.core.imagespec import FRAME, Array, ImageSpec
 from napari_segen.core.steps import Step, Steps
 from napari_segen.objects.editing import Change, merge, remove, renumber, split
-from napari_segen.widgets.clicks import Clicks
-from napari_segen.widgets.jobs import Job
+from napari_segen.widgets.jobs.job import Job
+from napari_segen.widgets.parts.clicks import Clicks
 
 MERGE, SPLIT, NUMBER, REMOVE = "Merge", "Split", "New id", "Remove"
 HINTS = {

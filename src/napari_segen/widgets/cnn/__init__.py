@@ -1,0 +1,1 @@
+"""Training and applying networks: the dock, its pairs, its checkpoints."""

@@ -1,0 +1,1 @@
+"""New images: the dock, what it asks for, previews, and tests on hard images."""

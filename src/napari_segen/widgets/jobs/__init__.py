@@ -1,0 +1,1 @@
+"""Work beside the window: workers, timers, processes, and their end."""

@@ -1,0 +1,1 @@
+"""Segmentation from strokes: its dock, its classes and their frequencies."""

@@ -1,0 +1,53 @@
+"""The end of a docked widget: told once, however it comes."""
+
+import gc
+
+import pytest
+from qtpy.QtWidgets import QDockWidget, QWidget
+
+from napari_segen.widgets.jobs.closing import Closing
+
+pytestmark = pytest.mark.viewer
+
+
+class Owner:
+    def __init__(self, told):
+        self.told = told
+        self.widget = QWidget()
+        self.closing = Closing(self.widget, self.end)
+
+    def end(self):
+        self.told.append(self.widget)
+
+
+def delete(qtbot, thing):
+    with qtbot.waitSignal(thing.destroyed):
+        thing.deleteLater()
+
+
+def test_the_end_of_the_dock_is_told_and_not_told_again_with_the_widget(qtbot):
+    told, dock = [], QDockWidget()
+    owner = Owner(told)
+    dock.setWidget(owner.widget)
+    owner.widget.setParent(None)  # as napari does before it deletes the dock
+    delete(qtbot, dock)
+    assert told == [owner.widget]
+    delete(qtbot, owner.widget)
+    assert len(told) == 1
+
+
+def test_the_end_of_a_widget_without_a_dock_is_told(qtbot):
+    told = []
+    owner = Owner(told)
+    delete(qtbot, owner.widget)
+    assert len(told) == 1
+
+
+def test_an_owner_that_nobody_needs_is_collected_in_silence(qtbot):
+    told = []
+    for _ in range(20):
+        owner = Owner(told)
+        owner.itself = owner  # only the garbage collector can end it
+    del owner
+    gc.collect()
+    assert told == []
