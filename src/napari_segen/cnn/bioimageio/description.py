@@ -65,35 +65,7 @@ def described(
 
     `files` are those of the package, by name.
     """
-
-    def file(name: str) -> dict[str, str]:
-        return {"source": name, "sha256": hashlib.sha256(files[name]).hexdigest()}
-
-    weights = {
-        "keras_v3": {
-            **file(KERAS_FILE),
-            "keras_version": str(backend.keras().__version__),
-            "backend": ["tensorflow", str(backend.tensorflow().__version__)],
-        },
-        "onnx": {**file(ONNX_FILE), "opset_version": OPSET, "parent": "keras_v3"},
-    }
-    given = {
-        "id": "image",
-        "axes": _input_axes(model, network),
-        "data": {"type": "float32"},
-        "pad": {"mode": "reflect"},
-        "preprocessing": [
-            {"id": name, "kwargs": keywords}
-            for name, keywords in scaling(model, network)
-        ],
-        "test_tensor": file(TEST_INPUT),
-    }
-    answer = {
-        "id": "probabilities",
-        "axes": _output_axes(model, network),
-        "data": {"type": "float32", "range": [0.0, 1.0]},
-        "test_tensor": file(TEST_OUTPUT),
-    }
+    entries = {name: _entry(name, content) for name, content in files.items()}
     ours = {
         "task": model.task,
         "classes": class_info_json(model.classes_, model.class_info_),
@@ -108,12 +80,58 @@ def described(
         "authors": [{"name": name} for name in card.authors],
         "license": card.license,
         "cite": [{"text": text, "doi": doi} for text, doi in card.cite],
-        "documentation": file(README),
+        "documentation": entries[README],
         "tags": ["segmentation", "napari-segen", model.network],
-        "inputs": [given],
-        "outputs": [answer],
-        "weights": weights,
+        "inputs": [_input(model, network, entries[TEST_INPUT])],
+        "outputs": [_output(model, network, entries[TEST_OUTPUT])],
+        "weights": _weights(entries),
         "config": {OURS: ours},
+    }
+
+
+def _entry(name: str, content: bytes) -> dict[str, str]:
+    return {"source": name, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _input(
+    model: NetworkModel, network: Network, test: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        "id": "image",
+        "axes": _input_axes(model, network),
+        "data": {"type": "float32"},
+        "pad": {"mode": "reflect"},
+        "preprocessing": [
+            {"id": name, "kwargs": keywords}
+            for name, keywords in scaling(model, network)
+        ],
+        "test_tensor": test,
+    }
+
+
+def _output(
+    model: NetworkModel, network: Network, test: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        "id": "probabilities",
+        "axes": _output_axes(model, network),
+        "data": {"type": "float32", "range": [0.0, 1.0]},
+        "test_tensor": test,
+    }
+
+
+def _weights(entries: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    return {
+        "keras_v3": {
+            **entries[KERAS_FILE],
+            "keras_version": str(backend.keras().__version__),
+            "backend": ["tensorflow", str(backend.tensorflow().__version__)],
+        },
+        "onnx": {
+            **entries[ONNX_FILE],
+            "opset_version": OPSET,
+            "parent": "keras_v3",
+        },
     }
 
 

@@ -60,24 +60,9 @@ def onnx_model(model: Any) -> bytes:
         Maps ``(B, *S, C)`` to ``(B, *S, K)`` by the layers of `LAYERS`; so does what
         is written.
     """
-    n_channels, n_classes = model.inputs[0].shape[-1], model.outputs[0].shape[-1]
-    graph = Graph(len(model.inputs[0].shape) - 2)
-    last = graph.ndim + 1
-    to_front = (0, last, *range(1, last))
-    known = {id(model.inputs[0]): graph.add("Transpose", [INPUT], perm=to_front)}
-    for layer in model.layers:
-        if (kind := type(layer).__name__) == "InputLayer":
-            continue
-        if kind not in LAYERS:
-            raise ValueError(f"a layer of the kind {kind} has no ONNX form here.")
-        given = layer.input if isinstance(layer.input, list) else [layer.input]
-        known[id(layer.output)] = LAYERS[kind](
-            graph, layer, [known[id(x)] for x in given]
-        )
+    graph = _graph_of(model)
     helper, tensor = packages.onnx().helper, packages.onnx().TensorProto
-    found = known[id(model.outputs[0])]
-    to_back = (0, *range(2, last + 1), 1)
-    graph.nodes.append(helper.make_node("Transpose", [found], [OUTPUT], perm=to_back))
+    n_channels, n_classes = model.inputs[0].shape[-1], model.outputs[0].shape[-1]
     sides = [f"side_{i}" for i in range(graph.ndim)]
     ends = [
         helper.make_tensor_value_info(name, tensor.FLOAT, ["batch", *sides, n])
@@ -92,6 +77,28 @@ def onnx_model(model: Any) -> bytes:
     packages.onnx().checker.check_model(made)
     written: bytes = made.SerializeToString()
     return written
+
+
+def _graph_of(model: Any) -> Graph:
+    """Translate the layers, between an input and an output with channels last."""
+    graph = Graph(len(model.inputs[0].shape) - 2)
+    last = graph.ndim + 1
+    to_front = (0, last, *range(1, last))
+    known = {id(model.inputs[0]): graph.add("Transpose", [INPUT], perm=to_front)}
+    for layer in model.layers:
+        if (kind := type(layer).__name__) == "InputLayer":
+            continue
+        if kind not in LAYERS:
+            raise ValueError(f"a layer of the kind {kind} has no ONNX form here.")
+        given = layer.input if isinstance(layer.input, list) else [layer.input]
+        known[id(layer.output)] = LAYERS[kind](
+            graph, layer, [known[id(x)] for x in given]
+        )
+    found = known[id(model.outputs[0])]
+    to_back = (0, *range(2, last + 1), 1)
+    helper = packages.onnx().helper
+    graph.nodes.append(helper.make_node("Transpose", [found], [OUTPUT], perm=to_back))
+    return graph
 
 
 def _convolution(graph: Graph, layer: Any, x: list[str]) -> str:
