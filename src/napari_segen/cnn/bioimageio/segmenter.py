@@ -1,14 +1,13 @@
 """Segmentation by the ONNX network of a BioImage.IO package."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_segen.cnn.bioimageio import packages
 from napari_segen.cnn.bioimageio.archive import opened, read_package_file
 from napari_segen.cnn.bioimageio.layout import Layout, layout_of, read_padded
 from napari_segen.cnn.bioimageio.processing import (
@@ -17,6 +16,7 @@ from napari_segen.cnn.bioimageio.processing import (
     processed,
     takes_figures,
 )
+from napari_segen.cnn.bioimageio.runtime import Runtime
 from napari_segen.cnn.labelling import NetworkModel
 from napari_segen.core.checks import check_class_values
 from napari_segen.core.errors import ModelFileError
@@ -25,7 +25,6 @@ from napari_segen.core.labels import ClassInfo, class_info_from_json
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.steps import Step, Steps
 from napari_segen.core.tiles import Reach
-from napari_segen.features.parallel import is_on_one_thread
 
 OURS = "napari_segen"
 # How far from 1 a pixel's probabilities may sum up to, before they are made to.
@@ -61,39 +60,25 @@ class PackagedSegmenter(NetworkModel):
     def __init__(self, package: bytes) -> None:
         super().__init__()
         self._package = package
-        self._session: Any = None
         with opened(package) as archive:
             self._read(archive.description())
+        self._runtime = Runtime(package, len(self._layout.out_axes))
 
     def _read(self, description: Any) -> None:
-        inputs, outputs = description.inputs, description.outputs
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise ModelFileError(
-                f"it has {len(inputs)} inputs and {len(outputs)} outputs; one of each "
-                "is supported."
-            )
-        if description.run_mode is not None:
-            raise ModelFileError(
-                f"it needs the run mode {description.run_mode.name!r}."
-            )
-        if description.weights.onnx is None:
-            raise ModelFileError(
-                "it has no ONNX weights, but only "
-                f"{', '.join(description.weights.available_formats)}: not run, because "
-                "they can hold code."
-            )
-        self._layout: Layout = layout_of(inputs[0], outputs[0])
+        _check_supported(description)
+        given, answer = description.inputs[0], description.outputs[0]
+        self._layout: Layout = layout_of(given, answer)
         self._before: list[Operation] = operations_of(
-            inputs[0].preprocessing, "preprocessing"
+            given.preprocessing, "preprocessing"
         )
         self._after: list[Operation] = operations_of(
-            outputs[0].postprocessing, "postprocessing"
+            answer.postprocessing, "postprocessing"
         )
-        if (dtype := np.dtype(outputs[0].dtype)).kind != "f":
+        if (dtype := np.dtype(answer.dtype)).kind != "f":
             raise ModelFileError(
                 f"its output is of the type {dtype}: not the probabilities of classes."
             )
-        self._dtype = np.dtype(inputs[0].dtype)
+        self._dtype = np.dtype(given.dtype)
         if self._dtype.kind not in "fiu":
             raise ModelFileError(f"its input is of the type {self._dtype}.")
         self.name_ = str(description.name)
@@ -169,10 +154,6 @@ class PackagedSegmenter(NetworkModel):
                 f"{ndim} axes of space."
             )
 
-    def __getstate__(self) -> dict[str, Any]:
-        # The runtime's session cannot be pickled; it is made again from the package.
-        return super().__getstate__() | {"_session": None}
-
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
         """Open a package.
@@ -220,7 +201,7 @@ class PackagedSegmenter(NetworkModel):
             x, y = archive.tensor(given), archive.tensor(wanted)
         layout = self._layout
         x = processed(x, layout.axes, self._before)
-        found = processed(self._run(x), layout.out_axes, self._after)
+        found = processed(self._runtime.run(x), layout.out_axes, self._after)
         if found.shape != y.shape:
             raise ModelFileError(
                 f"its test output has the shape {y.shape}, not {found.shape}."
@@ -258,30 +239,34 @@ class PackagedSegmenter(NetworkModel):
         corners = list(
             product(*(range(0, n, s) for n, s in zip(size, steps, strict=True)))
         )
-        # The margins that the output still has are cut off here.
-        expected = (
-            layout.n_answers,
-            *(s + 2 * side.cut for s, side in zip(steps, layout.sides, strict=True)),
-        )
         raw = np.empty((layout.n_answers, *size), np.float32)
         for j, corner in enumerate(corners):
             yield Step(i * len(corners) + j, n_parts * len(corners), "Labelling")
             start = [c - m for c, m in zip(corner, margins, strict=True)]
-            window = read_padded(x, start, tile, layout.padding)
-            answer = layout.planes(self._run(layout.tensor(window)), layout.out_roles)
-            if answer.shape != expected:
-                raise ModelFileError(
-                    f"its network gives {answer.shape}, not {expected} as described."
-                )
+            answer = self._answered(read_padded(x, start, tile, layout.padding), steps)
             core = tuple(slice(c, c + s) for c, s in zip(corner, steps, strict=True))
             place = raw[:, *core]
-            inner = tuple(
-                slice(side.cut, side.cut + n)
-                for side, n in zip(layout.sides, place.shape[1:], strict=True)
-            )
-            place[...] = answer[:, *inner]
+            # The last tiles reach beyond the image.
+            within = tuple(slice(n) for n in place.shape[1:])
+            place[...] = answer[:, *within]
         answered = processed(layout.answer(raw), layout.out_axes, self._after)
         return _posterior(layout.planes(answered, layout.out_roles))
+
+    def _answered(self, window: Array, core: Sequence[int]) -> Array:
+        """Run the network on a tile; returns its answer ``(1 or K, *core)``."""
+        layout = self._layout
+        found = self._runtime.run(layout.tensor(window))
+        answer = layout.planes(found, layout.out_roles)
+        cuts = [side.cut for side in layout.sides]
+        sizes = (n + 2 * cut for n, cut in zip(core, cuts, strict=True))
+        expected = (layout.n_answers, *sizes)
+        if answer.shape != expected:
+            raise ModelFileError(
+                f"its network gives {answer.shape}, not {expected} as described."
+            )
+        # The margins that the output still has.
+        inner = (slice(cut, cut + n) for n, cut in zip(core, cuts, strict=True))
+        return answer[:, *inner]
 
     def _taken(self, part: Array) -> Array:
         """Return the grey values as the package can take them."""
@@ -299,32 +284,22 @@ class PackagedSegmenter(NetworkModel):
                 )
         return part
 
-    def _run(self, x: Array) -> Array:
-        """Give a tensor to the network."""
-        runtime = packages.onnxruntime()
-        if self._session is None:
-            with opened(self._package) as archive:
-                weights = archive.weights(archive.description().weights.onnx)
-            options = runtime.SessionOptions()
-            if is_on_one_thread():
-                options.intra_op_num_threads = 1
-            try:
-                self._session = runtime.InferenceSession(
-                    weights, options, providers=["CPUExecutionProvider"]
-                )
-            except Exception as err:  # the runtime's own have no common base
-                raise ModelFileError(f"its network cannot be run ({err}).") from err
-        entry = self._session.get_inputs()[0]
-        try:
-            (found, *_) = self._session.run(None, {entry.name: x})
-        except Exception as err:
-            raise ModelFileError(
-                f"its network does not take {x.dtype} of the shape {x.shape} ({err})."
-            ) from err
-        answer = np.asarray(found)
-        if answer.ndim != len(self._layout.out_axes):
-            raise ModelFileError(f"its network gives {answer.ndim} axes.")
-        return answer
+
+def _check_supported(description: Any) -> None:
+    n_inputs, n_outputs = len(description.inputs), len(description.outputs)
+    if n_inputs != 1 or n_outputs != 1:
+        raise ModelFileError(
+            f"it has {n_inputs} inputs and {n_outputs} outputs; one of each is "
+            "supported."
+        )
+    if description.run_mode is not None:
+        raise ModelFileError(f"it needs the run mode {description.run_mode.name!r}.")
+    if description.weights.onnx is None:
+        raise ModelFileError(
+            "it has no ONNX weights, but only "
+            f"{', '.join(description.weights.available_formats)}: not run, because "
+            "they can hold code."
+        )
 
 
 def _posterior(answer: Array) -> Posterior:
