@@ -2,9 +2,10 @@
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,44 +172,14 @@ class Fit:
     def steps(self) -> Steps[Learnt]:
         """Train."""
         yield Step(0, 0, "Preparing the images")
-        model, options, problem = self._model, self._options, self._problem
+        model, pairs = self._model, self._problem.pairs
         origin = provenance(
-            [p.frames for p in problem.pairs],
-            [p.labels for p in problem.pairs if p.labels is not None],
+            [p.frames for p in pairs], [p.labels for p in pairs if p.labels is not None]
         )
         precision = settle(model.training.precision)
-        warm = None if self.earlier is None else self._warm(self.earlier)
-
-        def learnt(trained: Trained) -> Learnt:
-            back = np.argsort(problem.order)
-            return Learnt(
-                spec=problem.spec,
-                n_channels=problem.n_channels,
-                classes=problem.classes,
-                normalization=self.scale,
-                provenance=dict(origin),
-                precision=precision,
-                held_out=self.held_out(),
-                history=trained.history,
-                n_steps=trained.n_steps,
-                decay_steps=trained.decay_steps,
-                note=trained.note,
-                temperature=trained.temperature,
-                weights=reordered(self.network, trained.weights, back),
-            )
-
-        checkpoint = _Checkpoint(model, options.checkpoint)
-        around = Surroundings(
-            augmentation=model.augmentation,
-            precision=precision,
-            start=None if warm is None else warm.weights,
-            is_whole=warm is not None and warm.is_whole,
-            earlier=None if warm is None else warm.earlier,
-            teacher_weight=None if options.teacher is None else options.teacher_weight,
-            show=Previewer(problem, self.network, self.scale, precision),
-            keep=lambda trained: checkpoint.write(learnt(trained)),
-            log_dir=options.log_dir,
-        )
+        learnt = partial(self._learnt, origin, precision)
+        checkpoint = _Checkpoint(model, self._options.checkpoint)
+        around = self._surroundings(precision, lambda t: checkpoint.write(learnt(t)))
         try:
             trained = yield from train_steps(
                 self.network, self.held, model.training, around
@@ -218,6 +189,44 @@ class Fit:
             raise
         checkpoint.remove()
         return learnt(trained)
+
+    def _surroundings(
+        self, precision: str, keep: Callable[[Trained], None]
+    ) -> Surroundings:
+        options = self._options
+        warm = None if self.earlier is None else self._warm(self.earlier)
+        return Surroundings(
+            augmentation=self._model.augmentation,
+            precision=precision,
+            start=None if warm is None else warm.weights,
+            is_whole=warm is not None and warm.is_whole,
+            earlier=None if warm is None else warm.earlier,
+            teacher_weight=None if options.teacher is None else options.teacher_weight,
+            show=Previewer(self._problem, self.network, self.scale, precision),
+            keep=keep,
+            log_dir=options.log_dir,
+        )
+
+    def _learnt(
+        self, origin: Mapping[str, Any], precision: str, trained: Trained
+    ) -> Learnt:
+        problem = self._problem
+        back = np.argsort(problem.order)
+        return Learnt(
+            spec=problem.spec,
+            n_channels=problem.n_channels,
+            classes=problem.classes,
+            normalization=self.scale,
+            provenance=dict(origin),
+            precision=precision,
+            held_out=self.held_out(),
+            history=trained.history,
+            n_steps=trained.n_steps,
+            decay_steps=trained.decay_steps,
+            note=trained.note,
+            temperature=trained.temperature,
+            weights=reordered(self.network, trained.weights, back),
+        )
 
     def _warm(self, earlier: "CnnSegmenter") -> Warm:
         return warm_start(

@@ -108,9 +108,8 @@ class Learner:
         self._learn, self._judge = self._compile(params.loss, batch_size)
 
     def _compile(self, name: str, batch_size: int) -> tuple[Any, Any]:
-        tf, network = self._tf, self._network
+        tf, weight = self._tf, self._teacher_weight
         model, average, adam = self._model, self._average, self._optimizer
-        weight = self._teacher_weight
 
         def learn(x: Any, y: Any, follow: Any, *teacher: Any) -> Any:
             with tf.GradientTape() as tape:
@@ -123,32 +122,43 @@ class Learner:
                 mean.assign(mean + follow * (value - mean))
             return loss
 
-        # A second model of the running mean would take as long to build as the first.
-        mean_of = {v.path: m for v, m in zip(model.weights, average, strict=True)}
-        means = [
-            [mean_of[v.path] for v in group]
-            for group in (model.trainable_variables, model.non_trainable_variables)
-        ]
+        means = self._means()
 
         def judge(x: Any, y: Any) -> Any:
+            # A second model of the running mean would take as long to build as the
+            # first.
             logits, _ = model.stateless_call(*means, x, training=False)
             return masked_loss(name, logits, y), tf.argmax(logits, axis=-1), logits
 
-        answer = (batch_size, *network.answer_shape)
-        spec = tf.TensorSpec
-        signature = [
-            spec((batch_size, *network.patch_shape, network.n_channels), tf.float32),
-            spec(answer, tf.int32),
-        ]
-        to_learn = [*signature, spec((), tf.float32)]
-        if weight is not None:
-            to_learn.append(spec((*answer, network.n_classes), tf.float32))
+        to_learn, to_judge = self._signatures(batch_size)
         # Nothing in them depends on values: AutoGraph would only parse and warn.
         make = partial(tf.function, autograph=False)
         return (
             make(learn, input_signature=to_learn),
-            make(judge, input_signature=signature),
+            make(judge, input_signature=to_judge),
         )
+
+    def _means(self) -> list[list[Any]]:
+        """Return the running mean of trainable and other weights, as Keras has them."""
+        model = self._model
+        mean_of = {v.path: m for v, m in zip(model.weights, self._average, strict=True)}
+        return [
+            [mean_of[v.path] for v in group]
+            for group in (model.trainable_variables, model.non_trainable_variables)
+        ]
+
+    def _signatures(self, batch_size: int) -> tuple[list[Any], list[Any]]:
+        """Return the types of what is given to `learn`, and to `judge`."""
+        network, spec, tf = self._network, self._tf.TensorSpec, self._tf
+        answer = (batch_size, *network.answer_shape)
+        to_judge = [
+            spec((batch_size, *network.patch_shape, network.n_channels), tf.float32),
+            spec(answer, tf.int32),
+        ]
+        to_learn = [*to_judge, spec((), tf.float32)]
+        if self._teacher_weight is not None:
+            to_learn.append(spec((*answer, network.n_classes), tf.float32))
+        return to_learn, to_judge
 
     def learn(self, batch: Batch, step: int, rate: float) -> float:
         """Do step number `step` of the optimiser, from 1; return the loss."""

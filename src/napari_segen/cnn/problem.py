@@ -228,28 +228,27 @@ def check_teacher(teacher: Any, problem: Problem) -> list[Array]:
             f"teacher must be given for each image: {len(problem.pairs)} images, "
             f"{len(given)} posteriors."
         )
+    return [
+        _checked_teacher(f"teacher {i}", np.asarray(one), pair, problem)
+        for i, (one, pair) in enumerate(zip(given, problem.pairs, strict=True))
+    ]
+
+
+def _checked_teacher(name: str, array: Array, pair: Pair, problem: Problem) -> Array:
     n_classes, spec = len(problem.classes), problem.spec
-    checked = []
-    for i, (one, pair) in enumerate(zip(given, problem.pairs, strict=True)):
-        array = np.asarray(one)
-        n, _, *space = pair.frames.shape
-        if array.ndim < 1 or len(array) != n_classes or array.dtype.kind != "f":
-            raise ValueError(
-                f"teacher {i} must be a posterior (float) with the {n_classes} classes "
-                f"{problem.classes.tolist()} on its first axis, got shape "
-                f"{array.shape} and dtype {array.dtype}."
-            )
-        frames = np.stack(
-            [spec.label_frames(array[k]) for k in problem.order], axis=1
-        ).astype(np.float32)
-        if frames.shape != (n, n_classes, *space):
-            raise ValueError(
-                f"teacher {i} does not fit its image: its shape is {array.shape}."
-            )
-        if not (frames.min() >= 0 and frames.max() <= 1 + 1e-3):
-            raise ValueError(
-                f"teacher {i} must hold probabilities from 0 to 1, without NaN."
-            )
-        frames *= has_data(pair.frames)[:, np.newaxis]
-        checked.append(frames)
-    return checked
+    n, _, *space = pair.frames.shape
+    if array.ndim < 1 or len(array) != n_classes or array.dtype.kind != "f":
+        raise ValueError(
+            f"{name} must be a posterior (float) with the {n_classes} classes "
+            f"{problem.classes.tolist()} on its first axis, got shape {array.shape} "
+            f"and dtype {array.dtype}."
+        )
+    frames = np.stack(
+        [spec.label_frames(array[k]) for k in problem.order], axis=1
+    ).astype(np.float32)
+    if frames.shape != (n, n_classes, *space):
+        raise ValueError(f"{name} does not fit its image: its shape is {array.shape}.")
+    if not (frames.min() >= 0 and frames.max() <= 1 + 1e-3):
+        raise ValueError(f"{name} must hold probabilities from 0 to 1, without NaN.")
+    frames *= has_data(pair.frames)[:, np.newaxis]
+    return frames

@@ -12,6 +12,7 @@ from napari_segen.cnn.backend import UNDRAWN, Weights
 from napari_segen.cnn.network import Network, Shape
 from napari_segen.cnn.precision import layer_policy
 from napari_segen.cnn.standardized import standardized, standardized_convolution
+from napari_segen.cnn.unet_reach import BLOCK_REACH, halo_along, margins, stem_kernel
 from napari_segen.core.imagespec import Array
 from napari_segen.core.parameters import check_params, choice, span
 
@@ -20,9 +21,6 @@ NORM_MOMENTUM = 0.9
 NORM_EPSILON = 1e-3
 # How strong the first edges are: what varies in an image varies by less than 1.
 EDGE_GAIN = np.float32(2)
-# Pixels that the two convolutions of a block take from each side.
-BLOCK_REACH = 2
-
 
 NORMS = choice(
     ("weights", "batch", "none"),
@@ -113,7 +111,7 @@ class UNet(Network):
     @property
     def halo(self) -> tuple[tuple[int, int], ...]:
         """Pixels before and after a tile: what any of its pixels depends on."""
-        return tuple(_halo(along) for along in zip(*self._strides, strict=True))
+        return tuple(halo_along(along) for along in zip(*self._strides, strict=True))
 
     @property
     def bytes_per_px(self) -> int:
@@ -126,15 +124,14 @@ class UNet(Network):
         if self.patch_px % multiple:
             nearest = max(1, round(self.patch_px / multiple)) * multiple
             raise ValueError(
-                f"patch_px must be a multiple of {multiple} at "
-                f"depth={self.params.depth}, got {self.patch_px}. "
-                f"{nearest} is the nearest."
+                f"patch_px must be a multiple of {multiple} at depth="
+                f"{self.params.depth}, got {self.patch_px}. {nearest} is the nearest."
             )
 
     def weight_shapes(self) -> list[Shape]:
         """Shapes in the order of the layers."""
         f, strides = self.params.filters, self._strides
-        shapes = self._conv_shapes(self.n_channels, f, _stem_kernel(strides[0]))
+        shapes = self._conv_shapes(self.n_channels, f, stem_kernel(strides[0]))
         n = f
         for level in range(len(strides)):
             m = f * 2**level
@@ -177,7 +174,7 @@ class UNet(Network):
     # one never is: standardised kernels would make it blind to how bright a field is.
 
     def _norm(self, kernel: Shape) -> str:
-        is_stem = kernel == _stem_kernel(self._strides[0])
+        is_stem = kernel == stem_kernel(self._strides[0])
         return "none" if is_stem else self.params.norm
 
     def _conv_shapes(
@@ -197,7 +194,7 @@ class UNet(Network):
         stride: Shape | None = None,
     ) -> Any:
         """Convolve, normalise and bend, in training."""
-        kernel = (3,) * self.ndim if stride is None else _stem_kernel(stride)
+        kernel = (3,) * self.ndim if stride is None else stem_kernel(stride)
         norm = self._norm(kernel)
         options = {"strides": stride or 1, "padding": "same", "dtype": policy}
         if norm == "weights":
@@ -259,7 +256,7 @@ class UNet(Network):
             skips.append(x)
             x = tf.nn.max_pool(x, stride, stride, "VALID")
         x = _bent(tf, _bent(tf, x, left, "SAME"), left, "SAME")
-        *finer, coarsest = self._margins()
+        *finer, coarsest = margins(self._strides)
         x = _cut(x, coarsest[0], coarsest[1])
         margin = coarsest[1]
         for stride, skip, (there, wanted) in zip(
@@ -272,25 +269,6 @@ class UNet(Network):
             x = _bent(tf, _bent(tf, x, left, "VALID"), left, "VALID")
             margin = wanted
         return _widened(tf, tf.cast(x, tf.float32), left, stem)
-
-    def _margins(self) -> list[tuple[list[tuple[int, int]], list[int]]]:
-        """Pixels around the tile at each level: those there, and those needed after it.
-
-        What is needed is the same before and after.
-        """
-        there = [
-            (before // s, after // s)
-            for (before, after), s in zip(self.halo, self._strides[0], strict=True)
-        ]
-        needed = [0] * self.ndim
-        margins = [(there, needed)]
-        for stride in self._strides[1:]:
-            there = [(b // s, a // s) for (b, a), s in zip(there, stride, strict=True)]
-            needed = [
-                -(-(m + BLOCK_REACH) // s) for m, s in zip(needed, stride, strict=True)
-            ]
-            margins.append((there, needed))
-        return margins
 
 
 def _bent(
@@ -316,32 +294,3 @@ def _cut(x: Any, there: Sequence[tuple[int, int]], wanted: Sequence[int]) -> Any
         for (before, after), m in zip(there, wanted, strict=True)
     )
     return x[:, *inner]
-
-
-def _stem_kernel(stride: Shape) -> Shape:
-    # As many pixels before as after: 4 for a stride of 2, 3 for a stride of 1.
-    return tuple(s + 2 for s in stride)
-
-
-def _halo(strides: Sequence[int]) -> tuple[int, int]:
-    """Pixels before and after a tile along one axis, as multiples of its boxes."""
-    box = math.prod(strides)
-    reach = [_reach(pixel, strides) for pixel in range(box)]
-    # Counted from the box's border: tiles start and end there.
-    before = -min(low for low, _ in reach)
-    after = max(high for _, high in reach) - (box - 1)
-    return -(-before // box) * box, -(-after // box) * box
-
-
-def _reach(pixel: int, strides: Sequence[int]) -> tuple[int, int]:
-    """First and last input pixel that an output pixel depends on, walking back."""
-    stem, *pools = strides
-    low, high = pixel // stem, pixel // stem  # the last transposed convolution
-    for s in pools:
-        # A block, then a transposed convolution; skips reach less far.
-        low, high = (low - BLOCK_REACH) // s, (high + BLOCK_REACH) // s
-    for s in reversed(pools):
-        low, high = s * (low - BLOCK_REACH), s * (high + BLOCK_REACH) + s - 1
-    # The finest level's block, then the first convolution.
-    low, high = low - BLOCK_REACH, high + BLOCK_REACH
-    return stem * low - 1, stem * high + stem

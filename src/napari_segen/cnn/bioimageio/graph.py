@@ -107,7 +107,7 @@ def _convolution(graph: Graph, layer: Any, x: list[str]) -> str:
     weights = graph.constant(
         kernel.transpose(-1 % kernel.ndim, kernel.ndim - 2, *range(graph.ndim))
     )
-    # Ours take as many pixels before as after; see `_stem_kernel`.
+    # Ours take as many pixels before as after; see `stem_kernel`.
     same = [(k - s) // 2 for k, s in zip(layer.kernel_size, layer.strides, strict=True)]
     pads = same if layer.padding == "same" else [0] * graph.ndim
     return graph.add(
