@@ -10,6 +10,8 @@ import numpy.typing as npt
 SPACE = "zyx"
 FRAME = "tn"
 CHANNEL = "c"
+# OME-Zarr and BioImage.IO spell out what TIFF abbreviates, and an `ImageSpec`.
+SHORT_UNITS = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm"}
 _MOST_LISTED = 5  # frames
 
 Array = npt.NDArray[Any]

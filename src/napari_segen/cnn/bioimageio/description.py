@@ -12,10 +12,10 @@ from napari_segen.cnn import backend
 from napari_segen.cnn.bioimageio import packages
 from napari_segen.cnn.bioimageio.graph import OPSET
 from napari_segen.cnn.bioimageio.processing import Operation
-from napari_segen.cnn.bioimageio.segmenter import OURS, UNITS
+from napari_segen.cnn.bioimageio.segmenter import OURS
 from napari_segen.cnn.labelling import NetworkModel
 from napari_segen.cnn.network import Network
-from napari_segen.core.imagespec import SPACE
+from napari_segen.core.imagespec import SHORT_UNITS, SPACE
 from napari_segen.core.labels import ClassInfo, class_info_json
 from napari_segen.core.normalization import HIGH_PERCENTILE, LOW_PERCENTILE
 
@@ -169,7 +169,7 @@ def _output_axes(model: NetworkModel, network: Network) -> list[dict[str, Any]]:
 
 def _space(model: NetworkModel, network: Network) -> list[dict[str, Any]]:
     spec = model.spec_
-    units = {ours: theirs for theirs, ours in UNITS.items()}
+    units = {ours: theirs for theirs, ours in SHORT_UNITS.items()}
     size_of = dict(zip(spec.space_axes, spec.sampling, strict=True))
     axes = []
     for name in SPACE[-network.ndim :]:

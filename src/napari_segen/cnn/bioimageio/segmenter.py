@@ -20,7 +20,7 @@ from napari_segen.cnn.bioimageio.runtime import Runtime
 from napari_segen.cnn.labelling import NetworkModel
 from napari_segen.core.checks import check_class_values
 from napari_segen.core.errors import ModelFileError
-from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.imagespec import SHORT_UNITS, Array, ImageSpec
 from napari_segen.core.labels import ClassInfo, class_info_from_json
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.steps import Step, Steps
@@ -29,7 +29,6 @@ from napari_segen.core.tiles import Reach
 OURS = "napari_segen"
 # How far from 1 a pixel's probabilities may sum up to, before they are made to.
 TOLERANCE = 1e-3
-UNITS = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm"}
 
 Posterior = npt.NDArray[np.float32]
 
@@ -101,7 +100,7 @@ class PackagedSegmenter(NetworkModel):
             return ImageSpec(axes)
         unit = str(units.pop())
         size = tuple(side.pixel_size for side in layout.sides)
-        return ImageSpec(axes, size, UNITS.get(unit, unit))
+        return ImageSpec(axes, size, SHORT_UNITS.get(unit, unit))
 
     def _read_classes(self, ours: Any) -> None:
         self.task = "classes"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_segen.core.imagespec import Array, ImageSpec, frames_in_words
+from napari_segen.core.imagespec import SHORT_UNITS, Array, ImageSpec, frames_in_words
 from napari_segen.core.labels import Segmentation, smallest_unsigned
 from napari_segen.core.model import finds_objects
 from napari_segen.core.normalization import channel_range, has_data
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 # Features of one image, for labels, novelty and the comparison with the training.
 CACHE_BYTES = 2**30
 SHARE_OF_LABELS = 0.8  # beside objects
-# OME-Zarr spells out what TIFF abbreviates.
-UNITS = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm"}
 BLANK = "blank"
 UNLIKE = "unlike training"
 
@@ -71,7 +69,7 @@ def spec_for(file: ImageFile, fitted: ImageSpec, axes: str | None) -> ImageSpec:
 def check_unit(model: Any, spec: ImageSpec, settings: Settings) -> None:
     """Raise ValueError where the pixel size matters, but is not in the model's unit."""
     is_physical = getattr(model, "sigma_unit", "pixel") == "physical"
-    units = {UNITS.get(s.unit, s.unit) for s in (spec, model.spec_)}
+    units = {SHORT_UNITS.get(s.unit, s.unit) for s in (spec, model.spec_)}
     if (is_physical or settings.rescale) and len(units) > 1:
         said = "tells no pixel size" if spec.pixel_size is None else "tells its pixels"
         raise ValueError(
