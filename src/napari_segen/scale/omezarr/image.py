@@ -97,12 +97,7 @@ def read_omezarr(
     # Since 0.5 all of it is under one name.
     described = attributes.get("ome", attributes)
     multiscale = _only_multiscale(path, described)
-    version = str(described.get("version") or multiscale.get("version") or "unknown")
-    if version not in VERSIONS:
-        raise ValueError(
-            f"{path} is of OME-Zarr version {version}; {' and '.join(VERSIONS)} can "
-            "be read. Convert it first."
-        )
+    version = _version(path, described, multiscale)
     datasets = multiscale.get("datasets")
     if not isinstance(datasets, list) or not datasets or "path" not in datasets[0]:
         raise ValueError(f"{path} names no dataset: its metadata are incomplete.")
@@ -203,6 +198,18 @@ def _only_multiscale(path: Path, described: Mapping[str, Any]) -> Mapping[str, A
             f"{path} holds several images: give one, such as {path / '0'}."
         )
     raise ValueError(f"{path} is no OME-Zarr image: its metadata name no multiscales.")
+
+
+def _version(
+    path: Path, described: Mapping[str, Any], multiscale: Mapping[str, Any]
+) -> str:
+    version = str(described.get("version") or multiscale.get("version") or "unknown")
+    if version not in VERSIONS:
+        raise ValueError(
+            f"{path} is of OME-Zarr version {version}; {' and '.join(VERSIONS)} can "
+            "be read. Convert it first."
+        )
+    return version
 
 
 def _array(path: Path, group: Any, name: str) -> Any:

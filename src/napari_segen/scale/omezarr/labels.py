@@ -10,18 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import CHANNEL, Array
 from napari_segen.core.labels import ClassInfo
 from napari_segen.core.steps import Step, Steps, stretch_steps
 from napari_segen.core.tiles import Tile, tile_grid
+from napari_segen.scale.omezarr.description import FACTOR, image_label, multiscale
 from napari_segen.scale.omezarr.image import OmeImage, zarr
 from napari_segen.scale.omezarr.origin import RECORD, difference, digest_of, made_by_of
 from napari_segen.scale.tasks import each_task_steps
 
-FACTOR = 2  # from a level to the next coarser one
 COARSEST_PX = 512  # rows and columns of a level that needs no coarser one
 
 
@@ -48,6 +47,8 @@ class NewLabels:
 
     Attributes
     ----------
+    is_complete : bool
+        Whether the work is to be resumed, and was done before.
     found : dict of JSON values
         Kept with the labels: what else the work has found.
     """
@@ -58,6 +59,7 @@ class NewLabels:
     made_by: Mapping[str, Any]
     overwrite: bool = False
     resume: bool = False
+    is_complete: bool = field(init=False)
     found: dict[str, Any] = field(default_factory=dict, init=False)
     _levels: list[Any] = field(default_factory=list, init=False)
     _group: Any = field(default=None, init=False)
@@ -73,6 +75,7 @@ class NewLabels:
                 f"out: {self.out} is not in the image's version of OME-Zarr, "
                 f"{self.image.version}. Choose another folder."
             )
+        self.is_complete = self.resume and made_by_of(self.path) == self.made_by
         if self.path.exists() and not self.overwrite and not self.is_complete:
             raise FileExistsError(
                 errno.EEXIST, "there are labels already", os.fspath(self.path)
@@ -97,11 +100,6 @@ class NewLabels:
     def path(self) -> Path:
         """The folder of the labels."""
         return self.out / "labels" / self.name
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the work is to be resumed, and done."""
-        return self.resume and made_by_of(self.path) == self.made_by
 
     @property
     def unfinished(self) -> Path:
@@ -217,38 +215,16 @@ class NewLabels:
         return shape
 
     def _describe(self, classes: Array, info: Mapping[int, ClassInfo]) -> None:
-        image, version = self.image, {"version": self.image.version}
         self._group.attrs[RECORD] = {"made_by": self.made_by, **self.found}
-        kept = [i for i, a in enumerate(image.spec.axes) if a != CHANNEL]
-        factors = [FACTOR if a in "yx" else 1 for a in image.spec.label_axes]
-        scale = np.array(image.scale)[kept]
-        moved = {
-            "type": "translation",
-            "translation": [image.translation[i] for i in kept],
-        }
-        datasets = [
-            {
-                "path": str(i),
-                "coordinateTransformations": [
-                    {"type": "scale", "scale": (scale * np.power(factors, i)).tolist()},
-                    *([moved] if any(moved["translation"]) else []),
-                ],
-            }
-            for i in range(len(self._levels))
-        ]
-        multiscale = {
-            "name": self.name,
-            "axes": [image.axes[i] for i in kept],
-            "datasets": datasets,
-            "type": "nearest",
-        }
-        label = _image_label(classes, info) | {"source": {"image": self._source()}}
+        version = {"version": self.image.version}
+        levels = multiscale(self.image, self.name, len(self._levels))
+        label = image_label(classes, info) | {"source": {"image": self._source()}}
         if self._format == 2:
-            self._group.attrs["multiscales"] = [multiscale | version]
+            self._group.attrs["multiscales"] = [levels | version]
             self._group.attrs["image-label"] = label | version
         else:
             self._group.attrs["ome"] = {
-                "multiscales": [multiscale],
+                "multiscales": [levels],
                 "image-label": label,
                 **version,
             }
@@ -313,23 +289,3 @@ def is_written(array: Any, index: tuple[Any, ...]) -> bool:
     except (RuntimeError, ValueError, TypeError, KeyError):
         return False
     return True
-
-
-def _image_label(classes: Array, info: Mapping[int, ClassInfo]) -> dict[str, Any]:
-    """Names and colours of classes, as far as they are known."""
-    known = [(int(value), info.get(int(value), ClassInfo())) for value in classes]
-    colors = [
-        {"label-value": value, "rgba": [*bytes.fromhex(about.color[1:].ljust(8, "f"))]}
-        for value, about in known
-        if about.color
-    ]
-    names = [
-        {"label-value": value, "name": about.name}
-        for value, about in known
-        if about.name
-    ]
-    return {
-        key: values
-        for key, values in (("colors", colors), ("properties", names))
-        if values
-    }
