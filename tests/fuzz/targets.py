@@ -12,8 +12,8 @@ from tests.fuzz.forging import IMAGE, forge, sound_models
 import napari_segen as ns
 from napari_segen.core.errors import ModelFileError
 from napari_segen.core.steps import run
+from napari_segen.scale.folder.bad_file import BAD_FILE
 from napari_segen.scale.folder.one_image import image_steps
-from napari_segen.scale.folder.run import BAD_FILE
 from napari_segen.scale.folder.settings import Settings
 from napari_segen.workflows.files import read_image
 

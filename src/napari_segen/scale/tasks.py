@@ -116,7 +116,7 @@ def _cluster_steps(
     left, n_done = iter(enumerate(items)), 0
     running: dict[str, tuple[int, Any]] = {}
     ready: SimpleQueue[Any] = SimpleQueue()
-    versions = tuple(versions_here().items())
+    worked = partial(_worked, tuple(versions_here().items()), work)
     with explained(client):
         try:
             at_once = n_asked = 0
@@ -127,11 +127,8 @@ def _cluster_steps(
                 # Many at once cost little more than one.
                 if len(running) <= at_once // 2:
                     batch = list(islice(left, at_once - len(running)))
-                    futures = client.map(
-                        partial(_worked, versions, work),
-                        [item for _, item in batch],
-                        pure=False,
-                    )
+                    asked = [item for _, item in batch]
+                    futures = client.map(worked, asked, pure=False)
                     for (i, _), future in zip(batch, futures, strict=True):
                         running[future.key] = i, future
                         future.add_done_callback(ready.put)

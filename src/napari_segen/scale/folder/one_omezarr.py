@@ -1,5 +1,6 @@
 """All that is found out about one OME-Zarr image, in memory that does not grow."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -174,7 +175,7 @@ def _figures_steps(
     model: Any, grey: Frames, labels: Frames, client: Any
 ) -> Steps[dict[str, Any]]:
     """Share of each class, mean brightness, and whether the image is blank."""
-    n_axes, n_channels = len(grey.shape), grey.lengths.get(CHANNEL, 1)
+    n_axes = len(grey.shape)
     shape = part_shape(grey, Reach((0,) * n_axes, (1,) * n_axes), 1)
     tiles = list(tile_grid(grey.shape, shape, (0,) * n_axes))
     values = [] if finds_objects(model) else model.classes_.tolist()
@@ -186,25 +187,35 @@ def _figures_steps(
     )
     # In the order of the parts, so that rounding is the same whoever was first.
     parts = [sums[i] for i in range(len(items))]
-    reasons = []
-    for i in range(0, len(parts), len(tiles)):
-        frame = parts[i : i + len(tiles)]
-        least = np.min([part.least for part in frame], axis=0)
-        most = np.max([part.most for part in frame], axis=0)
-        span = np.where(most > least, most - least, 0)
-        reasons.append(why_blank(model, any(part.n for part in frame), span))
+    frames = [parts[i : i + len(tiles)] for i in range(0, len(parts), len(tiles))]
+    flag = _flag([_why_frame_is_blank(model, frame) for frame in frames])
+    return _fractions(parts, values) | _intensities(parts, grey) | flag
+
+
+def _fractions(parts: Sequence[_Sums], values: list[int]) -> dict[str, float | None]:
     n = sum(part.n for part in parts)
     counts = {
         f"area_fraction_{v}": sum(part.counts[k] for part in parts)
         for k, v in enumerate(values)
     } or {"area_fraction": sum(part.n_foreground for part in parts)}
-    row: dict[str, Any] = {k: count / n if n else None for k, count in counts.items()}
-    for c in range(n_channels):
+    return {k: count / n if n else None for k, count in counts.items()}
+
+
+def _intensities(parts: Sequence[_Sums], grey: Frames) -> dict[str, float | None]:
+    row = {}
+    for c in range(grey.lengths.get(CHANNEL, 1)):
         name = "intensity" if CHANNEL not in grey.spec.axes else f"intensity_{c}"
         n_finite = sum(int(part.n_finite[c]) for part in parts)
         total = sum(float(part.total[c]) for part in parts)
         row[name] = total / n_finite if n_finite else None
-    return row | _flag(reasons)
+    return row
+
+
+def _why_frame_is_blank(model: Any, frame: Sequence[_Sums]) -> str:
+    least = np.min([part.least for part in frame], axis=0)
+    most = np.max([part.most for part in frame], axis=0)
+    span = np.where(most > least, most - least, 0)
+    return why_blank(model, any(part.n for part in frame), span)
 
 
 def _flag(reasons: list[str]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """A model applied to many images, one after the other."""
 
-import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,12 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_segen.core.imagespec import ImageSpec
-from napari_segen.core.model import finds_objects
 from napari_segen.core.steps import PARTS, Step, Steps, retold_steps, stretch_steps
+from napari_segen.scale.folder.bad_file import BAD_FILE, NO_PLACE, said
 from napari_segen.scale.folder.inputs import Input
 from napari_segen.scale.folder.job import Job, Outcome
 from napari_segen.scale.folder.one_image import Found, image_steps
-from napari_segen.scale.folder.one_omezarr import omezarr_steps, opened, pictured, whole
+from napari_segen.scale.folder.one_omezarr import omezarr_steps, opened
 from napari_segen.scale.folder.outputs import (
     ENDS,
     Results,
@@ -23,26 +22,16 @@ from napari_segen.scale.folder.outputs import (
     file_hash,
     made_by,
 )
-from napari_segen.scale.folder.sheet import TILE_PX, Sheets, Tile, overlay
-from napari_segen.scale.folder.summary import (
-    SUMMARY,
-    in_order,
-    score,
-    write_measurements,
-    write_summary,
-)
+from napari_segen.scale.folder.summary import SUMMARY, write_measurements
+from napari_segen.scale.folder.summing_up import summary_steps
 from napari_segen.scale.tasks import SharedModel, each_task_steps
 from napari_segen.scale.workers import check_workers
-from napari_segen.workflows.files import read_image, read_labels, write_tiff
+from napari_segen.workflows.files import read_image, write_tiff
 
 T = TypeVar("T")
 
 SHARE_OF_IMAGES = 0.95  # beside summary and sheets
 SHARE_OF_HASH = 0.02  # of an image
-# What a bad file raises; what else goes wrong is no file's fault.
-BAD_FILE = (ValueError, TypeError, OSError, MemoryError)
-# But these are of the place where results go.
-NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def folder_steps(job: Job) -> Steps[Outcome]:
@@ -61,7 +50,7 @@ def folder_steps(job: Job) -> Steps[Outcome]:
         drop_leftovers(job.out, [i.stem for i in job.inputs])
     left = [i for i, state in enumerate(states) if state is not State.COMPLETE]
     problems = yield from _images_steps(job, left, model_hash)
-    summing_up = _summary_steps(job, problems)
+    summing_up = summary_steps(job, problems)
     rows, sheets = yield from stretch_steps(summing_up, SHARE_OF_IMAGES, 1)
     return Outcome(rows, states.count(State.COMPLETE), problems, sheets)
 
@@ -164,25 +153,7 @@ def _one_steps(job: Job, image: Input, model_hash: str) -> Steps[str]:
     yield Step(0, 0, "Reading")
     results, path = job.results(image), job.home / image.path
     try:
-        hashing = content_hash_steps(path, job.client)
-        image_hash = yield from stretch_steps(hashing, 0, SHARE_OF_HASH)
-        made = made_by(model_hash, image_hash, job.settings.as_json())
-        if image.is_omezarr:
-            # Its labels are written while they are found: it must be known before
-            # that these are of this work.
-            spec = opened(job.model, path, job.settings).spec
-            results.begin(_record(job, image, Found(spec, {}, {"flag": ""}), made))
-            steps = omezarr_steps(
-                job.model,
-                path,
-                results,
-                job.settings,
-                resume=job.resume,
-                client=job.client,
-            )
-        else:
-            steps = image_steps(job.model, read_image(path), job.settings)
-        found = yield from stretch_steps(steps, SHARE_OF_HASH, 1)
+        found, record = yield from _found_steps(job, image, results, path, model_hash)
     except ConnectionError:  # the cluster is gone, for all images
         raise
     except BAD_FILE as err:
@@ -190,17 +161,36 @@ def _one_steps(job: Job, image: Input, model_hash: str) -> Steps[str]:
             raise OSError(
                 err.errno, f"cannot write to {job.out}: {err.strerror}."
             ) from err
-        return _said(err).replace(str(path), str(image.path))
+        return said(err).replace(str(path), str(image.path))
     yield Step(PARTS, PARTS, "Writing")
-    _write(job, results, found, _record(job, image, found, made))
+    _write(job, results, found, record)
     return ""
 
 
-def _said(err: BaseException) -> str:
-    if isinstance(err, MemoryError):
-        return f"not enough memory. {err}".strip()
-    strerror = err.strerror if isinstance(err, OSError) else None
-    return " ".join((strerror or str(err)).split()) or type(err).__name__
+def _found_steps(
+    job: Job, image: Input, results: Results, path: Path, model_hash: str
+) -> Steps[tuple[Found, dict[str, Any]]]:
+    """Segment an image; returns what was found, and the record of it."""
+    hashing = content_hash_steps(path, job.client)
+    image_hash = yield from stretch_steps(hashing, 0, SHARE_OF_HASH)
+    made = made_by(model_hash, image_hash, job.settings.as_json())
+    if image.is_omezarr:
+        # Its labels are written while they are found: it must be known before that
+        # these are of this work.
+        spec = opened(job.model, path, job.settings).spec
+        results.begin(_record(job, image, Found(spec, {}, {"flag": ""}), made))
+        steps = omezarr_steps(
+            job.model,
+            path,
+            results,
+            job.settings,
+            resume=job.resume,
+            client=job.client,
+        )
+    else:
+        steps = image_steps(job.model, read_image(path), job.settings)
+    found = yield from stretch_steps(steps, SHARE_OF_HASH, 1)
+    return found, _record(job, image, found, made)
 
 
 def _record(
@@ -238,65 +228,3 @@ def _write(job: Job, results: Results, found: Found, record: Mapping[str, Any]) 
 def _result_spec(spec: ImageSpec, what: str) -> ImageSpec:
     axes = ("c" if what == "posterior" else "") + spec.label_axes
     return ImageSpec(axes, spec.pixel_size, spec.unit)
-
-
-def _summary_steps(
-    job: Job, problems: dict[Path, str]
-) -> Steps[tuple[list[dict[str, Any]], list[Path]]]:
-    """Write summary and contact sheets from the files that are there by now.
-
-    So an image that was complete before counts like one that was just segmented.
-    Adds to `problems` what is wrong with the ground truth.
-    """
-    sheets, rows = Sheets(job.out, len(job.inputs)), []
-    for i, image in enumerate(job.inputs):
-        yield Step(i, len(job.inputs), f"Summary: {image.path.name}")
-        row: dict[str, Any] = {"image": str(image.path), "status": "failed"}
-        tile = Tile(f"{image.path.name}: failed", is_flagged=True)
-        if image.path in problems:
-            row["error"] = problems[image.path]
-        else:
-            results = job.results(image)
-            record = results.record()
-            assert record is not None
-            row |= {"status": "done", **record["row"]}
-            try:
-                tile = _tile(job, image, results, record)
-                row |= _score(job, image, results, record)
-            except BAD_FILE as err:
-                row["error"] = problems[image.path] = _said(err)
-        rows.append(row)
-        sheets.add(tile)
-    sheets.drop_others()
-    write_summary(job.out / SUMMARY, rows)
-    return rows, sheets.paths
-
-
-def _tile(job: Job, image: Input, results: Results, record: Mapping[str, Any]) -> Tile:
-    shown = "labels" if job.settings.objects is None else "objects"
-    path = results.path(shown)
-    if results.is_omezarr:
-        array, labels, spec = pictured(image.path, path, 2 * TILE_PX)
-    else:
-        spec = ImageSpec.from_json(record["spec"])
-        array = read_image(image.path).array
-        labels = in_order(read_image(path), spec.label_axes)
-    is_classes = shown == "labels" and not finds_objects(job.model)
-    info = job.model.class_info_ if is_classes else {}
-    picture = overlay(array, labels, spec, info)
-    flag = record["row"]["flag"]
-    caption = f"{image.path.name}: {flag}" if flag else image.path.name
-    return Tile(caption, picture, bool(flag))
-
-
-def _score(
-    job: Job, image: Input, results: Results, record: Mapping[str, Any]
-) -> dict[str, float]:
-    if image.stem not in job.truth:
-        return {}
-    spec = ImageSpec.from_json(record["spec"])
-    is_objects = job.settings.objects is not None or finds_objects(job.model)
-    path = results.path("labels" if job.settings.objects is None else "objects")
-    found = whole(path, spec) if results.is_omezarr else read_labels(path)
-    classes = None if is_objects else job.model.classes_
-    return score(found, job.truth[image.stem], spec, classes)
