@@ -15,6 +15,7 @@ from napari_segen.core.steps import Step, Steps
 Floats = npt.NDArray[np.float64]
 
 PIXELS_AT_ONCE = 2_000_000
+MEASURING = "Measuring objects"
 NO_PIXEL = np.iinfo(np.int64).max
 
 
@@ -102,12 +103,12 @@ def sums_of_parts_steps(
         How many objects, and channels C.
     sampling : tuple of float
     """
-    d, text = len(sampling), "Measuring objects"
+    d = len(sampling)
     size, total = np.zeros(n), np.zeros((n, d))
     box = np.stack([np.full((n, d), NO_PIXEL), np.zeros((n, d), np.int64)], axis=-1)
     light = _Brightness(n, n_channels)
     for done, read in enumerate(parts):
-        yield Step(done, 2 * len(parts), text)
+        yield Step(done, 2 * len(parts), MEASURING)
         part = read()
         at, own, k, where = _pixels(part, sampling)
         m = own.stop - own.start
@@ -119,21 +120,32 @@ def sums_of_parts_steps(
             light.add(own, k, part.image[(slice(None), *at)])
     known = np.maximum(size, 1)
     centroid = total / known[:, np.newaxis]
-    spread = np.zeros((n, d, d))
-    # Around the centroids, which are known now: differences of large sums would be
-    # inexact far from the origin.
+    spread = yield from _spread_steps(parts, centroid, sampling)
+    covariance = spread / known[:, np.newaxis, np.newaxis]
+    return Sums(size.astype(np.int64), centroid, covariance, box, light.figures())
+
+
+def _spread_steps(
+    parts: Sequence[Callable[[], Part]], centroid: Floats, sampling: tuple[float, ...]
+) -> Steps[Floats]:
+    """Sum products of distances from the centroids ``(n, D)``: ``(n, D, D)``.
+
+    In a second reading, as they must be known: differences of large sums would be
+    inexact far from the origin.
+    """
+    d = len(sampling)
+    spread = np.zeros((len(centroid), d, d))
     for done, read in enumerate(parts):
-        yield Step(len(parts) + done, 2 * len(parts), text)
+        yield Step(len(parts) + done, 2 * len(parts), MEASURING)
         _, own, k, where = _pixels(read(), sampling)
         middle, m = centroid[own], own.stop - own.start
         apart = [x - middle[k, axis] for axis, x in enumerate(where)]
         for a in range(d):
             for b in range(a, d):
                 spread[own, a, b] += np.bincount(k, apart[a] * apart[b], m)
-    covariance = spread / known[:, np.newaxis, np.newaxis]
     lower = np.tril_indices(d, -1)
-    covariance[:, *lower] = covariance[:, *lower[::-1]]
-    return Sums(size.astype(np.int64), centroid, covariance, box, light.figures())
+    spread[:, *lower] = spread[:, *lower[::-1]]
+    return spread
 
 
 def _pixels(
