@@ -104,21 +104,13 @@ def _optimiser(
     encoder: Any, decoder: Any, plan: Plan, schedule: Schedule
 ) -> tuple[Callable[..., Any], list[Any]]:
     """Return one traced step of Adam, and the running means of the weights."""
-    tf, size = tensorflow(), schedule.patch_px
+    tf = tensorflow()
     optimizer = keras().optimizers.Adam(schedule.learning_rate)
     variables = encoder.trainable_variables + decoder.trainable_variables
     optimizer.build(variables)
     averages = [tf.Variable(v.value) for v in variables]
-    margin = plan.stride * _margin(plan, size)
-    points = size // plan.stride
-    shapes = [
-        (schedule.batch_size, size, size, plan.n_channels),
-        (schedule.batch_size, size, size, 1),
-        (schedule.batch_size, points, points, plan.latent),
-        (),
-    ]
-
-    signature = [tf.TensorSpec(s, tf.float32) for s in shapes]
+    margin = plan.stride * _margin(plan, schedule.patch_px)
+    signature = [tf.TensorSpec(s, tf.float32) for s in _shapes(plan, schedule)]
 
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
     def optimise(x: Any, seen: Any, noise: Any, n_steps: Any) -> tuple[Any, ...]:
@@ -137,6 +129,18 @@ def _optimiser(
         return loss, error, divergence
 
     return optimise, averages
+
+
+def _shapes(plan: Plan, schedule: Schedule) -> list[tuple[int, ...]]:
+    """Shapes of what a step is given: a batch as `_batch` cuts it, steps so far."""
+    n, size = schedule.batch_size, schedule.patch_px
+    points = size // plan.stride
+    return [
+        (n, size, size, plan.n_channels),
+        (n, size, size, 1),
+        (n, points, points, plan.latent),
+        (),
+    ]
 
 
 def _margin(plan: Plan, patch_px: int) -> int:
@@ -161,13 +165,11 @@ def _batch(
     size = schedule.patch_px
     areas = np.array([f.seen.size for f in frames], float)
     chosen = rng.choice(len(frames), schedule.batch_size, p=areas / areas.sum())
-    x = np.empty((schedule.batch_size, size, size, plan.n_channels), np.float32)
-    seen = np.empty((schedule.batch_size, size, size, 1), np.float32)
+    of_x, of_seen, of_noise, _ = _shapes(plan, schedule)
+    x, seen = np.empty(of_x, np.float32), np.empty(of_seen, np.float32)
     for i, which in enumerate(chosen):
         frame = frames[which]
         y0, x0 = (rng.integers(n - size + 1) for n in frame.seen.shape[:2])
         box = (slice(y0, y0 + size), slice(x0, x0 + size))
         x[i], seen[i] = frame.values[box], frame.seen[box]
-    points = size // plan.stride
-    shape = (schedule.batch_size, points, points, plan.latent)
-    return x, seen, rng.standard_normal(shape, dtype=np.float32)
+    return x, seen, rng.standard_normal(of_noise, dtype=np.float32)

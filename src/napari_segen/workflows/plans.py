@@ -84,15 +84,7 @@ def new_images(
 def painted_images(generator: Any, labels: Array, n: int, seed: int) -> Plan:
     """Plan `n` images for a label map ``(*S)``, or one for each of ``(m, *S)``."""
     check_ability(generator.method, "can_paint", "make images for labels")
-    n_space = generator.spec_.n_space
-    stack = labels[np.newaxis] if labels.ndim == n_space else labels
-    if len(stack) == 1:
-        stack = np.broadcast_to(stack, (check_count(n), *stack.shape[1:]))
-    elif n != 1:
-        raise ValueError(
-            f"labels holds {len(stack)} label maps, and each gets one image: leave n "
-            "out."
-        )
+    stack = _one_for_each(labels, generator.spec_.n_space, n)
     recipe = generator.recipe_from_labels(labels, seed)
 
     def make(i: int) -> Steps[Made]:
@@ -117,6 +109,19 @@ def painted_images(generator: Any, labels: Array, n: int, seed: int) -> Plan:
     )
 
 
+def _one_for_each(labels: Array, n_space: int, n: int) -> Array:
+    """Return the label map of each image, ``(n, *S)``."""
+    stack = labels[np.newaxis] if labels.ndim == n_space else labels
+    if len(stack) == 1:
+        return np.broadcast_to(stack, (check_count(n), *stack.shape[1:]))
+    if n != 1:
+        raise ValueError(
+            f"labels holds {len(stack)} label maps, and each gets one image: leave n "
+            "out."
+        )
+    return stack
+
+
 def variations(
     generator: Any,
     image: Array,
@@ -136,13 +141,7 @@ def variations(
         return (made, None) if labels is None else made
 
     def try_out(extent: int) -> Steps[Any]:
-        sizes = dict(zip(spec.space_axes, spec.frames(image).shape[2:], strict=True))
-        small = image[
-            tuple(
-                slice(min(sizes[a], extent)) if a in sizes else slice(None)
-                for a in spec.axes
-            )
-        ]
+        small = image[_corner(spec, extent)]
         return (yield from generator.vary_steps(small, strength, seed))
 
     def as_json(made: int) -> Mapping[str, Any]:
@@ -158,6 +157,13 @@ def variations(
         make,
         try_out,
         as_json,
+    )
+
+
+def _corner(spec: ImageSpec, extent: int) -> tuple[slice, ...]:
+    """Select at most so many pixels along each axis of space."""
+    return tuple(
+        slice(extent) if a in spec.space_axes else slice(None) for a in spec.axes
     )
 
 
