@@ -104,24 +104,20 @@ def restore(
         raise ValueError(f"the normalization must have {n_used} channels.")
     model.normalization_ = scale
     bank = model.bank(model.spec_.sampling, model.is_colour_)
-    model.novelty_ = Novelty.from_arrays(arrays, len(bank.names(n_used)))
+    n_features = len(bank.names(n_used))
+    model.novelty_ = Novelty.from_arrays(arrays, n_features)
     model.strokes_ = None
     if (table := header.get("strokes")) is not None:
+        n_texture = len(bank.only((TEXTURE,)).names(n_used))
         model.strokes_ = KeptStrokes.from_archive(
-            table,
-            arrays,
-            n_used,
-            len(bank.names(n_used)),
-            len(bank.only((TEXTURE,)).names(n_used)),
-            model.classes_,
+            table, arrays, n_used, n_features, n_texture, model.classes_
         )
     if model.novelty_ is not None:
         scaling = model.novelty_.scaling
-        model.kind_ = Kind.from_arrays(arrays, scaling, len(bank.names(n_used)))
+        model.kind_ = Kind.from_arrays(arrays, scaling, n_features)
     model.sees_texture_ = bool(header.get("sees_texture", False))
     if model.sees_texture_:
-        bank = with_texture(bank)
-    n_features = len(bank.names(n_used))
+        n_features = len(with_texture(bank).names(n_used))
     model.classifier_ = CLASSIFIERS.get(model.method).from_arrays(
         model.params, arrays, n_features, len(model.classes_)
     )

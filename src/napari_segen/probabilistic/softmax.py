@@ -156,8 +156,7 @@ class SoftmaxClassifier(Classifier):
         weights = samples.weights()
         self._scaling = FeatureScaling.fit(samples.features, weights)
         inputs = _with_ones(self._scaling.apply(samples.features.T).astype(np.float64))
-        targets = np.zeros((samples.n_classes, inputs.shape[1]))
-        targets[samples.class_index, np.arange(inputs.shape[1])] = weights
+        targets = _targets(samples, weights)
         # The effective number of samples is the number of strokes.
         penalty = p.penalty / int(samples.strokes_per_class().sum())
         update = OPTIMIZERS[p.optimizer](p.learning_rate)
@@ -173,9 +172,8 @@ class SoftmaxClassifier(Classifier):
                 )
             is_done = i == p.steps - 1 or np.abs(gradient).max() < NO_GRADIENT
             if i % STEPS_PER_MESSAGE == 0 or is_done:
-                yield Step(
-                    i + 1, p.steps, "Fitting weights", {"step": i + 1, "loss": loss}
-                )
+                figures = {"step": i + 1, "loss": loss}
+                yield Step(i + 1, p.steps, "Fitting weights", figures)
             theta = update(theta, gradient)
             if is_done:
                 losses = losses[: i + 1]
@@ -224,6 +222,13 @@ class SoftmaxClassifier(Classifier):
 
 def _with_ones(features: Array) -> Array:
     return np.concatenate([features, np.ones((1, features.shape[1]))])
+
+
+def _targets(samples: TrainingSet, weights: Array) -> Array:
+    """Put the weight of each of M pixels at its class: ``(K, M)``."""
+    targets = np.zeros((samples.n_classes, len(weights)))
+    targets[samples.class_index, np.arange(len(weights))] = weights
+    return targets
 
 
 def _warn_if_diverged(losses: Array) -> None:

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from tests.probabilistic.live.test_session import Seen, problem
 
-from napari_segen.probabilistic.live import advice, pyramid, session, store, view
+from napari_segen.probabilistic.live import advice, pyramid, store, tiles, view
 from napari_segen.probabilistic.live.advice import pictured
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.view import View
@@ -14,7 +14,7 @@ from napari_segen.probabilistic.live.wish import Wish
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
-    for module in (advice, pyramid, session, store, view):
+    for module in (advice, pyramid, store, tiles, view):
         monkeypatch.setattr(module, "SIDE", 32)
 
 

@@ -8,7 +8,7 @@ import napari_segen as ns
 from napari_segen.core.sparse import SparseLabels
 from napari_segen.core.steps import run
 from napari_segen.probabilistic.frame import Frame
-from napari_segen.probabilistic.live import pyramid, session, store, view
+from napari_segen.probabilistic.live import pyramid, store, tiles, view
 from napari_segen.probabilistic.live.halved import halved
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.pyramid import Wanted, levels
@@ -21,7 +21,7 @@ from napari_segen.probabilistic.registry import methods_with_strokes
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
-    for module in (pyramid, session, store, view):
+    for module in (pyramid, store, tiles, view):
         monkeypatch.setattr(module, "SIDE", 32)
 
 

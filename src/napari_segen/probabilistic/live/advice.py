@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from napari_segen.core.imagespec import Array
+from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Steps
 from napari_segen.core.tiles import Tile
 from napari_segen.probabilistic.frame import Frame
@@ -110,29 +110,34 @@ def places_steps(
     painted : Painted
     wish : Wish
     """
-    width = np.max(learnt.bank.sigmas_px, axis=0)[-2:]
-    cell = tuple(max(round(w), 1) for w in width.tolist())
-    steps = tuple(c / w for c, w in zip(cell, width.tolist(), strict=True))
-    grid = Grid(cell, steps)
-    novelty = yield from _novelty_steps(seen, learnt, 2 * max(cell))
+    widths = [sigma[-2:] for sigma in learnt.bank.sigmas_px]
+    grid = Grid.of(ImageSpec("yx"), widths)
+    novelty = yield from _novelty_steps(seen, learnt, 2 * max(grid.cell))
     unsure = seen.planes[UNCERTAINTY].astype(np.float32) / 255
     value = teaching_value(unsure, novelty)
-    shape = value.shape
-    strokes = np.zeros(shape, bool)
+    strokes = np.zeros(value.shape, bool)
     for frame, samples in zip(painted.frames, painted.samples, strict=True):
         if frame == seen.view.frame:
-            strokes[_in_view(seen, samples.positions, shape)] = True
+            strokes[_in_view(seen, samples.positions, value.shape)] = True
     known = [picture.spec.frame_position(at, picture.label_shape) for at in wish.avoid]
     earlier = [pixel for frame, pixel in known if frame == seen.view.frame]
-    rows, columns = _in_view(seen, _as_rows(earlier, len(seen.plane) + 2), shape)
+    positions = np.array(earlier, np.intp).reshape(-1, len(seen.plane) + 2)
+    avoid = np.stack(_in_view(seen, positions, value.shape), axis=1)
     found = suggested_places(
         value,
         wish.n_places,
         grid,
         usable=seen.planes[LABELS] > 0,
         labelled=strokes,
-        avoid=np.stack([rows, columns], axis=1),
+        avoid=avoid,
     )
+    return _positions(found, seen, picture)
+
+
+def _positions(
+    found: npt.NDArray[np.intp], seen: Seen, picture: Picture
+) -> tuple[Position, ...]:
+    """Return where in the labels rows and columns ``(n, 2)`` of a view are."""
     level = seen.view.level
     pixels = ((found + seen.start) << level) + (1 << level) // 2
     # At a coarser level the last pixel may stand for one that is not there.
@@ -143,10 +148,6 @@ def places_steps(
         )
         for pixel in pixels.tolist()
     )
-
-
-def _as_rows(positions: Sequence[Position], ndim: int) -> npt.NDArray[np.intp]:
-    return np.array(positions, np.intp).reshape(-1, ndim)
 
 
 def _in_view(

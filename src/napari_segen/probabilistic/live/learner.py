@@ -22,7 +22,7 @@ from napari_segen.probabilistic.guidance.doubts import (
     doubtful_strokes,
 )
 from napari_segen.probabilistic.labelled import LabelledFrame, with_data
-from napari_segen.probabilistic.learning import fitted_steps
+from napari_segen.probabilistic.learning import Fitted, fitted_steps
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.strokes import Painted
 from napari_segen.probabilistic.novelty import Novelty, learnt_novelty
@@ -145,10 +145,6 @@ class Learner:
                 self._temperatures[part.title] = part.temperature_
         if fitted.sees_texture:
             bank = with_texture(bank)
-        doubts: tuple[DoubtfulStroke, ...] = ()
-        if fitted.held_out is not None and level == 0:
-            spec, shape = self.picture.spec, self.picture.label_shape
-            doubts = doubtful_strokes(fitted.held_out, source.classes, spec, [shape])
         return Learnt(
             classifier,
             source.classes,
@@ -157,8 +153,14 @@ class Learner:
             bank,
             fitted.samples,
             fitted.score,
-            doubts,
+            self._doubts(fitted, source.classes) if level == 0 else (),
         )
+
+    def _doubts(self, fitted: Fitted, classes: Array) -> tuple[DoubtfulStroke, ...]:
+        if fitted.held_out is None:
+            return ()
+        spec, shape = self.picture.spec, self.picture.label_shape
+        return doubtful_strokes(fitted.held_out, classes, spec, [shape])
 
     def earlier(
         self, model: "ProbabilisticSegmenter", init_from: "ProbabilisticSegmenter"

@@ -1,19 +1,13 @@
 """The answer to the strokes of one image, tile by tile where it is looked at."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
 from typing import Any
-
-import numpy as np
 
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Step, Steps
-from napari_segen.core.tiles import Slices, Tile, tile_at
+from napari_segen.core.tiles import Tile
 from napari_segen.features.cache import FeatureCache
-from napari_segen.probabilistic import potts
-from napari_segen.probabilistic.frame import Frame
+from napari_segen.probabilistic.earlier import Earlier
 from napari_segen.probabilistic.guidance.explanation import (
     Explanation,
     check_position,
@@ -23,13 +17,11 @@ from napari_segen.probabilistic.live.advice import Seen, pictured, places_steps
 from napari_segen.probabilistic.live.learner import Learner, Learnt
 from napari_segen.probabilistic.live.picture import Picture
 from napari_segen.probabilistic.live.store import (
-    SIDE,
-    Place,
     TileStore,
     Written,
-    planes_of,
 )
 from napari_segen.probabilistic.live.strokes import Painted
+from napari_segen.probabilistic.live.tiles import Answering, Smoother, places_of
 from napari_segen.probabilistic.live.view import SHOW, View
 from napari_segen.probabilistic.live.wish import Advice, Position, Wish
 from napari_segen.probabilistic.prediction import Posterior
@@ -114,47 +106,56 @@ class LiveSession:
         wish : Wish, optional
             For advice on what was answered.
         """
-        # Another one is told by its id as long as this one is there.
-        self._init_from = init_from
-        level, earlier = view.level, None
+        level = view.level
         self.picture.check_level(level)
-        painted = Painted.on(labels, self.picture.spec)
-        if init_from is not None and level == 0:
-            earlier = self._learner.earlier(model, init_from)
-        painted.check(() if earlier is None else earlier.strokes.classes)
+        painted, earlier = self._painted(model, labels, level, init_from)
         learning = (painted.digest, _settings_of(model), earlier and id(init_from))
         asked = (learning, model.smoothing, tuple(sorted((percent or {}).items())))
         if asked != self._asked:
             self._asked, self._version = asked, self._version + 1
-        known = self._final.get(level)
-        first = final = known[1] if known and known[0] == learning else None
-        if final is None:
-            quickly = bool(CLASSIFIERS.get(model.method).stand_in)
-            steps = self._learner.learn_steps(
-                model, painted, level, earlier, quickly=quickly
-            )
-            first = yield from steps
-            final = None if quickly else first
+        given = model, painted, level, earlier
+        learnt = self._known(level, learning)
+        is_quick = learnt is None and bool(CLASSIFIERS.get(model.method).stand_in)
+        if learnt is None:
+            learnt = yield from self._learner.learn_steps(*given, quickly=is_quick)
         in_volume = len(self.picture.shape) == 3 and model.smoothing > 0
-        if first is not None and (first is not final or in_volume):
-            yield from self._write_steps(model, first, percent, view, is_final=False)
+        if is_quick or in_volume:
+            yield from self._write_steps(model, learnt, percent, view, is_final=False)
             yield Step(0, 0, SHOW)
-        if final is None:
-            steps = self._learner.learn_steps(
-                model, painted, level, earlier, quickly=False
-            )
-            final = yield from steps
-        self._final[level] = learning, final
-        self.learnt = final
-        yield from self._write_steps(model, final, percent, view, is_final=True)
+        if is_quick:
+            learnt = yield from self._learner.learn_steps(*given, quickly=False)
+        self._final[level] = learning, learnt
+        self.learnt = learnt
+        yield from self._write_steps(model, learnt, percent, view, is_final=True)
         yield Step(0, 0, SHOW)
         if wish is not None:
             self.advice = yield from self._advice_steps(
-                model, final, painted, view, wish
+                model, learnt, painted, view, wish
             )
         if not in_volume:
             around = view.wider(self.picture.shape)
-            yield from self._write_steps(model, final, percent, around, is_final=True)
+            yield from self._write_steps(model, learnt, percent, around, is_final=True)
+
+    def _painted(
+        self,
+        model: ProbabilisticSegmenter,
+        labels: Any,
+        level: int,
+        init_from: ProbabilisticSegmenter | None,
+    ) -> tuple[Painted, Earlier | None]:
+        """Return the strokes there are, and those that they are added to."""
+        # Another one is told by its id as long as this one is there.
+        self._init_from = init_from
+        painted, earlier = Painted.on(labels, self.picture.spec), None
+        if init_from is not None and level == 0:
+            earlier = self._learner.earlier(model, init_from)
+        painted.check(() if earlier is None else earlier.strokes.classes)
+        return painted, earlier
+
+    def _known(self, level: int, learning: Any) -> Learnt | None:
+        """Return the last final answer of a level, if it was learnt from the same."""
+        known = self._final.get(level)
+        return known[1] if known and known[0] == learning else None
 
     def explain_steps(
         self,
@@ -178,12 +179,11 @@ class LiveSession:
         self, model: ProbabilisticSegmenter, learnt: Learnt, view: View
     ) -> Seen | None:
         """Return a view as it was answered; None where tiles of it have gone."""
-        level = view.level
-        frame = self._learner.frame(view.frame, level, learnt.scale, learnt.bank)
+        frame = self._learner.frame(view.frame, view.level, learnt.scale, learnt.bank)
         # Those of the last features that were remembered: of a volume the first ones.
         in_volume = len(frame.shape) == 3
-        smoother = _Smoother(model.smoothing, in_volume, is_final=not in_volume)
-        places = _places(view, level)
+        smoother = Smoother(model.smoothing, in_volume, is_final=not in_volume)
+        places = places_of(view)
         tiles = [smoother.tiles(place, frame)[1] for place in places]
         return Seen.of(view, self.store, places, frame, tiles)
 
@@ -217,31 +217,24 @@ class LiveSession:
         is_final: bool,
     ) -> Steps[None]:
         """Write those tiles of a view that are not there as good already."""
-        level, version = view.level, self._version
-        places = [
-            p for p in _places(view, level) if not self.store.has(p, version, is_final)
-        ]
+        store, version = self.store, self._version
+        places = [p for p in places_of(view) if not store.has(p, version, is_final)]
         if not places:
             return
-        frame = self._learner.frame(view.frame, level, learnt.scale, learnt.bank)
+        frame = self._learner.frame(view.frame, view.level, learnt.scale, learnt.bank)
+        smoother = Smoother(model.smoothing, len(frame.shape) == 3, is_final)
         posterior = _posterior(model, learnt, percent)
-        smoother = _Smoother(model.smoothing, len(frame.shape) == 3, is_final)
+        answering = Answering(frame, posterior, smoother, learnt.classes)
+        classes = tuple(int(v) for v in learnt.classes)
         jobs = {}
         for place in places:
             wanted, tile = smoother.tiles(place, frame)
-            jobs[_corner(tile.core)] = place, wanted, tile
+            jobs[_corner(tile)] = place, wanted, tile
 
         def write(tile: Tile, features: Array) -> None:
-            place, wanted, _ = jobs[_corner(tile.core)]
-            missing = frame.no_data(tile.core)
-            by_pixel = posterior.of(features, missing)
-            smooth = smoother.smoothed(by_pixel, missing)[:, *wanted.inner]
-            plane = smooth.reshape(len(smooth), *smooth.shape[-2:])
-            gaps = None if missing is None else missing[wanted.inner]
-            gaps = None if gaps is None else gaps.reshape(plane.shape[1:])
-            planes = planes_of(plane, learnt.classes, gaps)
-            classes = tuple(int(v) for v in learnt.classes)
-            self.store.put(place, Written(planes, classes, version, is_final))
+            place, wanted, _ = jobs[_corner(tile)]
+            planes = answering.planes(wanted, tile, features)
+            store.put(place, Written(planes, classes, version, is_final))
 
         yield from frame.features_steps(
             write,
@@ -249,35 +242,6 @@ class LiveSession:
             [tile for _, _, tile in jobs.values()],
             keep_all=not (smoother.is_3d and is_final),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Smoother:
-    """The spatial prior on a tile; of a volume at first within the plane alone."""
-
-    strength: float
-    is_3d: bool
-    is_final: bool
-
-    @property
-    def halo(self) -> tuple[int, ...]:
-        """Pixels around a tile that have a say in it."""
-        side = potts.HALO if self.strength > 0 else 0
-        if not self.is_3d:
-            return side, side
-        return side if self.is_final else 0, side, side
-
-    def tiles(self, place: Place, frame: Frame) -> tuple[Tile, Tile]:
-        """Return what is written at a place, and of what the features are needed."""
-        wanted = tile_at(_core(place, frame.shape), frame.shape, self.halo)
-        return wanted, tile_at(wanted.padded, frame.shape, frame.bank.halo)
-
-    def smoothed(self, by_pixel: Array, no_data: Array | None) -> Array:
-        """Smooth ``(K, *S)``, where the halo is among S."""
-        if not self.is_3d or self.is_final:
-            return potts.smooth(by_pixel, self.strength, no_data)
-        gaps = None if no_data is None else no_data[0]
-        return potts.smooth(by_pixel[:, 0], self.strength, gaps)[:, np.newaxis]
 
 
 def _posterior(
@@ -303,29 +267,5 @@ def _settings_of(model: ProbabilisticSegmenter) -> tuple[Any, ...]:
     )
 
 
-def _places(view: View, level: int) -> list[Place]:
-    """List the tiles that a view touches, those in its middle first."""
-    rows, columns = (
-        range((part.start >> level) // SIDE, ((part.stop - 1) >> level) // SIDE + 1)
-        for part in view.box[-2:]
-    )
-    planes = [range(part.start, part.stop) for part in view.box[:-2]]
-    middle = [
-        ((part.start + part.stop) / 2 / (SIDE << level)) - 0.5 for part in view.box[-2:]
-    ]
-    places = [(level, view.frame, *at) for at in product(*planes, rows, columns)]
-    return sorted(places, key=lambda p: math.dist(p[-2:], middle))
-
-
-def _core(place: Place, shape: Sequence[int]) -> Slices:
-    """Return the pixels of a tile, within a frame of this level."""
-    planes = [slice(z, z + 1) for z in place[2:-2]]
-    sides = [
-        slice(n * SIDE, min((n + 1) * SIDE, length))
-        for n, length in zip(place[-2:], shape[-2:], strict=True)
-    ]
-    return (*planes, *sides)
-
-
-def _corner(core: Slices) -> tuple[int, ...]:
-    return tuple(part.start for part in core)
+def _corner(tile: Tile) -> tuple[int, ...]:
+    return tuple(part.start for part in tile.core)
