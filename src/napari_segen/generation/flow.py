@@ -1,21 +1,18 @@
 """From noise to images by a learnt velocity, with the labels told to the network."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from napari_segen.cnn.backend import Weights
 from napari_segen.cnn.network import Network
-from napari_segen.cnn.unet import UNet, UNetParams
-from napari_segen.cnn.unet3d import UNet3D, UNet3DParams
 from napari_segen.core.imagespec import Array
-from napari_segen.core.parameters import check_params, choice, span
 from napari_segen.core.steps import Step, Steps
 from napari_segen.generation.conditions import MAX_CLASSES, UNKNOWN, Conditions
 from napari_segen.generation.flow_batches import Example, FlowSampler
-from napari_segen.generation.flow_path import N_TIME_MAPS, mixture
+from napari_segen.generation.flow_path import mixture
+from napari_segen.generation.flow_plan import FlowParams, planned
 from napari_segen.generation.flow_sampling import (
     Floats,
     FlowNetwork,
@@ -33,90 +30,6 @@ from napari_segen.generation.method import (
     label_values,
 )
 from napari_segen.generation.scaling import Scaling
-
-# A box of a volume is wider than high by this power of 2, as its planes are fewer.
-_FLAT = 2
-# Pixels of its sides at the coarsest level: where there are 2 x 2 x 2, oneDNN's
-# gradients of bfloat16 convolutions hold what was in the memory before.
-_LEAST_COARSE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class FlowParams:
-    """The network, how it is trained, and how images are made with it."""
-
-    filters: int = field(
-        default=32,
-        metadata=span(
-            4,
-            128,
-            "Filters at the finest level, half as many for volumes; more can learn "
-            "more, more slowly.",
-        ),
-    )
-    depth: int = field(
-        default=2,
-        metadata=span(
-            1,
-            4,
-            "Halvings of the resolution, at most 2 for volumes; deeper sees a wider "
-            "surrounding.",
-        ),
-    )
-    patch_px: int = field(
-        default=96,
-        metadata=span(
-            8,
-            512,
-            "Side of a training patch in pixels, two thirds of it for volumes, but "
-            "at least 16 to 32: things that are larger are not learnt as a whole.",
-        ),
-    )
-    batch_size: int = field(
-        default=4,
-        metadata=span(
-            1,
-            128,
-            "Patches in each training step, a quarter of them for volumes; few make "
-            "more steps in the same time, which counts for more.",
-        ),
-    )
-    learning_rate: float = field(
-        default=2e-3, metadata=span(1e-6, 1.0, "Size of a training step (Adam).")
-    )
-    flips: str = field(
-        default="all",
-        metadata=choice(
-            ("all", "none"),
-            "all: also learn from mirrored and turned patches; none: where up and "
-            "left mean something.",
-        ),
-    )
-    renewal: float = field(
-        default=0.6,
-        metadata=span(
-            0.1,
-            1.0,
-            "Where cells fill the image, how much of those that a new label map is "
-            "put together from is made anew: 1 everything; less keeps more of what "
-            "is in them, such as organelles, and copies more.",
-        ),
-    )
-    sampling_steps: int = field(
-        default=12,
-        metadata=span(
-            1, 200, "Steps from noise to image; few are fast, more change little."
-        ),
-    )
-
-    def __post_init__(self) -> None:
-        check_params(self)
-        multiple = 2 ** (self.depth + 1)
-        if self.patch_px % multiple:
-            raise ValueError(
-                f"patch_px must be a multiple of {multiple} with depth={self.depth}, "
-                f"got {self.patch_px}."
-            )
 
 
 class Flow(GeneratorMethod):
@@ -193,20 +106,8 @@ class Flow(GeneratorMethod):
         self.n_steps, self.history = trained.n_steps, trained.history
 
     def _plan(self) -> Network:
-        """Lay the network out."""
-        p, n_image = self.params, self.scaling.n_channels
-        n_inputs = n_image + self.conditions.n_kinds + N_TIME_MAPS
-        if len(self.sampling) == 2:
-            layout = UNetParams(filters=p.filters, depth=p.depth)
-            return UNet(layout, n_inputs, n_image, p.patch_px)
-        depth = min(p.depth, 2)
-        volume = UNet3DParams(
-            filters=max(4, p.filters // 2), depth=depth, z_halvings=depth + 1 - _FLAT
-        )
-        multiple = 2 ** (depth + 1)
-        least = _LEAST_COARSE * multiple
-        side = max(least, 2 * p.patch_px // (3 * multiple) * multiple)
-        return UNet3D(volume, n_inputs, n_image, side)
+        n_image, n_kinds = self.scaling.n_channels, self.conditions.n_kinds
+        return planned(self.params, len(self.sampling), n_image, n_kinds)
 
     def _example(self, source: Source) -> Example:
         values = np.moveaxis(self.scaling.apply(source.image), 0, -1)
