@@ -13,13 +13,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
+from threading import Event
 
 import numpy as np
 from scipy import ndimage
 
-from napari_segen.core.steps import run
+from napari_segen.core.tiles import Tile, tile_grid
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.parallel import usable_processors
+from napari_segen.features.scratch import Scratch
 
 SIGMAS = (1.0, 2.0, 4.0, 8.0)
 FAMILIES = ("gaussian", "gradient_magnitude", "laplacian", "hessian")
@@ -53,8 +55,17 @@ def scipy_planes(image: np.ndarray, n_threads: int) -> list[np.ndarray]:
 
 
 def bank_planes(image: np.ndarray, n_threads: int) -> np.ndarray:
-    bank = FilterBank(FAMILIES, SIGMAS)
-    return run(bank.compute_steps(image[None], n_threads=n_threads))
+    bank, scratch, stop = FilterBank(FAMILIES, SIGMAS), Scratch(), Event()
+    out = np.empty((len(bank.names(1)), *image.shape), np.float32)
+
+    def fill(tile: Tile) -> None:
+        core = tuple((s.start, s.stop) for s in tile.core)
+        corner = tuple(s.start for s in tile.core)
+        bank.fill(image[None], core, corner, out, scratch, stop)
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(fill, tile_grid(image.shape, bank.tile_shape, bank.halo)))
+    return out
 
 
 def median_ms(work: Callable[[], object], repeats: int) -> float:

@@ -1,5 +1,5 @@
 import pickle
-from time import sleep
+from threading import Event
 
 import numpy as np
 import pytest
@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.reference.filters import REFERENCE, derivative, texture_energy
 
-from napari_segen.core.steps import run
 from napari_segen.core.tiles import tile_grid
 from napari_segen.features import bank as bank_module
 from napari_segen.features.bank import FilterBank
-from napari_segen.features.families import FAMILIES, SETS
+from napari_segen.features.families import FAMILIES
+from napari_segen.features.scratch import Scratch
+from napari_segen.features.sets import SETS
 
 TOLERANCE = 1e-5  # of the image's range, as the class promises
 few = settings(max_examples=15, deadline=None)
@@ -158,7 +159,7 @@ def test_inner_tiles_of_any_size_give_the_same_features(image, tile_shape):
     whole = bank.compute(image)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bank_module, "TILE_2D", tile_shape)
-        tiled = run(bank.compute_steps(image))
+        tiled = bank.compute(image)
     assert_allclose(tiled, whole, rtol=0, atol=1e-6)
 
 
@@ -167,7 +168,7 @@ def test_3d_tiles_equal_the_whole(monkeypatch):
     image = frame((20, 17, 23))
     whole = bank.compute(image)
     monkeypatch.setattr(bank_module, "TILE_3D", (5, 16, 6))
-    assert_allclose(run(bank.compute_steps(image)), whole, rtol=0, atol=1e-6)
+    assert_allclose(bank.compute(image), whole, rtol=0, atol=1e-6)
 
 
 @few
@@ -260,14 +261,6 @@ def test_eigenvalues_come_largest_first(sampling):
         assert (np.diff(tensor, axis=0) <= 0).all()
 
 
-def test_any_number_of_threads_gives_the_same_bytes(monkeypatch):
-    monkeypatch.setattr(bank_module, "TILE_2D", (16, 32))
-    bank, image = FilterBank(), frame((70, 90))
-    whole = bank.compute(image)
-    for n_threads in (1, 2, 5):
-        assert_array_equal(run(bank.compute_steps(image, n_threads=n_threads)), whole)
-
-
 def test_each_channel_has_its_own_features():
     bank, image = FilterBank(), frame((30, 40), n_channels=3)
     features = bank.compute(image)
@@ -280,7 +273,7 @@ def test_the_input_is_not_written_to_and_may_be_read_only():
     image = frame((40, 50))
     image.flags.writeable = False
     before = image.copy()
-    run(FilterBank().compute_steps(image))
+    FilterBank().compute(image)
     assert_array_equal(image, before)
 
 
@@ -292,24 +285,18 @@ def test_the_result_is_float32_whatever_comes_in(dtype):
     assert_array_equal(features[0], image[0].astype(np.float32))
 
 
-def test_closing_the_steps_stops_the_work(monkeypatch):
-    monkeypatch.setattr(bank_module, "TILE_2D", (4, 4))
-    bank, done = FilterBank(), []
-    fill = FilterBank.fill
-    monkeypatch.setattr(
-        FilterBank, "fill", lambda *args: (fill(*args), done.append(1))[0]
-    )
-    steps = bank.compute_steps(frame((128, 128)))
-    while next(steps).text != "Computing features":
-        pass
-    steps.close()
-    assert 0 < len(done) < 32 * 32
+def test_what_is_told_to_stop_computes_no_more(monkeypatch):
+    written, stop = [], Event()
 
+    def write(*args):
+        written.append(1)
+        stop.set()
 
-def test_steps_keep_coming_while_a_tile_takes_long(monkeypatch):
-    monkeypatch.setattr(FilterBank, "fill", lambda *args: sleep(0.5))
-    texts = [step.text for step in FilterBank().compute_steps(frame((8, 8)))]
-    assert texts.count("Computing features") >= 3
+    monkeypatch.setattr(bank_module, "write_features", write)
+    bank, part = FilterBank(), frame((20, 20))
+    out = np.zeros((len(bank.names(1)), 20, 20), np.float32)
+    bank.fill(part, ((0, 20), (0, 20)), (0, 0), out, Scratch(), stop)
+    assert len(written) == 1
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -61,22 +61,28 @@ def test_the_features_are_those_of_the_core():
 def test_another_bank_content_shape_or_core_is_another_entry(bank, image, core):
     cache = FeatureCache()
     compute(cache, frame(0))
-    assert cache.get(bank, image, core) is None
+    compute(cache, image, bank, core)
+    assert len(cache) == 2
 
 
-def test_a_frame_changed_in_place_is_not_found():
+def test_a_frame_changed_in_place_is_not_found(monkeypatch):
+    calls = count_computations(monkeypatch)
     cache, image = FeatureCache(), frame(0)
     compute(cache, image)
     image[0, 3, 3] += 1
-    assert cache.get(BANK, image, WHOLE) is None
+    assert_array_equal(compute(cache, image), BANK.compute(image))
+    assert len(calls) == 3  # the last is the bank's own
 
 
-def test_what_was_used_longest_ago_goes_first():
+def test_what_was_used_longest_ago_goes_first(monkeypatch):
+    calls = count_computations(monkeypatch)
     cache = FeatureCache(max_bytes=2 * FRAME_BYTES)
     for seed in (0, 1, 0, 2):
         compute(cache, frame(seed))
-    held = [cache.get(BANK, frame(i), WHOLE) is not None for i in range(3)]
-    assert held == [True, False, True]
+    for seed, n_computed in ((0, 0), (2, 0), (1, 1)):
+        calls.clear()
+        compute(cache, frame(seed))
+        assert len(calls) == n_computed
 
 
 def test_unfinished_features_are_not_kept():
@@ -100,13 +106,13 @@ def test_features_over_the_bound_are_not_kept_and_push_nothing_out():
     cache = FeatureCache(max_bytes=FRAME_BYTES)
     small = compute(cache, frame(0))
     compute(cache, np.zeros((1, 30, 30), np.float32), core=((0, 30), (0, 30)))
-    assert cache.get(BANK, frame(0), WHOLE) is small
+    assert compute(cache, frame(0)) is small
     assert len(cache) == 1
 
 
 def test_what_is_handed_out_cannot_be_written_to():
     cache = FeatureCache()
-    for features in (compute(cache, frame(0)), cache.get(BANK, frame(0), WHOLE)):
+    for features in (compute(cache, frame(0)), compute(cache, frame(0))):
         with pytest.raises(ValueError, match="read-only"):
             features[0] = 0
 

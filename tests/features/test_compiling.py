@@ -3,13 +3,11 @@ import subprocess
 import sys
 
 FIRST_AND_SECOND_RUN = """
-import numpy as np
-from napari_segen.features.bank import FilterBank
-bank, frame = FilterBank(), np.zeros((1, 8, 8), np.float32)
+from napari_segen.features.compiling import compile_steps
 for run in range(2):
-    print([step.text for step in bank.compute_steps(frame)])
+    print([step.text for step in compile_steps(2)])
 """
-LOADING, COMPUTING = "Loading filters", "Computing features"
+LOADING = "Loading filters"
 COMPILING = "Compiling filters (first time only)"
 
 
@@ -28,9 +26,9 @@ def test_compiling_is_announced_once_and_not_when_it_is_on_disk(tmp_path):
     fresh, known = [
         lines_of(FIRST_AND_SECOND_RUN, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)
     ]
-    assert fresh[0] == str([LOADING, COMPILING, COMPILING, COMPUTING])
-    assert known[0] == str([LOADING, LOADING, LOADING, COMPUTING])
-    assert fresh[1] == known[1] == str([COMPUTING])
+    assert fresh[0] == str([LOADING, COMPILING, COMPILING])
+    assert known[0] == str([LOADING, LOADING, LOADING])
+    assert fresh[1] == known[1] == str([])
 
 
 def test_making_a_bank_and_a_cache_does_not_import_numba():

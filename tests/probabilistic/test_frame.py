@@ -2,10 +2,10 @@ import time
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_segen.core.steps import run
-from napari_segen.features import bank
+from napari_segen.features import bank, parallel
 from napari_segen.features.bank import FilterBank
 from napari_segen.features.cache import FeatureCache
 from napari_segen.probabilistic import frame
@@ -23,16 +23,30 @@ def whole_features(noise):
     return BANK.compute(noise.values)
 
 
-def test_each_tile_has_the_features_of_the_whole(monkeypatch):
-    monkeypatch.setattr(bank, "TILE_2D", (16, 12))
-    noise = noise_frame()
+def joined_features(noise):
     found = np.zeros((noise.n_features, *noise.shape), np.float32)
 
     def take(tile, features):
         found[:, *tile.core] += features
 
     run(noise.features_steps(take, "Taking"))
-    assert_allclose(found, whole_features(noise), atol=1e-5)
+    return found
+
+
+def test_each_tile_has_the_features_of_the_whole(monkeypatch):
+    monkeypatch.setattr(bank, "TILE_2D", (16, 12))
+    noise = noise_frame()
+    assert_allclose(joined_features(noise), whole_features(noise), atol=1e-5)
+
+
+def test_any_number_of_threads_gives_the_same_bytes(monkeypatch):
+    monkeypatch.setattr(bank, "TILE_2D", (16, 12))
+    found = []
+    for n_threads in (1, 2, 5):
+        monkeypatch.setattr(parallel, "usable_processors", lambda n=n_threads: n)
+        found.append(joined_features(noise_frame()))
+    assert_array_equal(found[1], found[0])
+    assert_array_equal(found[2], found[0])
 
 
 @pytest.mark.parametrize("limit", [1, 2**30])

@@ -1,8 +1,7 @@
 """The filter bank: from the channels of a frame to the features of its pixels."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from threading import Event
 from typing import Any, Self
 
@@ -10,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_segen.core.imagespec import Array
-from napari_segen.core.steps import Steps
 from napari_segen.core.tiles import tile_grid
-from napari_segen.features.compiling import compile_steps
 from napari_segen.features.families import (
     FAMILIES,
     PLAIN,
@@ -20,12 +17,11 @@ from napari_segen.features.families import (
     TEXTURE_WINDOWS,
     UNSCALED,
     Window,
-    chosen_families,
     write_features,
 )
 from napari_segen.features.gaussian import Sigma, Span
-from napari_segen.features.parallel import side_by_side_steps
 from napari_segen.features.scratch import Scratch
+from napari_segen.features.sets import chosen_families
 
 SIGMA_UNITS = ("pixel", "physical")
 MAX_SIGMA_PX = 200.0
@@ -204,31 +200,13 @@ class FilterBank:
         float32 array of shape (F, *S)
         """
         source = self._checked(part)
-        out = self._empty(source)
+        count = len(self.names(len(source)))
+        out = np.empty((count, *source.shape[1:]), np.float32)
         scratch, stop = Scratch(), Event()
-        for core in self._tiles(source):
-            self.fill(source, core, _corner(core), out, scratch, stop)
-        return out
-
-    def compute_steps(
-        self, frame: Array, *, n_threads: int | None = None
-    ) -> Steps[Features]:
-        """Compute the features of a frame by tiles, in several threads.
-
-        The same bytes as `compute` returns, with any number of threads; None takes
-        one per usable processor.
-        """
-        source = self._checked(frame)
-        out = self._empty(source)
-        yield from compile_steps(len(self.sampling))
-        scratch, stop = Scratch(), Event()
-        jobs = [
-            partial(self.fill, source, core, _corner(core), out, scratch, stop)
-            for core in self._tiles(source)
-        ]
-        yield from side_by_side_steps(
-            jobs, "Computing features", stop=stop, n_threads=n_threads
-        )
+        for tile in tile_grid(source.shape[1:], self.tile_shape, self.halo):
+            core = tuple((s.start, s.stop) for s in tile.core)
+            corner = tuple(s.start for s in tile.core)
+            self.fill(source, core, corner, out, scratch, stop)
         return out
 
     def _checked(self, frame: Array) -> Features:
@@ -240,18 +218,10 @@ class FilterBank:
             )
         return np.ascontiguousarray(frame, np.float32)
 
-    def _empty(self, source: Array) -> Features:
-        count = len(self.names(len(source)))
-        return np.empty((count, *source.shape[1:]), np.float32)
-
     @property
     def tile_shape(self) -> tuple[int, ...]:
         """Pixels along each spatial axis that one thread best computes at once."""
         return TILE_2D if len(self.sampling) == 2 else TILE_3D
-
-    def _tiles(self, source: Array) -> Iterator[Core]:
-        for tile in tile_grid(source.shape[1:], self.tile_shape, self.halo):
-            yield tuple((s.start, s.stop) for s in tile.core)
 
     def fill(
         self,
@@ -314,10 +284,6 @@ class FilterBank:
             tuple(values["sampling"]),
             values["plain_channels"],
         )
-
-
-def _corner(core: Core) -> tuple[int, ...]:
-    return tuple(span[0] for span in core)
 
 
 def _positive(name: str, values: Any) -> tuple[float, ...]:

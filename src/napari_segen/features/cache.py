@@ -43,10 +43,6 @@ class FeatureCache:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, bank: FilterBank, part: Array, core: Core) -> Features | None:
-        """Return the features that `compute` has kept, or None."""
-        return self._find(_key(bank, part, core))
-
     def compute(
         self,
         bank: FilterBank,

@@ -1,6 +1,6 @@
-"""The families of features: what they are called, how they are computed, and sets."""
+"""The families of features: what they are called, and how they are computed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -265,56 +265,3 @@ FAMILIES: dict[str, Family] = {
     "texture_energy": Family(_fine, _texture_reach),
 }
 PLAIN = ("intensity", "gaussian")  # how bright it is, and nothing of its shape
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureSet:
-    """A named choice of families with its sigmas, and what it is good for."""
-
-    families: tuple[str, ...]
-    sigmas: tuple[float, ...]
-    summary: str
-
-
-SETS: dict[str, FeatureSet] = {
-    "default": FeatureSet(
-        # Not the gradient's magnitude: the structure tensor says the same and more.
-        ("intensity", "gaussian", "laplacian", "hessian", "structure_tensor"),
-        # Wider ones see the stroke's surroundings, which few strokes cannot tell apart
-        # from its class.
-        (1.0, 2.0, 4.0),
-        "Brightness, edges, blobs, ridges and texture from 1 to 4 pixels.",
-    ),
-    "gradient": FeatureSet(
-        ("gradient_magnitude",),
-        (1.0, 2.0, 4.0, 8.0),
-        "Edge strength alone: shows what a classifier can do without brightness.",
-    ),
-    "intensity": FeatureSet(
-        ("intensity", "gaussian"),
-        (1.0, 2.0, 4.0),
-        "Brightness alone, as it is and smoothed: for objects that differ in it.",
-    ),
-}
-
-
-def chosen_families(
-    features: str | tuple[str, ...],
-) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Return the families meant, and the sigmas that go with them."""
-    if isinstance(features, str):
-        if features not in SETS:
-            raise ValueError(
-                f"features must be one of {', '.join(SETS)}, or a tuple of "
-                f"{', '.join(FAMILIES)}, got {features!r}."
-            )
-        return SETS[features].families, SETS[features].sigmas
-    if not isinstance(features, Iterable):
-        raise TypeError(f"features must be a string or a tuple, got {features!r}.")
-    names = tuple(features)
-    if not names or len(set(names)) != len(names) or set(names) - set(FAMILIES):
-        raise ValueError(
-            f"features must name some of {', '.join(FAMILIES)}, each once, "
-            f"got {features!r}."
-        )
-    return names, SETS["default"].sigmas

@@ -22,22 +22,21 @@ def side_by_side_steps(
     text: str,
     *,
     stop: Event | None = None,
-    n_threads: int | None = None,
 ) -> Steps[None]:
     """Run all `jobs`, each of which writes into its own part of a result.
 
     Closing the generator sets `stop`, which the jobs may look at, cancels those that
     have not begun and waits for the others, so that nothing is written afterwards.
-    None takes one thread per usable processor. The threads are shared, in turn, with
-    whoever else is here; a job must not come here itself. `on_one_thread`, the caller's
-    own does all of it.
+    There is one thread per usable processor. They are shared, in turn, with whoever
+    else is here; a job must not come here itself. `on_one_thread`, the caller's own
+    does all of it.
     """
     if is_on_one_thread():
         for i, work in enumerate(jobs):
             yield Step(i, len(jobs), text)
             work()
         return
-    n_threads = n_threads or usable_processors()
+    n_threads = usable_processors()
     pool, left, done = _pool(n_threads), iter(jobs), 0
     waiting: set[Future[None]] = set()
     try:
