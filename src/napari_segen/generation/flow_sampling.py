@@ -50,23 +50,13 @@ class FlowNetwork:
     ----------
     network : Network
     weights : list of array
-    precision : str
-        As `settle` takes it.
-    tile : tuple of int, optional
-        Multiples of the network's `multiple`; the network's own tiles by default.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        weights: Weights,
-        precision: str = "auto",
-        tile: tuple[int, ...] | None = None,
-    ) -> None:
+    def __init__(self, network: Network, weights: Weights) -> None:
         tf = backend.tensorflow()
         self._halo = tuple(max(h) for h in network.halo)
-        self._tile = tile or _TILES[network.ndim]
-        model = network.build(settle(precision))
+        self._tile = _TILES[network.ndim]
+        model = network.build(settle("auto"))
         backend.set_weights(model, weights)
         n_kinds = network.n_channels - network.n_classes - N_TIME_MAPS
 
