@@ -21,7 +21,8 @@ def everywhere(i, positions):
 
 
 def chosen(shape, most=100, max_looked=2**22):
-    (positions,) = even_sample([shape], everywhere, most, max_looked=max_looked)
+    looked = look_regions([shape], max_looked)
+    (positions,) = even_sample([shape], looked, everywhere, most)
     marks = np.zeros(shape, int)
     marks[tuple(positions.T)] += 1
     assert marks.max() == 1
@@ -74,7 +75,8 @@ def test_of_very_many_frames_some_are_looked_at():
 
 
 def test_each_frame_has_its_share():
-    positions = even_sample([(100, 100), (100, 300)], everywhere, 2000)
+    shapes = [(100, 100), (100, 300)]
+    positions = even_sample(shapes, look_regions(shapes), everywhere, 2000)
     n, m = map(len, positions)
     assert 1950 <= n + m <= 2000
     assert 0.21 < n / (n + m) < 0.29
@@ -89,13 +91,16 @@ def test_the_choice_is_even():
 
 def test_what_cannot_be_used_is_not_chosen():
     usable = np.random.default_rng(0).random((40, 50)) < 0.1
-    (positions,) = even_sample([usable.shape], lambda i, p: usable[tuple(p.T)], 10**4)
+    shapes = [usable.shape]
+    (positions,) = even_sample(
+        shapes, look_regions(shapes), lambda i, p: usable[tuple(p.T)], 10**4
+    )
     assert_array_equal(positions[np.lexsort(positions.T[::-1])], np.argwhere(usable))
 
 
 def test_too_few_are_refused():
     with pytest.raises(ValueError, match="max_pixels"):
-        even_sample([(9, 9)], everywhere, 5)
+        even_sample([(9, 9)], look_regions([(9, 9)]), everywhere, 5)
 
 
 def test_features_of_the_regions_are_those_of_the_whole():
@@ -104,6 +109,6 @@ def test_features_of_the_regions_are_those_of_the_whole():
     frame = Frame(image[np.newaxis], np.zeros(1), np.ones(1), bank, None)
     shape, most = image.shape, 15_000
     (regions,) = look_regions([shape], most)
-    (positions,) = even_sample([shape], everywhere, 300, max_looked=most)
+    (positions,) = even_sample([shape], [regions], everywhere, 300)
     found = run(sampled_features_steps(frame, positions, [*regions, regions[0]]))
     assert_array_equal(found, run(frame.features_at_steps(positions)))

@@ -93,10 +93,9 @@ def _pixels(parts: list[list[slice]]) -> int:
 
 def even_sample(
     shapes: Sequence[tuple[int, ...]],
+    looked: Sequence[list[Slices]],
     usable: Callable[[int, Positions], npt.NDArray[np.bool_]],
     max_pixels: int,
-    *,
-    max_looked: int = MAX_LOOKED,
 ) -> list[Positions]:
     """Choose pixels of several frames, each usable one with the same probability.
 
@@ -104,13 +103,13 @@ def even_sample(
     ----------
     shapes : sequence of tuple of int
         Shape ``(*S)`` of each frame.
+    looked : sequence of list of tuple of slice
+        Whose pixels are candidates, as `look_regions` says.
     usable : callable
         ``usable(i, positions)`` says which of the pixels at ``(M, ndim)`` of frame i
         may be chosen, ``(M,)``.
     max_pixels : int
         How many to choose in all, at most; from `MAX_MIRRORED` on.
-    max_looked : int
-        How many are candidates, about; see `look_regions`.
 
     Returns
     -------
@@ -120,7 +119,7 @@ def even_sample(
     if max_pixels < MAX_MIRRORED:
         raise ValueError(f"max_pixels must be at least {MAX_MIRRORED}.")
     positions, keys = [], []
-    for i, regions in enumerate(look_regions(shapes, max_looked)):
+    for i, regions in enumerate(looked):
         found = _positions(regions, len(shapes[i]))
         found = found[usable(i, found)]
         key = symmetric_key(found, shapes[i], i)

@@ -35,11 +35,12 @@ def unlabelled_set_steps(
         Joins a frame's values with normalisation and filter bank.
     """
     shapes = [values.shape[1:] for values in frames]
-    chosen = even_sample(shapes, lambda i, at: data_at(frames[i], at), MAX_PIXELS)
+    looked = look_regions(shapes)
+    chosen = even_sample(
+        shapes, looked, lambda i, at: data_at(frames[i], at), MAX_PIXELS
+    )
     features, brightness, patches = [], [], []
-    for i, (values, at, regions) in enumerate(
-        zip(frames, chosen, look_regions(shapes), strict=True)
-    ):
+    for i, (values, at, regions) in enumerate(zip(frames, chosen, looked, strict=True)):
         if not len(at):
             continue
         frame, n = frame_of(values), len(frames)
