@@ -1,5 +1,6 @@
 """Scores of what the tools answered, all counted here in the same way, and tables."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,59 +89,70 @@ def mean(rows: list[Row], figure: str, **which: Any) -> float:
     return float(np.mean(found)) if found else float("nan")
 
 
-def score_table(rows: list[Row], extent: Extent, figure: str) -> str:
-    levels = " / ".join(map(str, extent.levels))
-    lines = [
-        f"| {figure}, at {levels} strokes | {' | '.join(extent.sets)} | mean |",
-        "|---|" + "---|" * (len(extent.sets) + 1),
-    ]
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], rule: str) -> str:
+    """Write Markdown; `rule` is that of all columns but the first."""
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    lines.insert(1, f"|---|{'|'.join([rule] * (len(head) - 1))}|")
+    return "\n".join(lines)
+
+
+def ways_of(rows: list[Row]) -> dict[str, dict[str, str]]:
+    """Return what the rows of each tool, with our smoothing or without, have alike."""
+    found = {}
     for tool, way in dict.fromkeys((r["tool"], r["way"]) for r in rows):
+        name = tool if way == "own" else f"{tool}, with our smoothing"
+        found[name] = {"tool": tool, "way": way}
+    return found
+
+
+def score_table(rows: list[Row], extent: Extent, figure: str) -> str:
+    lines = []
+    for name, way in ways_of(rows).items():
         by_set = [
-            [
-                mean(rows, figure, tool=tool, way=way, set=s, level=n)
-                for n in extent.levels
-            ]
+            [mean(rows, figure, **way, set=s, level=n) for n in extent.levels]
             for s in extent.sets
         ]
         cells = [*by_set, np.mean(by_set, axis=0)]
-        name = tool if way == "own" else f"{tool}, with our smoothing"
-        texts = (" ".join(short(v) for v in cell) for cell in cells)
-        lines.append(f"| {name} | {' | '.join(texts)} |")
-    return "\n".join(lines)
+        lines.append([name, *(" ".join(short(v) for v in cell) for cell in cells)])
+    levels = " / ".join(map(str, extent.levels))
+    head = [f"{figure}, at {levels} strokes", *extent.sets, "mean"]
+    return table(head, lines, "---")
 
 
 def nuclei_table(rows: list[Row], extent: Extent) -> str:
     lines = [
-        f"| strokes of each class | {' | '.join(map(str, extent.levels))} |",
-        "|---|" + "---:|" * len(extent.levels),
+        [name, *(short(mean(rows, "ap", **way, level=n)) for n in extent.levels)]
+        for name, way in ways_of(rows).items()
     ]
-    for tool, way in dict.fromkeys((r["tool"], r["way"]) for r in rows):
-        found = (mean(rows, "ap", tool=tool, way=way, level=n) for n in extent.levels)
-        name = tool if way == "own" else f"{tool}, with our smoothing"
-        lines.append(f"| {name} | {' | '.join(short(v) for v in found)} |")
-    return "\n".join(lines)
+    return table(["strokes of each class", *map(str, extent.levels)], lines, "---:")
 
 
 def speed_table(rows: list[Row]) -> str:
     lines = [
-        "| tool | clock, ms | processor, ms | peak, MB |",
-        "|---|---:|---:|---:|",
+        [
+            r["tool"],
+            f"{1e3 * r['seconds']:.0f}",
+            f"{1e3 * r['processor']:.0f}",
+            f"{r['peak_mb']:.0f}",
+        ]
+        for r in rows
     ]
-    for r in rows:
-        times = f"{1e3 * r['seconds']:.0f} | {1e3 * r['processor']:.0f}"
-        lines.append(f"| {r['tool']} | {times} | {r['peak_mb']:.0f} |")
-    return "\n".join(lines)
+    return table(["tool", "clock, ms", "processor, ms", "peak, MB"], lines, "---:")
 
 
 def object_table(rows: list[Row]) -> str:
     lines = [
-        "| tool | AP at 0.5 | steps | clock, s | processor, s |",
-        "|---|---:|---:|---:|---:|",
+        [
+            r["tool"],
+            f"{r['ap']:.3f}",
+            f"{r['steps']:.0f}",
+            f"{r['seconds']:.0f}",
+            f"{r['processor']:.0f}",
+        ]
+        for r in rows
     ]
-    for r in rows:
-        taken = f"{r['steps']:.0f} | {r['seconds']:.0f} | {r['processor']:.0f}"
-        lines.append(f"| {r['tool']} | {r['ap']:.3f} | {taken} |")
-    return "\n".join(lines)
+    head = ["tool", "AP at 0.5", "steps", "clock, s", "processor, s"]
+    return table(head, lines, "---:")
 
 
 def short(value: float) -> str:
