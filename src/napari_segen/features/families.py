@@ -215,23 +215,23 @@ def _texture_energy(window: Window, corner: tuple[int, ...], out: Array) -> None
         np.sqrt(result, out=result)
 
 
-def _one(ndim: int) -> tuple[str, ...]:
+def _one_part(ndim: int) -> tuple[str, ...]:
     return ("",)
 
 
-def _each(ndim: int) -> tuple[str, ...]:
+def _eigenvalue_parts(ndim: int) -> tuple[str, ...]:
     return ("largest", "smallest") if ndim == 2 else ("largest", "middle", "smallest")
 
 
-def _twice(sigma: float) -> int:
+def _tensor_reach(sigma: float) -> int:
     return radius(sigma / 2) + radius(sigma, TRUNCATE_MEAN)
 
 
-def _none(sigma: float) -> int:
+def _no_reach(sigma: float) -> int:
     return 0
 
 
-def _fine(ndim: int) -> tuple[str, ...]:
+def _texture_parts(ndim: int) -> tuple[str, ...]:
     return tuple(f"sigma {sigma:g} px" for sigma in TEXTURE_SIGMAS)
 
 
@@ -256,12 +256,12 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
-    "intensity": Family(_one, _none),
-    "gaussian": Family(_one),
-    "gradient_magnitude": Family(_one),
-    "laplacian": Family(_one),
-    "hessian": Family(_each),
-    "structure_tensor": Family(_each, _twice),
-    "texture_energy": Family(_fine, _texture_reach),
+    "intensity": Family(_one_part, _no_reach),
+    "gaussian": Family(_one_part),
+    "gradient_magnitude": Family(_one_part),
+    "laplacian": Family(_one_part),
+    "hessian": Family(_eigenvalue_parts),
+    "structure_tensor": Family(_eigenvalue_parts, _tensor_reach),
+    "texture_energy": Family(_texture_parts, _texture_reach),
 }
 PLAIN = ("intensity", "gaussian")  # how bright it is, and nothing of its shape

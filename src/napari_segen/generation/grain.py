@@ -41,7 +41,7 @@ class Grain:
         curves = [_curve(d, e) for d, e in zip(flat, wrong, strict=True)]
         levels, strength = (np.array(x, np.float32) for x in zip(*curves, strict=True))
         unscaled = [
-            e / np.maximum(_at(d, levels, strength), 1e-6)
+            e / np.maximum(_strength_at(d, levels, strength), 1e-6)
             for d, e in zip(decoded, errors, strict=True)
         ]
         return cls(GaussianField.fit(unscaled, REACH), levels, strength)
@@ -49,7 +49,7 @@ class Grain:
     def sample(self, image: Array, rng: np.random.Generator) -> Floats:
         """Draw noise for a decoded image ``(C, H, W)``."""
         noise = self.field.sample(image.shape[1:], rng)
-        return noise * _at(image, self.levels, self.strength)
+        return noise * _strength_at(image, self.levels, self.strength)
 
     def arrays(self) -> dict[str, Array]:
         """Return the arrays for a model file; `from_arrays` reads them back."""
@@ -74,7 +74,7 @@ def _curve(decoded: Array, error: Array) -> tuple[Array, Array]:
     return levels, np.array([np.sqrt(np.mean(error[p] ** 2)) for p in parts])
 
 
-def _at(image: Array, levels: Array, strength: Array) -> Floats:
+def _strength_at(image: Array, levels: Array, strength: Array) -> Floats:
     """Strength at each pixel of ``(C, H, W)``."""
     curves = zip(image, levels, strength, strict=True)
     return np.stack([np.interp(p, x, y) for p, x, y in curves]).astype(np.float32)
