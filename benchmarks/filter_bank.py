@@ -60,8 +60,7 @@ def bank_planes(image: np.ndarray, n_threads: int) -> np.ndarray:
 
     def fill(tile: Tile) -> None:
         core = tuple((s.start, s.stop) for s in tile.core)
-        corner = tuple(s.start for s in tile.core)
-        bank.fill(image[None], core, corner, out, scratch, stop)
+        bank.fill(image[None], core, tile.corner, out, scratch, stop)
 
     with ThreadPoolExecutor(n_threads) as pool:
         list(pool.map(fill, tile_grid(image.shape, bank.tile_shape, bank.halo)))

@@ -23,7 +23,7 @@ from napari_segen.cnn.showing import Previewer
 from napari_segen.cnn.training import Surroundings, train_steps
 from napari_segen.cnn.warm import Warm, check_same_layout, reordered, warm_start
 from napari_segen.cnn.workshop import random_streams, sampler_for
-from napari_segen.core.archive import check_replaceable
+from napari_segen.core.archive import FilePath, check_replaceable
 from napari_segen.core.doubts import doubt
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.normalization import Normalization
@@ -33,8 +33,6 @@ from napari_segen.core.steps import Step, Steps
 if TYPE_CHECKING:
     from napari_segen.cnn.segmenter import CnnSegmenter
 
-Path_ = str | os.PathLike[str]
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -43,8 +41,8 @@ class Options:
     init_from: Any = None
     teacher: Any = None
     teacher_weight: float = 0.3
-    checkpoint: Path_ | None = None
-    log_dir: Path_ | None = None
+    checkpoint: FilePath | None = None
+    log_dir: FilePath | None = None
 
     def __post_init__(self) -> None:
         weight = self.teacher_weight
@@ -246,7 +244,7 @@ def _blank(image: LabelledImage) -> LabelledImage:
 class _Checkpoint:
     """The best model so far in a file, as long as a training lasts."""
 
-    def __init__(self, model: "CnnSegmenter", path: Path_ | None) -> None:
+    def __init__(self, model: "CnnSegmenter", path: FilePath | None) -> None:
         self._model, self._path = model, path
         self._is_written = False
 

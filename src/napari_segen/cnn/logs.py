@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_segen.cnn import backend
+from napari_segen.core.archive import FilePath
 
 
 class ScalarLog:
@@ -16,7 +17,7 @@ class ScalarLog:
         None: nothing is written.
     """
 
-    def __init__(self, folder: str | os.PathLike[str] | None) -> None:
+    def __init__(self, folder: FilePath | None) -> None:
         self._writer: Any = None
         if folder is None:
             return

@@ -1,6 +1,5 @@
 """Segmentation by a convolutional network trained on the user's own labels."""
 
-import os
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -21,6 +20,7 @@ from napari_segen.cnn.stored import (
     weight_name,
     whole_number,
 )
+from napari_segen.core.archive import FilePath
 from napari_segen.core.checks import check_class_values
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import (
@@ -30,8 +30,6 @@ from napari_segen.core.labels import (
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.parameters import as_json, make_params
 from napari_segen.core.steps import Steps, run
-
-FilePath = str | os.PathLike[str]
 
 
 class CnnSegmenter(NetworkModel):

@@ -1,6 +1,5 @@
 """Training a network by Adam, one `Step` per step of the optimiser."""
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -17,6 +16,7 @@ from napari_segen.cnn.pace import NO_LIMIT, Clock, Pace, is_look
 from napari_segen.cnn.params import TrainingParams
 from napari_segen.cnn.record import Record, Trained
 from napari_segen.cnn.workshop import Workshop
+from napari_segen.core.archive import FilePath
 from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Show, Step, Steps
 
@@ -58,7 +58,7 @@ class Surroundings:
     teacher_weight: float | None = None
     show: Callable[[Show, Weights], Array | None] | None = None
     keep: Callable[[Trained], None] | None = None
-    log_dir: str | os.PathLike[str] | None = None
+    log_dir: FilePath | None = None
 
 
 def train_steps(

@@ -22,6 +22,8 @@ import numpy as np
 from napari_segen.core.errors import ModelFileError
 from napari_segen.core.imagespec import Array
 
+FilePath = str | os.PathLike[str]
+
 SUFFIX = ".segen"
 FORMAT = "napari-segen"
 FORMAT_VERSION = 1
@@ -44,7 +46,7 @@ def check_replaceable(target: Path) -> None:
 
 
 @contextmanager
-def written_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def written_whole(path: FilePath) -> Iterator[IO[bytes]]:
     """Open a file for writing that takes the name `path` only when it is complete.
 
     It is written beside `path`, synced, then renamed: a crash at any moment leaves
@@ -88,7 +90,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_archive(
-    path: str | os.PathLike[str],
+    path: FilePath,
     kind: str,
     header: Mapping[str, Any],
     arrays: Mapping[str, Array],
@@ -139,7 +141,7 @@ def _pack(name: str, array: Array) -> bytes:
 
 
 def read_archive(
-    path: str | os.PathLike[str],
+    path: FilePath,
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Read a model file; returns its header and its arrays.
 

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from napari_segen.core.archive import read_archive, write_archive
+from napari_segen.core.archive import FilePath, read_archive, write_archive
 from napari_segen.core.errors import ModelFileError, NotFitted
 from napari_segen.core.imagespec import Array
 
@@ -43,7 +43,7 @@ class Model(ABC):
     @classmethod
     def restored(
         cls,
-        path: str | os.PathLike[str],
+        path: FilePath,
         header: Mapping[str, Any],
         arrays: Mapping[str, Array],
     ) -> Self:
@@ -83,7 +83,7 @@ class Model(ABC):
             )
         return cls.restored(init_from, header, arrays)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: FilePath) -> None:
         """Write the model to one file, whole or not at all.
 
         Parameters

@@ -25,6 +25,11 @@ class Tile:
     padded: Slices
     inner: Slices
 
+    @property
+    def corner(self) -> tuple[int, ...]:
+        """The first pixel of the core, which tells tiles of a frame apart."""
+        return tuple(part.start for part in self.core)
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:

@@ -205,8 +205,7 @@ class FilterBank:
         scratch, stop = Scratch(), Event()
         for tile in tile_grid(source.shape[1:], self.tile_shape, self.halo):
             core = tuple((s.start, s.stop) for s in tile.core)
-            corner = tuple(s.start for s in tile.core)
-            self.fill(source, core, corner, out, scratch, stop)
+            self.fill(source, core, tile.corner, out, scratch, stop)
         return out
 
     def _checked(self, frame: Array) -> Features:

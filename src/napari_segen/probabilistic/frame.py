@@ -125,7 +125,7 @@ class Frame:
         kept = set() if keep_all else self._kept()
 
         def job(tile: Tile) -> None:
-            keep = self.cache if keep_all or _corner(tile) in kept else None
+            keep = self.cache if keep_all or tile.corner in kept else None
             features = self._features(tile, keep, scratch, memory, stop)
             if not stop.is_set():
                 use(tile, features)
@@ -144,7 +144,7 @@ class Frame:
         room = self.cache.max_bytes // (4 * self.n_features * math.prod(shape))
         # Not all of a huge frame's: listing them would take longer than an answer.
         first = islice(tile_grid(self.shape, shape, self.bank.halo), room)
-        return {_corner(tile) for tile in first}
+        return {tile.corner for tile in first}
 
     def _features(
         self,
@@ -180,7 +180,7 @@ class Frame:
 
         def pick(tile: Tile, features: Array) -> None:
             at = _within(tile, positions)
-            local = positions[at] - _corner(tile)
+            local = positions[at] - tile.corner
             result[at] = features[:, *local.T].T
 
         if tiles is None:
@@ -191,11 +191,7 @@ class Frame:
         return result
 
 
-def _corner(tile: Tile) -> tuple[int, ...]:
-    return tuple(part.start for part in tile.core)
-
-
 def _within(tile: Tile, positions: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     """Find out which positions ``(M, ndim)`` lie in the tile's core."""
-    low, high = _corner(tile), [part.stop for part in tile.core]
+    low, high = tile.corner, [part.stop for part in tile.core]
     return np.flatnonzero(((positions >= low) & (positions < high)).all(axis=1))

@@ -1,6 +1,5 @@
 """Strokes in, class probabilities out: the probabilistic segmenter."""
 
-import os
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -8,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from napari_segen.core.archive import FilePath
 from napari_segen.core.checks import check_new_image
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.labels import ClassInfo, Segmentation
@@ -20,7 +20,7 @@ from napari_segen.probabilistic.channels import N_COLOURS, check_channels, looke
 from napari_segen.probabilistic.classifier import Classifier
 from napari_segen.probabilistic.frame import Frame
 from napari_segen.probabilistic.given import Given
-from napari_segen.probabilistic.guidance.guided import Guided
+from napari_segen.probabilistic.guidance.guided import SHARE_OF_POSTERIOR, Guided
 from napari_segen.probabilistic.kept import KeptStrokes
 from napari_segen.probabilistic.learning import fitted_steps
 from napari_segen.probabilistic.modelfile import archived, restore, settings_in
@@ -38,7 +38,6 @@ from napari_segen.probabilistic.source import checked_spec
 from napari_segen.probabilistic.texture import with_texture
 
 SHARE_OF_FIT = 0.9  # beside what kind of images they are
-SHARE_OF_POSTERIOR = 0.6  # beside novelty
 
 
 class ProbabilisticSegmenter(Guided):
@@ -316,7 +315,7 @@ class ProbabilisticSegmenter(Guided):
             return None
         return prior_vector(self.class_prior, classes)
 
-    def save(self, path: str | os.PathLike[str], *, keep_strokes: bool = True) -> None:
+    def save(self, path: FilePath, *, keep_strokes: bool = True) -> None:
         """Write the model to one file, whole or not at all.
 
         Parameters

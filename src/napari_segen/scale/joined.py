@@ -186,7 +186,7 @@ def _numbered(first: Array, start: Array, pairs: Array, doubtful: Array) -> Join
 
 def _neighbours(tiles: Sequence[Tile]) -> Iterator[tuple[int, int, int]]:
     """Yield pairs of parts with a common face, and the axis it lies across."""
-    at = {tuple(s.start for s in tile.core): i for i, tile in enumerate(tiles)}
+    at = {tile.corner: i for i, tile in enumerate(tiles)}
     for corner, i in at.items():
         for axis, part in enumerate(tiles[i].core):
             beyond = (*corner[:axis], part.stop, *corner[axis + 1 :])

@@ -15,14 +15,13 @@ from threading import local
 from typing import Any, TypeVar
 
 from napari_segen.core.steps import Step, Steps, run, stretch_steps
-from napari_segen.features.parallel import on_one_thread
+from napari_segen.features.parallel import PATIENCE_S, on_one_thread
 from napari_segen.scale.workers import explained, unlike_here, versions_here
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 AHEAD = 6  # tasks given out for each thread: more would only fill the scheduler
-PATIENCE_S = 0.1  # between two Steps, so that Cancel is heard
 
 _kept = local()
 

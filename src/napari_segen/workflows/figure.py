@@ -1,14 +1,13 @@
 """Panels of images, probabilities, labels and curves on one page, as a PNG."""
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from napari_segen.core.archive import written_whole
+from napari_segen.core.archive import FilePath, written_whole
 from napari_segen.core.imagespec import Array
 from napari_segen.workflows.files import writing
 
@@ -48,7 +47,7 @@ class Panel:
     opacity: float = 0.35
 
 
-def write_figure(path: str | os.PathLike[str], title: str, panels: list[Panel]) -> None:
+def write_figure(path: FilePath, title: str, panels: list[Panel]) -> None:
     """Draw the panels in rows of four and write the page as PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_segen.core.archive import written_whole
+from napari_segen.core.archive import FilePath, written_whole
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.workflows.tiff_axes import known_axes, pixel_size, told
 
@@ -71,7 +71,7 @@ def is_image(path: Path) -> bool:
 
 
 def list_images(
-    inputs: Sequence[str | os.PathLike[str]],
+    inputs: Sequence[FilePath],
     is_wanted: Callable[[Path], bool] = is_image,
     kinds: str = f"{KINDS} file",
 ) -> list[Path]:
@@ -113,7 +113,7 @@ def _is_shown(path: Path) -> bool:
     return not path.name.startswith(".")
 
 
-def read_image(path: str | os.PathLike[str]) -> ImageFile:
+def read_image(path: FilePath) -> ImageFile:
     """Read a TIFF, PNG or JPEG image.
 
     Raises
@@ -136,7 +136,7 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
         return ImageFile(path, *_read_picture(path, file, kind))
 
 
-def read_labels(path: str | os.PathLike[str]) -> ImageFile:
+def read_labels(path: FilePath) -> ImageFile:
     """Read an image of label values, as `read_image` does."""
     if Path(path).suffix.lower() in JPEG_SUFFIXES:
         raise ValueError(
@@ -196,9 +196,7 @@ def _read_picture(path: Path, file: Any, kind: str) -> tuple[Array, str]:
     return array, "yx" if array.ndim == 2 else "yxc"
 
 
-def write_tiff(
-    path: str | os.PathLike[str], array: Array, spec: ImageSpec | None = None
-) -> None:
+def write_tiff(path: FilePath, array: Array, spec: ImageSpec | None = None) -> None:
     """Write an array as TIFF that ImageJ and napari read, whole or not at all.
 
     Parameters
@@ -230,7 +228,7 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+def writing(path: FilePath) -> Iterator[None]:
     """Make an OSError raised inside say which file could not be written, and why."""
     try:
         yield
@@ -241,13 +239,13 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         raise type(err)(err.errno, message) from err
 
 
-def check_writable(folder: str | os.PathLike[str]) -> None:
+def check_writable(folder: FilePath) -> None:
     """Raise OSError unless files can be made in `folder`: work may take minutes."""
     with writing(folder), tempfile.TemporaryFile(dir=folder):
         pass
 
 
-def make_folder(folder: str | os.PathLike[str]) -> Path:
+def make_folder(folder: FilePath) -> Path:
     """Make a folder unless it exists, and check that it can be written to."""
     with writing(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,9 @@
 """Opening a model file without knowing which model wrote it."""
 
-import os
 from typing import Any
 
 from napari_segen.cnn.bioimageio.archive import is_package
-from napari_segen.core.archive import read_archive
+from napari_segen.core.archive import FilePath, read_archive
 from napari_segen.core.errors import ModelFileError
 from napari_segen.core.model import Model
 from napari_segen.core.registry import Registry
@@ -20,7 +19,7 @@ KINDS: Registry[Model] = Registry(
 )
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: FilePath) -> Any:
     """Open a model that was saved with its `save` method.
 
     Parameters

@@ -1,7 +1,6 @@
 """Reading a recipe, and saying whether the same bytes can come out again."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_segen.core.archive import FilePath
 from napari_segen.core.doubts import doubt
 from napari_segen.core.imagespec import Array
 from napari_segen.core.provenance import array_hash, package_versions
@@ -35,7 +35,7 @@ class StoredRecipe:
     n_variations: int = 1
 
 
-def read_recipe(path: str | os.PathLike[str]) -> StoredRecipe:
+def read_recipe(path: FilePath) -> StoredRecipe:
     """Read a ``recipe.json``.
 
     Raises

@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import PurePath
 from typing import Any
 
+from napari_segen.core.archive import FilePath
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.model import finds_objects
 from napari_segen.objects.instances import instances
-
-FilePath = str | os.PathLike[str]
 
 _TIFF = ("tifffile", "tifffile.imread")
 _PICTURE = ("skimage.io", "skimage.io.imread")

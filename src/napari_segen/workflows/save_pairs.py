@@ -1,11 +1,11 @@
 """Generated images, their labels and the recipe as a folder to train from."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_segen.core.archive import FilePath
 from napari_segen.core.imagespec import CHANNEL, SPACE, Array, ImageSpec
 from napari_segen.core.steps import Step, Steps, run
 from napari_segen.generation.recipe import Recipe
@@ -15,7 +15,7 @@ RECIPE = "recipe.json"
 
 
 def save_pairs(
-    folder: str | os.PathLike[str],
+    folder: FilePath,
     images: Array | Sequence[Array],
     labels: Array | Sequence[Array] | None,
     recipe: Recipe | Mapping[str, Any] | None,
@@ -50,7 +50,7 @@ def save_pairs(
 
 
 def save_pairs_steps(
-    folder: str | os.PathLike[str],
+    folder: FilePath,
     images: Array | Sequence[Array],
     labels: Array | Sequence[Array] | None,
     recipe: Recipe | Mapping[str, Any] | None,
@@ -110,9 +110,7 @@ class ImageFolder:
     layout : Layout
     """
 
-    def __init__(
-        self, folder: str | os.PathLike[str], n: int, layout: Layout = PAIRS
-    ) -> None:
+    def __init__(self, folder: FilePath, n: int, layout: Layout = PAIRS) -> None:
         self._folder, self._layout = Path(folder), layout
         self._digits = max(layout.least_digits, len(str(n - 1)))
         self.n_images = 0

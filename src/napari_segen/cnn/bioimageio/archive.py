@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from napari_segen.cnn.bioimageio import packages
-from napari_segen.core.archive import MAX_ARRAY_BYTES
+from napari_segen.core.archive import MAX_ARRAY_BYTES, FilePath
 from napari_segen.core.errors import ModelFileError
 from napari_segen.core.imagespec import Array
 
@@ -36,7 +36,7 @@ _DESCRIPTION = re.compile(
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def is_package(path: str | os.PathLike[str]) -> bool:
+def is_package(path: FilePath) -> bool:
     """Whether a file is a zip with a description of the BioImage.IO kind in it."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -45,7 +45,7 @@ def is_package(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def read_package_file(path: str | os.PathLike[str]) -> bytes:
+def read_package_file(path: FilePath) -> bytes:
     """Return the bytes of a package's file, if it is not too large."""
     if (size := os.stat(path).st_size) > MAX_ARRAY_BYTES:
         raise ModelFileError(f"{path} has {size} bytes, over {MAX_ARRAY_BYTES}.")

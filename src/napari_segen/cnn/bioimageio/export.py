@@ -1,7 +1,6 @@
 """Writing one of our networks as a BioImage.IO package."""
 
 import io
-import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -29,7 +28,7 @@ from napari_segen.cnn.bioimageio.processing import processed
 from napari_segen.cnn.labelled import read_window
 from napari_segen.cnn.labelling import NetworkModel
 from napari_segen.cnn.network import Network
-from napari_segen.core.archive import written_whole
+from napari_segen.core.archive import FilePath, written_whole
 from napari_segen.core.checks import check_new_image
 from napari_segen.core.imagespec import SPACE, Array, ImageSpec
 
@@ -39,7 +38,7 @@ TEST_PX = 32
 
 def write_package(
     model: NetworkModel,
-    path: str | os.PathLike[str],
+    path: FilePath,
     card: Card,
     *,
     example: Any = None,

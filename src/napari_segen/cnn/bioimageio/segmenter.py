@@ -1,6 +1,5 @@
 """Segmentation by the ONNX network of a BioImage.IO package."""
 
-import os
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, ClassVar, Self
@@ -18,6 +17,7 @@ from napari_segen.cnn.bioimageio.processing import (
 )
 from napari_segen.cnn.bioimageio.runtime import Runtime
 from napari_segen.cnn.labelling import NetworkModel
+from napari_segen.core.archive import FilePath
 from napari_segen.core.checks import check_class_values
 from napari_segen.core.errors import ModelFileError
 from napari_segen.core.imagespec import SHORT_UNITS, Array, ImageSpec
@@ -154,7 +154,7 @@ class PackagedSegmenter(NetworkModel):
             )
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> Self:
+    def from_file(cls, path: FilePath) -> Self:
         """Open a package.
 
         Raises

@@ -229,10 +229,10 @@ class LiveSession:
         jobs = {}
         for place in places:
             wanted, tile = smoother.tiles(place, frame)
-            jobs[_corner(tile)] = place, wanted, tile
+            jobs[tile.corner] = place, wanted, tile
 
         def write(tile: Tile, features: Array) -> None:
-            place, wanted, _ = jobs[_corner(tile)]
+            place, wanted, _ = jobs[tile.corner]
             planes = answering.planes(wanted, tile, features)
             store.put(place, Written(planes, classes, version, is_final))
 
@@ -265,7 +265,3 @@ def _settings_of(model: ProbabilisticSegmenter) -> tuple[Any, ...]:
         model.normalization,
         model.seed,
     )
-
-
-def _corner(tile: Tile) -> tuple[int, ...]:
-    return tuple(part.start for part in tile.core)

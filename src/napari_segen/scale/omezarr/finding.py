@@ -1,7 +1,6 @@
 """The objects of an OME-Zarr image of any size, part by part."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_segen.core.archive import FilePath
 from napari_segen.core.doubts import doubt
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.steps import Steps, each_steps, run, stretch_steps
@@ -20,8 +20,6 @@ from napari_segen.scale.omezarr.origin import origin_of, recorded
 from napari_segen.scale.parts import Frames
 from napari_segen.scale.tasks import shared_model
 from napari_segen.scale.workers import check_workers
-
-FilePath = str | os.PathLike[str]
 
 SHARE_OF_FRAMES = 0.95  # beside the coarser levels
 

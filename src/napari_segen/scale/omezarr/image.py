@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from napari_segen.core.archive import FilePath
 from napari_segen.core.checks import check_spec
 from napari_segen.core.errors import MissingBackend
 from napari_segen.core.imagespec import CHANNEL, SPACE, ImageSpec
@@ -71,9 +72,7 @@ def is_omezarr(path: Path) -> bool:
     return path.is_dir() and (is_called or any((path / m).is_file() for m in MARKS))
 
 
-def read_omezarr(
-    path: str | os.PathLike[str], *, spec: ImageSpec | None = None
-) -> OmeImage:
+def read_omezarr(path: FilePath, *, spec: ImageSpec | None = None) -> OmeImage:
     """Open the image in a folder, of version 0.4 (Zarr 2) or 0.5 (Zarr 3).
 
     Parameters

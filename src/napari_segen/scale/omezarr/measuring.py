@@ -1,11 +1,11 @@
 """A table of the objects of an OME-Zarr image of any size."""
 
-import os
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_segen.core.archive import FilePath
 from napari_segen.core.imagespec import Array
 from napari_segen.core.steps import Step, Steps, each_steps, run
 from napari_segen.core.tiles import Tile, tile_grid
@@ -16,8 +16,6 @@ from napari_segen.scale.parts import Frames
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FilePath = str | os.PathLike[str]
 
 PIXELS_AT_ONCE = 2**22
 
@@ -83,7 +81,7 @@ def _frame_steps(
     def part(tile: Tile) -> Part:
         numbers = _numbers(ids.read(place, tile.core)[0], values)
         light = None if grey is None else grey.read(place, tile.core)
-        return Part(tuple(s.start for s in tile.core), numbers, light)
+        return Part(tile.corner, numbers, light)
 
     n_channels = 0 if grey is None else grey.spec.n_channels(grey.kept_shape)
     reads = [partial(part, tile) for tile in tiles]

@@ -1,11 +1,11 @@
 """An OME-Zarr image of any size to labels beside it, part by part."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_segen.core.archive import FilePath
 from napari_segen.core.imagespec import ImageSpec
 from napari_segen.core.labels import smallest_unsigned
 from napari_segen.core.normalization import Range
@@ -29,7 +29,6 @@ from napari_segen.scale.tasks import (
 )
 from napari_segen.scale.workers import check_workers
 
-FilePath = str | os.PathLike[str]
 RangeSteps = Callable[
     [SharedModel, Frames, dict[str, int], tuple[int, ...], Any], Steps[Range | None]
 ]
