@@ -10,21 +10,17 @@ from qtpy.QtWidgets import QWidget
 from napari_segen.widgets.colors import class_title
 from napari_segen.widgets.dock import Dock
 from napari_segen.widgets.jobs.job import Showing
-from napari_segen.widgets.layers import (
-    Source,
-    level_zero,
-    mismatch,
-)
+from napari_segen.widgets.layers import Source, level_zero, mismatch
+from napari_segen.widgets.looks import dressed, remembered_look
 from napari_segen.widgets.parts.panels import Action, form
 from napari_segen.widgets.parts.stack_choice import StackChoice
-from napari_segen.widgets.results import Earlier, Ready, images_to_choose
-from napari_segen.widgets.segment_tasks import (
-    applying,
-    dressed,
-    fitting_and_segmenting,
-    remembered_look,
+from napari_segen.widgets.results import (
+    Earlier,
+    Ready,
+    images_to_choose,
     said_of_layers,
 )
+from napari_segen.widgets.segment_tasks import applying, fitting_and_segmenting
 from napari_segen.widgets.strokes import new_strokes, take_brush
 from napari_segen.widgets.tasks import RunSteps
 

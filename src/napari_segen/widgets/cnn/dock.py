@@ -15,9 +15,9 @@ from napari_segen.widgets.cnn.pixel_size import in_unit_of, is_other_size
 from napari_segen.widgets.cnn.tasks import Lesson, drawing_patches
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source, axes_of
+from napari_segen.widgets.looks import preview_colors
 from napari_segen.widgets.parts.panels import form, note, side_by_side
 from napari_segen.widgets.parts.record_block import RecordFold
-from napari_segen.widgets.segment_tasks import preview_colors
 
 TOO_HUGE = (
     "This image is too large for a network in the window. Save… the model, and label "

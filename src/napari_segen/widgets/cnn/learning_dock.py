@@ -21,10 +21,11 @@ from napari_segen.widgets.cnn.tasks import (
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.jobs.steps_worker import Progress
 from napari_segen.widgets.layers import Source
+from napari_segen.widgets.looks import preview_colors, remembered_look
 from napari_segen.widgets.model_files import loading_model
 from napari_segen.widgets.parts.curves import CurvePlot
 from napari_segen.widgets.segment_dock import SegmentDock
-from napari_segen.widgets.segment_tasks import applying, preview_colors, remembered_look
+from napari_segen.widgets.segment_tasks import applying
 from napari_segen.widgets.tasks import RunSteps
 
 

@@ -12,8 +12,7 @@ from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Step, Steps
 from napari_segen.widgets.cnn.pairs import LayerPair, common_axes, with_layer_names
 from napari_segen.widgets.colors import prepare_colormaps
-from napari_segen.widgets.generator.tasks import beside
-from napari_segen.widgets.layers import Source, axes_of, level_zero
+from napari_segen.widgets.layers import Source, axes_of, beside, level_zero
 from napari_segen.widgets.results import Earlier, Ready, Result, ready
 from napari_segen.widgets.tasks import (
     RunSteps,

@@ -20,8 +20,7 @@ from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source, level_zero
 from napari_segen.widgets.parts.panels import form, note
 from napari_segen.widgets.parts.stack_choice import StackChoice
-from napari_segen.widgets.results import Earlier, Ready
-from napari_segen.widgets.segment_tasks import said_of_layers
+from napari_segen.widgets.results import Earlier, Ready, said_of_layers
 
 NO_LABELS = "Two layers of labels are needed: results, masks or a ground truth."
 SAME = "This is one layer: choose two."

@@ -25,13 +25,13 @@ from napari_segen.widgets.generator.tasks import (
     Given,
     Learn,
     Place,
-    beside,
     learning_to_generate,
 )
 from napari_segen.widgets.jobs.keras_child import KerasChild
 from napari_segen.widgets.layers import (
     Source,
     axes_of,
+    beside,
     image_shape,
     level_zero,
     mismatch,

@@ -31,8 +31,8 @@ from napari_segen.widgets.jobs.steps_worker import Progress
 from napari_segen.widgets.layers import Source
 from napari_segen.widgets.parts.curves import CurvePlot
 from napari_segen.widgets.parts.panels import form, note
+from napari_segen.widgets.parts.stack_choice import StackChoice
 from napari_segen.widgets.results import Earlier, Ready
-from napari_segen.widgets.segment_dock import StackChoice
 
 
 class MakingDock(Dock):

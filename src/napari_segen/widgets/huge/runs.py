@@ -18,7 +18,7 @@ from napari_segen.widgets.huge.tasks import (
 )
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source
-from napari_segen.widgets.results import MARK
+from napari_segen.widgets.results import MARK, insert_unchosen
 from napari_segen.widgets.tasks import provenance_of
 from napari_segen.widgets.visible import visible_part
 from napari_segen.workflows.cost import in_time
@@ -106,14 +106,9 @@ class HugeRuns:
 
     def _show(self, source: Source, model: Any, path: Path, seconds: float) -> None:
         layer = result_layer(source, model, path)
-        active = self._viewer.layers.selection.active
-        image = source.layer()
-        layers = self._viewer.layers
+        image, layers = source.layer(), self._viewer.layers
         at = layers.index(image) + 1 if image in layers else len(layers)
-        layers.insert(at, layer)
-        # The brush stays in hand.
-        if active is not None and active in layers:
-            layers.selection.active = active
+        insert_unchosen(layers, at, layer)
         self._say(f"Done in {in_time(max(seconds, 1))}: “{layer.name}”, in {path}.")
 
 

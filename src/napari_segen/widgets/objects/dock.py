@@ -15,8 +15,7 @@ from napari_segen.widgets.objects.order import role_of
 from napari_segen.widgets.objects.preview import ObjectsPreview
 from napari_segen.widgets.parts.panels import heading
 from napari_segen.widgets.parts.record_block import RecordFold
-from napari_segen.widgets.results import Earlier, Ready, mark_of
-from napari_segen.widgets.segment_tasks import said_of_layers
+from napari_segen.widgets.results import Earlier, Ready, mark_of, said_of_layers
 from napari_segen.workflows.record import ObjectsRequest
 
 CERTAIN = (

@@ -9,7 +9,6 @@ from magicgui.widgets import Container
 from napari.layers import Labels
 
 from napari_segen.probabilistic.registry import CLASSIFIERS
-from napari_segen.widgets.class_figures import ClassFigures
 from napari_segen.widgets.guide.fold import Guide
 from napari_segen.widgets.guide.inputs import GuideInputs
 from napari_segen.widgets.huge.dock import TOO_HUGE, HugeDock
@@ -27,6 +26,7 @@ from napari_segen.widgets.probabilistic.choices import (
     novelty_box,
     smoothing_choice,
 )
+from napari_segen.widgets.probabilistic.class_figures import ClassFigures
 from napari_segen.widgets.probabilistic.class_frequencies import (
     ClassFrequencies,
     FrequencyFold,
@@ -35,8 +35,9 @@ from napari_segen.widgets.probabilistic.class_table import ClassTable
 from napari_segen.widgets.probabilistic.earlier_strokes import EarlierStrokes
 from napari_segen.widgets.probabilistic.feature_cache import LazyCache
 from napari_segen.widgets.probabilistic.score_block import ScoreBlock
+from napari_segen.widgets.probabilistic.tasks import learning_from_strokes
 from napari_segen.widgets.results import Ready
-from napari_segen.widgets.segment_tasks import fractions_in, learning_from_strokes
+from napari_segen.widgets.segment_results import fractions_in
 from napari_segen.widgets.tasks import RunSteps, run_here
 
 
