@@ -32,11 +32,6 @@ def level_zero(layer: Layer) -> Any:
     return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
 
 
-def pixels(data: Any) -> Array:
-    """Load what `level_zero` returned; for a worker, since lazy data are computed."""
-    return np.asarray(data)
-
-
 def axes_choices(layer: Image | Labels) -> list[tuple[str, str]]:
     """List what the axes of a layer may be, as words for a person and letters.
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from magicgui.widgets import CheckBox
 from napari.layers import Labels
-from qtpy.QtCore import Qt
 
 from napari_segen.widgets.colors import names_in
 from napari_segen.widgets.compare.tasks import (
@@ -18,7 +17,7 @@ from napari_segen.widgets.compare.tasks import (
 from napari_segen.widgets.dock import Dock
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source, level_zero
-from napari_segen.widgets.parts.panels import form, note
+from napari_segen.widgets.parts.panels import copyable_note, form
 from napari_segen.widgets.parts.stack_choice import StackChoice
 from napari_segen.widgets.results import Earlier, Ready, said_of_layers
 
@@ -61,10 +60,7 @@ class CompareDock(Dock):
             self._why_not,
             self.compare,
         )
-        self._report = note("")
-        self._report.setTextFormat(Qt.TextFormat.RichText)
-        by_mouse = Qt.TextInteractionFlag.TextSelectableByMouse
-        self._report.setTextInteractionFlags(by_mouse)
+        self._report = copyable_note()
         self._lay_out(
             self._inputs.native,
             self._ignore_zero.native,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from magicgui.widgets import Container
+from magicgui.widgets import CheckBox, Container
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
@@ -238,6 +238,13 @@ def fit_narrow(box: Container, label_px: int = LABEL_PX) -> None:
             first.widget().setFixedWidth(label_px)
 
 
+def checks(*boxes: CheckBox) -> Container:
+    """Put check boxes below each other."""
+    column = Container(widgets=list(boxes), labels=False)
+    column.margins = (0, 0, 0, 0)
+    return column
+
+
 def heading(text: str) -> QLabel:
     """Title of a group of controls."""
     label = QLabel(text)
@@ -252,4 +259,12 @@ def note(text: str) -> QLabel:
     label = QLabel(text)
     label.setWordWrap(True)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+def copyable_note() -> QLabel:
+    """Make a line in rich text that the user can mark, and copy."""
+    label = note("")
+    label.setTextFormat(Qt.TextFormat.RichText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
