@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from magicgui.widgets import CheckBox
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QWidget
 
 from napari_segen.widgets.colors import class_title
 from napari_segen.widgets.dock import Dock
@@ -51,7 +50,7 @@ class SegmentDock(Dock):
             "New strokes",
             "Add an empty layer over the image, with the brush in hand: paint a few "
             "strokes of each class.",
-            self._why_no_strokes,
+            self._why_no_image,
             self.add_strokes,
         )
         self._uncertainty = CheckBox(
@@ -96,9 +95,6 @@ class SegmentDock(Dock):
         if self._image.value is None:
             return NO_IMAGE
         return "" if self._stack.axes else ASK_AXES
-
-    def _why_no_strokes(self) -> str:
-        return self._why_no_image()
 
     _no_strokes: ClassVar[str] = (
         "There are no strokes: press New strokes and paint two classes."
@@ -153,7 +149,7 @@ class SegmentDock(Dock):
     def _wanted(self) -> tuple[bool, bool]:
         return self._uncertainty.value, self._posterior.value
 
-    def _start_fit(self, model: Any, fit, *args: Any, can_finish: bool = False) -> None:
+    def _start_fit(self, model: Any, fit, *args: Any) -> None:
         """Fit `model` with the generator function ``fit`` and segment the image."""
         source, labels = self._source(), self._labels_to_learn()
         earlier = self._results.earlier(source)
@@ -167,7 +163,6 @@ class SegmentDock(Dock):
             model,
             *args,
             done=self._done_with(source, earlier, labels),
-            can_finish=can_finish,
         )
 
     def apply_model(self) -> None:
@@ -290,6 +285,3 @@ class SegmentDock(Dock):
             "napari-segen", "Apply to folder", tabify=True
         )
         dock.take_model(model)
-
-    def _input_widget(self) -> QWidget:
-        return self._inputs.native

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from magicgui.widgets import CheckBox, Container
+from magicgui.widgets import CheckBox
 from napari.layers import Labels
 
 from napari_segen.core.model import finds_objects
@@ -16,7 +16,7 @@ from napari_segen.widgets.cnn.tasks import Lesson, drawing_patches
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source, axes_of
 from napari_segen.widgets.looks import preview_colors
-from napari_segen.widgets.parts.panels import form, note, side_by_side
+from napari_segen.widgets.parts.panels import checks, form, note, side_by_side
 from napari_segen.widgets.parts.record_block import RecordFold
 
 TOO_HUGE = (
@@ -113,16 +113,11 @@ class CnnDock(LearningDock):
         self._inputs.append(face.zero)
         self._reset_layer_choices()
         of_model = [action.button for action in self._model_row()]
-        options = Container(
-            widgets=[self._show_preview, self._uncertainty, self._posterior],
-            labels=False,
-        )
-        rescale = Container(widgets=[self._rescale], labels=False)
-        for box in (options, rescale):
-            box.margins = (0, 0, 0, 0)
+        options = checks(self._show_preview, self._uncertainty, self._posterior)
+        rescale = checks(self._rescale)
         self._lay_out(
             self._offer,
-            self._input_widget(),
+            self._inputs.native,
             side_by_side(self._new_strokes.button, self._add_pair.button),
             self._pairs,
             form(face.task, face.network.choice, face.budget, face.epochs).native,
