@@ -10,7 +10,7 @@ from napari.layers import Labels
 from napari_segen.core.child import ChildDied
 from napari_segen.widgets.cnn import checkpoints
 from napari_segen.widgets.cnn.form import CnnForm
-from napari_segen.widgets.cnn.preview import LivePreview
+from napari_segen.widgets.cnn.preview import TrainingPreview
 from napari_segen.widgets.cnn.tasks import (
     Learnt,
     Lesson,
@@ -56,7 +56,7 @@ class LearningDock(SegmentDock):
         self._checkpoint: Any = None
         self._form = CnnForm()
         self._plot = CurvePlot()
-        self._preview = LivePreview(self._viewer, self._job.send)
+        self._preview = TrainingPreview(self._viewer, self._job.send)
         self._offer = checkpoints.Offer()
         self._offer.accepted.connect(self._load_checkpoint)
         self._offer.show_checkpoint(checkpoints.left_behind())

@@ -24,7 +24,7 @@ SHARE = 0.1
 PATIENCE_SECONDS = 30.0
 
 
-class LivePreview:
+class TrainingPreview:
     """One layer that shows how the network in training labels what is in sight.
 
     Parameters
