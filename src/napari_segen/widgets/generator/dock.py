@@ -114,42 +114,42 @@ class GeneratorDock(MakingDock):
             side_by_side(self._fit.button, self._stop.button),
             self._plot,
         )
-        self._settings = Fold(
-            "Settings of the method",
-            face.method.native,
-            tooltip="How new images are made: the amounts and sizes.",
-        )
-        self._asked = form(
-            face.count, face.size, face.seed_row, face.strength, face.output
-        )
-        pairs = form(face.pairs)
+        asked = form(face.count, face.size, face.seed_row, face.strength, face.output)
         self._lay_out(
             self._inputs.native,
             form(face.method.choice).native,
             self._training,
             heading("New images"),
             self._preview.native(),
-            self._settings,
-            self._asked.native,
-            pairs.native,
+            Fold(
+                "Settings of the method",
+                face.method.native,
+                tooltip="How new images are made: the amounts and sizes.",
+            ),
+            asked.native,
+            form(face.pairs).native,
             self._extent,
             self._run_panel((self._generate,)),
             side_by_side(self._save_pairs.button, self._train.button),
             self._real_row,
             side_by_side(self._save.button, self._load.button),
-            Fold(
-                "Check: like real ones, or copies?",
-                self._checked,
-                tooltip="Figures and pictures that say how far to trust new images.",
-            ),
-            Fold(
-                "Stress test of a segmenter",
-                self._stress,
-                tooltip="How a model's score falls while an image gets worse.",
-            ),
+            *self._folds(),
             self._keras,
         )
-        self._kept = pairs
+
+    def _folds(self) -> tuple[Fold, Fold]:
+        """Return what tells how good new images, and segmenters, are."""
+        check = Fold(
+            "Check: like real ones, or copies?",
+            self._checked,
+            tooltip="Figures and pictures that say how far to trust new images.",
+        )
+        stress = Fold(
+            "Stress test of a segmenter",
+            self._stress,
+            tooltip="How a model's score falls while an image gets worse.",
+        )
+        return check, stress
 
     # -- state ----------------------------------------------------------------
 

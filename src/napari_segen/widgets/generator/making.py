@@ -72,6 +72,25 @@ class MakingDock(Dock):
 
     def _make_inputs(self) -> None:
         self._form = GeneratorForm()
+        self._make_layer_choices()
+        self._inputs = form(
+            self._form.source,
+            self._image,
+            self._stack.widget,
+            self._labels,
+            self._form.task,
+            self._match,
+        )
+        self._chosen = Inputs(
+            self._form,
+            self._image,
+            self._labels,
+            self._match,
+            lambda: (self._model, self._is_loaded),
+            self._child,
+        )
+
+    def _make_layer_choices(self) -> None:
         self._image = self._layer_choice(
             Image, "image", "The image to learn from; also the example to vary."
         )
@@ -89,22 +108,6 @@ class MakingDock(Dock):
             "Optional: a layer whose grey values new images take over. The setting "
             "“match” says how many of them do.",
             nullable=True,
-        )
-        self._inputs = form(
-            self._form.source,
-            self._image,
-            self._stack.widget,
-            self._labels,
-            self._form.task,
-            self._match,
-        )
-        self._chosen = Inputs(
-            self._form,
-            self._image,
-            self._labels,
-            self._match,
-            lambda: (self._model, self._is_loaded),
-            self._child,
         )
 
     def _make_actions(self) -> None:

@@ -113,8 +113,8 @@ def learning_to_generate(
     model: Any,
     source: Source,
     labels: Any,
-    task: str = "classes",
-    grey: GreyValues | None = None,
+    task: str,
+    grey: GreyValues | None,
 ) -> Steps[Any]:
     """Fit a generator to an image, and to its labels if there are any.
 
