@@ -53,6 +53,14 @@ class LiveLayers:
         image, layers = source.layer(), self._viewer.layers
         if image is None or image not in layers:
             return
+        self._strokes = strokes
+        self._make(store, source, image.name)
+        self._classes.editable = False
+        for layer in (self._figure, self._classes):
+            insert_unchosen(layers, place_over(layers, image), layer)
+        self.show(self.kind)
+
+    def _make(self, store: TileStore, source: Source, name: str) -> None:
         axes, shape = source.spec.label_axes, source.spec.label_shape(source.shape)
         common = {
             "multiscale": True,
@@ -60,10 +68,9 @@ class LiveLayers:
             "metadata": dict(PASSING),
             **source.label_placement,
         }
-        self._strokes = strokes
         self._figure = Image(
             levels(store, self._wanted, axes, shape),
-            name=f"{image.name} {TITLE} figure",
+            name=f"{name} {TITLE} figure",
             contrast_limits=(0, 255),
             blending="translucent",
             opacity=_FIGURE_OPACITY,
@@ -71,15 +78,11 @@ class LiveLayers:
         )
         self._classes = Labels(
             levels(store, Wanted(), axes, shape),
-            name=f"{image.name} {TITLE}",
-            colormap=preview_colors(strokes),
+            name=f"{name} {TITLE}",
+            colormap=preview_colors(self._strokes),
             opacity=_OPACITY,
             **common,
         )
-        self._classes.editable = False
-        for layer in (self._figure, self._classes):
-            insert_unchosen(layers, place_over(layers, image), layer)
-        self.show(self.kind)
 
     def show(self, kind: Kind) -> None:
         """Show another kind of answer."""
