@@ -7,10 +7,10 @@ from magicgui.widgets import CheckBox
 from napari.layers import Image, Labels
 
 from napari_segen.widgets.colors import class_title
-from napari_segen.widgets.dock import Dock
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source, level_zero, mismatch
 from napari_segen.widgets.looks import dressed, remembered_look
+from napari_segen.widgets.model_dock import ModelDock
 from napari_segen.widgets.parts.panels import Action, form
 from napari_segen.widgets.parts.stack_choice import StackChoice
 from napari_segen.widgets.results import (
@@ -27,7 +27,7 @@ NO_IMAGE = "There is no image: open one, for instance with File > Open Sample."
 ASK_AXES = "This image is a stack: say above what its first axis is."
 
 
-class SegmentDock(Dock):
+class SegmentDock(ModelDock):
     """Image and strokes in; classes, uncertainty and posterior out."""
 
     labels_label: ClassVar[str] = "strokes"
@@ -77,7 +77,7 @@ class SegmentDock(Dock):
             self._image.value = images[0]
 
     def _on_input(self, *args: Any) -> None:
-        if hasattr(self, "_posterior"):
+        if self._is_there:
             self._stack.show_layer(self._image.value)
         super()._on_input()
 

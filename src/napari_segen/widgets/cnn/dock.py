@@ -113,8 +113,6 @@ class CnnDock(LearningDock):
         self._inputs.append(face.zero)
         self._reset_layer_choices()
         of_model = [action.button for action in self._model_row()]
-        options = checks(self._show_preview, self._uncertainty, self._posterior)
-        rescale = checks(self._rescale)
         self._lay_out(
             self._offer,
             self._inputs.native,
@@ -123,21 +121,20 @@ class CnnDock(LearningDock):
             form(face.task, face.network.choice, face.budget, face.epochs).native,
             self._run_panel((self._train, self._continue), (self._pause, self._stop)),
             self._plot,
-            options.native,
-            rescale.native,
+            checks(self._show_preview, self._uncertainty, self._posterior).native,
+            checks(self._rescale).native,
             side_by_side(*of_model),
             RecordFold(self._action, self._result_layer, self.say, "press Train"),
             face.rare(self._patches.button),
             self._keras,
         )
-        self._kept = (options, rescale)
 
     # -- state ----------------------------------------------------------------
 
     def reset_choices(self, *args: Any) -> None:
         """Bring the lists of layers up to date; napari calls it."""
         super().reset_choices(*args)
-        if self._is_shut or not hasattr(self, "_kept"):
+        if not self._is_there:
             return
         self._pairs.show_names()
         if dropped := self._pairs.drop_missing(self._viewer.layers):
@@ -147,7 +144,7 @@ class CnnDock(LearningDock):
     def refresh(self) -> None:
         """Enable what can be pressed, and show what belongs to the choices."""
         super().refresh()
-        if self._is_shut or not hasattr(self, "_kept"):
+        if not self._is_there:
             return
         self._pause.button.setText("Resume" if self._job.is_paused else "Pause")
         self._offer.set_busy(self._why_busy())

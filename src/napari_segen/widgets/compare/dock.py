@@ -75,7 +75,7 @@ class CompareDock(Dock):
         return self._report.text()
 
     def _on_input(self, *args: Any) -> None:
-        if hasattr(self, "_report"):
+        if self._is_there:
             self._stack.show_layer(self._first.value)
             if not self._job.is_running:
                 self._report.setText("")

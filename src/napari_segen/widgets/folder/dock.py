@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from napari_segen.scale.folder.command import failures
 from napari_segen.scale.folder.job import Outcome
-from napari_segen.widgets.dock import Dock
 from napari_segen.widgets.folder.form import FolderForm
 from napari_segen.widgets.folder.opened import Field, Shown, reading_field
 from napari_segen.widgets.folder.sheets import SheetsWindow
@@ -15,6 +14,7 @@ from napari_segen.widgets.folder.tasks import MODEL, Request, applying_to_folder
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.jobs.keras_child import keras_child
 from napari_segen.widgets.jobs.steps_worker import Progress
+from napari_segen.widgets.model_dock import ModelDock
 from napari_segen.widgets.model_files import loading_model
 from napari_segen.widgets.parts.panels import note, side_by_side
 from napari_segen.widgets.tasks import RunSteps
@@ -27,7 +27,7 @@ NO_MODEL = (
 FIRST_SECONDS = 3.0  # before which nothing can be said about the rest
 
 
-class FolderDock(Dock):
+class FolderDock(ModelDock):
     """A model and a folder in; labels, a table and contact sheets out.
 
     Parameters

@@ -155,13 +155,13 @@ class GeneratorDock(MakingDock):
 
     def _reset_layer_choices(self) -> None:
         super()._reset_layer_choices()
-        if hasattr(self, "_stress"):
+        if self._is_there:
             self._checked.choices.reset_choices()
             self._stress.reset_choices()
 
     def _show_what_applies(self) -> None:
         super()._show_what_applies()
-        if hasattr(self, "_real_row"):
+        if self._is_there:
             self._real_row.setVisible(self._has_real_pair)
 
     def _show_keras(self, text: str) -> None:

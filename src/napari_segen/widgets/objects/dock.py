@@ -68,7 +68,7 @@ class ObjectsDock(Dock):
 
     def _reset_layer_choices(self) -> None:
         super()._reset_layer_choices()
-        if hasattr(self, "_correcting"):
+        if self._is_there:
             self._finding.fields.reset_choices()
             self._correcting.fields.reset_choices()
 
@@ -81,7 +81,7 @@ class ObjectsDock(Dock):
 
     def _on_input(self, *args: Any) -> None:
         super()._on_input()
-        if hasattr(self, "_correcting") and not self._is_shut:
+        if self._is_there:
             self._finding.look_again()
             self._correcting.look_again()
 
@@ -133,7 +133,7 @@ class ObjectsDock(Dock):
 
     def _result_layer(self) -> Labels | None:
         """Return the objects in hand, if they were found here."""
-        layer = self._correcting.layer if hasattr(self, "_correcting") else None
+        layer = self._correcting.layer
         if layer is None or "provenance" not in mark_of(layer):
             return None
         return layer

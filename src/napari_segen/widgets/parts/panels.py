@@ -6,10 +6,12 @@ from magicgui.widgets import CheckBox, Container
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -21,6 +23,7 @@ from napari_segen.core.steps import Step
 _KINDS = {"info": "", "warning": "color: #e69f00;", "error": "color: #ff6b5e;"}
 _PROGRESS_PARTS = 1000
 LABEL_PX, WIDE_LABEL_PX = 76, 108
+_LEAST_PX = 280, 160  # width and height of a dock
 
 
 class Action:
@@ -201,6 +204,21 @@ def stacked(*content: QWidget) -> QWidget:
     for widget in content:
         layout.addWidget(widget)
     return box
+
+
+def scrolled(*content: QWidget) -> QScrollArea:
+    """Put widgets below each other, to be scrolled where they do not fit."""
+    inner = stacked(*content)
+    inner.layout().setContentsMargins(6, 4, 6, 4)
+    inner.layout().addStretch(1)
+    area = QScrollArea()
+    area.setWidget(inner)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setMinimumSize(*_LEAST_PX)
+    area.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+    return area
 
 
 def side_by_side(*content: QWidget) -> QWidget:

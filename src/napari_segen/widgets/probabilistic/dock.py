@@ -128,7 +128,7 @@ class ProbabilisticDock(ClassesDock):
 
     def _on_input(self, *args: Any) -> None:
         super()._on_input()
-        if hasattr(self, "_live") and not self._is_shut:
+        if self._is_there:
             # What a method without strokes finds are no classes of the strokes.
             self._table.show_layer(self._labels_to_learn())
             self._live.look_again()
@@ -137,7 +137,7 @@ class ProbabilisticDock(ClassesDock):
     def refresh(self) -> None:
         """Enable what can be pressed, and say why the rest cannot."""
         super().refresh()
-        if hasattr(self, "_live") and not self._is_shut:
+        if self._is_there:
             self._live.bar.refresh()
             self._earlier.refresh()
 
