@@ -21,7 +21,13 @@ from napari_segen.widgets.jobs.job import Job, Showing
 from napari_segen.widgets.jobs.keras_child import KerasChild, keras_child
 from napari_segen.widgets.jobs.steps_worker import Progress
 from napari_segen.widgets.jobs.warm_up import WarmUp
-from napari_segen.widgets.parts.panels import Action, RunPanel, fit_narrow, scrolled
+from napari_segen.widgets.parts.panels import (
+    Action,
+    RunPanel,
+    fit_narrow,
+    note,
+    scrolled,
+)
 from napari_segen.widgets.results import Results, layers_to_choose
 
 # Errors whose message is for the user; any other is a fault of ours.
@@ -61,12 +67,16 @@ class Dock(Container):
         self._job.cancelled.connect(self._on_cancelled)
         self._job.warned.connect(self._on_warned)
         self._warm_up = WarmUp()
-        self._warm_up.said.connect(self._show_keras)
         self._closing = Closing(self.native, self.shut_down, self._why_stay)
         self._child: KerasChild | None = None
         if self.uses_keras:
             self._child = keras_child()
             self._child.open()
+            self._keras = note("")
+            self._keras.setToolTip(
+                "Networks run in a process of their own, so that napari stays smooth."
+            )
+            self._warm_up.said.connect(self._keras.setText)
 
     # -- building -------------------------------------------------------------
 
@@ -158,7 +168,9 @@ class Dock(Container):
             self._panel.say(self._main.why_not())
 
     def say(self, text: str, kind: str = "info") -> None:
-        """Show a message; warnings are added to what is there."""
+        """Show a message; warnings are added to what is there, empty ones are none."""
+        if kind == "warning" and not text:
+            return
         before, before_kind = self._outcome
         if kind == "warning" and before and text not in before:
             text = f"{before}\n{text}"
@@ -229,9 +241,6 @@ class Dock(Container):
     def _why_stay(self) -> str:
         """Return what would be lost if the dock were closed now; empty if nothing."""
         return ""
-
-    def _show_keras(self, text: str) -> None:
-        """Show how TensorFlow's start goes (docks with Keras have a line for it)."""
 
     # -- the end --------------------------------------------------------------
 

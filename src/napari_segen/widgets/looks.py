@@ -1,6 +1,6 @@
 """What classes look like in results and previews: as in the strokes, or the model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from weakref import ref
@@ -30,7 +30,7 @@ def remembered_look(labels: Labels | None) -> Callable[[Any], dict[int, ClassInf
     names = {} if labels is None else names_in(labels)
     values = [*range(1, _KNOWN_COLORS), *names]
     known = {} if labels is None else class_info(labels, values)
-    return lambda model: info_of(model, layer, known)
+    return lambda model: _info_of(model, layer, known)
 
 
 def preview_colors(labels: Labels | None) -> DirectLabelColormap:
@@ -39,7 +39,7 @@ def preview_colors(labels: Labels | None) -> DirectLabelColormap:
     return colormap({} if labels is None else {v: color_in(labels, v) for v in values})
 
 
-def info_of(
+def _info_of(
     model: Any, layer: "ref[Labels] | None", known: dict[int, ClassInfo]
 ) -> dict[int, ClassInfo]:
     """Names and colours for the model's classes, from the strokes if there are any."""
@@ -55,20 +55,30 @@ def info_of(
     return dict(model.class_info_)
 
 
+def look_of(model: Any) -> dict[str, Any]:
+    """Return the attributes that give a labels layer the look of a model's classes.
+
+    Of masks the background, value 0, stays clear.
+    """
+    info, values = model.class_info_, [int(v) for v in model.classes_ if v > 0]
+    colors = {v: _color_of(v, info) for v in values}
+    titles = {v: class_title(v, info) for v in values}
+    return {"colormap": colormap(colors), "features": features_of(titles)}
+
+
+def _color_of(value: int, info: Mapping[int, ClassInfo]) -> str:
+    return info.get(value, ClassInfo()).color or default_color(value)
+
+
 def dressed(item: Ready, model: Any) -> Ready:
     """Give a result the names and colours of the model's classes."""
     info, result = model.class_info_, item.result
-    values = [int(v) for v in model.classes_]
-    colors = {v: info.get(v, ClassInfo()).color or default_color(v) for v in values}
-    look = dict(result.attributes)
-    title = result.title
+    look, title = dict(result.attributes), result.title
     if result.layer_class is Labels and not finds_objects(model):
-        look["colormap"] = colormap({v: c for v, c in colors.items() if v > 0})
-        look["features"] = features_of(
-            {v: class_title(v, info) for v in values if v > 0}
-        )
+        look |= look_of(model)
     elif CLASS in result.provenance:
         value = result.provenance[CLASS]
+        color = _color_of(value, info)
         title = f"{owner_of(model)}probability of {class_title(value, info)}"
-        look["colormap"] = Colormap([[0, 0, 0, 1], colors[value]], name=colors[value])
+        look["colormap"] = Colormap([[0, 0, 0, 1], color], name=color)
     return replace(item, result=replace(result, title=title, attributes=look))

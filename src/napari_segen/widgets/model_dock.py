@@ -33,6 +33,13 @@ class ModelDock(Dock):
             return self._why_busy() or f"There is no model yet: {self._how_to_get_one}"
         return self._why_busy()
 
+    def _why_no_stop(self) -> str:
+        if self._job.is_running and self._job.can_finish:
+            return ""
+        return "No training is running."
+
+    # -- files ----------------------------------------------------------------
+
     def save_model(self, path: str | Path) -> None:
         """Write the model to a file, on a thread."""
         target = Path(path)

@@ -19,6 +19,7 @@ from napari_segen.widgets.results import (
     images_to_choose,
     said_of_layers,
 )
+from napari_segen.widgets.segment_results import Wanted
 from napari_segen.widgets.segment_tasks import applying, fitting_and_segmenting
 from napari_segen.widgets.strokes import new_strokes, take_brush
 from napari_segen.widgets.tasks import RunSteps
@@ -146,8 +147,8 @@ class SegmentDock(ModelDock):
     def _source_to_apply(self) -> Source:
         return self._source()
 
-    def _wanted(self) -> tuple[bool, bool]:
-        return self._uncertainty.value, self._posterior.value
+    def _wanted(self) -> Wanted:
+        return Wanted(self._uncertainty.value, self._posterior.value)
 
     def _start_fit(self, model: Any, fit, *args: Any) -> None:
         """Fit `model` with the generator function ``fit`` and segment the image."""
@@ -233,8 +234,7 @@ class SegmentDock(ModelDock):
         looks = [dressed(item, self._model) for item in items]
         layers, said = yield from self._results.putting(source, looks, earlier)
         self.say(" ".join(filter(None, (said_of_layers(layers), note))))
-        if said:
-            self.say(said, "warning")
+        self.say(said, "warning")
 
     def _note_of(self, model: Any) -> str:
         """Say what the user should know about the fit of `model`."""

@@ -1,7 +1,7 @@
 """The result layers of a segmentation, and what they say of how they came about."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -19,6 +19,13 @@ from napari_segen.workflows.record import script_applying, script_of
 SCRIPT, METHODS = "script", "methods"
 CLASS, FRACTIONS = "class", "fractions"
 _FIGURE_LOOK = {"contrast_limits": (0, 1), "visible": False, "blending": "additive"}
+
+
+class Wanted(NamedTuple):
+    """Which figures are shown beside the classes."""
+
+    uncertainty: bool
+    posterior: bool
 
 
 def owner_of(model: Any) -> str:
@@ -46,8 +53,7 @@ def segmentation_results(
     model: Any,
     found: Segmentation,
     source: Source,
-    uncertainty: bool,
-    posterior: bool,
+    wanted: Wanted,
     record: Mapping[str, str],
 ) -> list[Result]:
     """List the layers that show a segmentation, lowest first."""
@@ -64,12 +70,12 @@ def segmentation_results(
         )
 
     results = []
-    if posterior:
+    if wanted.posterior:
         planes = zip(map(int, model.classes_), found.posterior, strict=True)
         results += [
             figure(f"posterior {v}", plane, {}, **{CLASS: v}) for v, plane in planes
         ]
-    if uncertainty:
+    if wanted.uncertainty:
         look = {"colormap": "magma"}
         results.append(figure("uncertainty", found.uncertainty, look))
     if found.novelty is not None:

@@ -11,7 +11,7 @@ from napari_segen.core.steps import Step, Steps
 from napari_segen.widgets.colors import prepare_colormaps
 from napari_segen.widgets.layers import Source
 from napari_segen.widgets.results import Earlier, Ready, ready
-from napari_segen.widgets.segment_results import record_of, segmentation_results
+from napari_segen.widgets.segment_results import Wanted, record_of, segmentation_results
 from napari_segen.widgets.tasks import RunSteps, copying, reading, segmented_steps
 
 
@@ -20,7 +20,7 @@ def fitting_and_segmenting(
     source: Source,
     strokes: Any,
     earlier: Mapping[str, Earlier],
-    wanted: tuple[bool, bool],
+    wanted: Wanted,
     *args: Any,
 ) -> Steps[tuple[Any, list[Ready]]]:
     """Fit with ``fit(image, strokes, spec, *args)``, then make the result layers.
@@ -35,7 +35,7 @@ def fitting_and_segmenting(
     yield Step(0, 0, "Preparing the layers")
     prepare_colormaps()
     record = record_of(model, source, is_fitted=True)
-    results = segmentation_results(model, segmentation, source, *wanted, record)
+    results = segmentation_results(model, segmentation, source, wanted, record)
     return model, ready(results, earlier)
 
 
@@ -43,7 +43,7 @@ def applying(
     run_steps: RunSteps,
     source: Source,
     earlier: Mapping[str, Earlier],
-    wanted: tuple[bool, bool],
+    wanted: Wanted,
     model: Any,
     options: Mapping[str, Any],
 ) -> Steps[tuple[Any, list[Ready]]]:
@@ -56,7 +56,7 @@ def applying(
     prepare_colormaps()
     rescale = bool(options.get("rescale"))
     record = record_of(model, source, is_fitted=False, rescale=rescale)
-    results = segmentation_results(model, found, source, *wanted, record)
+    results = segmentation_results(model, found, source, wanted, record)
     return model, ready(results, earlier)
 
 

@@ -16,7 +16,7 @@ from napari_segen.widgets.cnn.tasks import Lesson, drawing_patches
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source, axes_of
 from napari_segen.widgets.looks import preview_colors
-from napari_segen.widgets.parts.panels import checks, form, note, side_by_side
+from napari_segen.widgets.parts.panels import checks, form, side_by_side
 from napari_segen.widgets.parts.record_block import RecordFold
 
 TOO_HUGE = (
@@ -40,10 +40,6 @@ class CnnDock(LearningDock):
     def __init__(self, napari_viewer) -> None:
         super().__init__(napari_viewer)
         self._pairs = PairList()
-        self._keras = note("")
-        self._keras.setToolTip(
-            "Networks run in a process of their own, so that napari stays smooth."
-        )
         self._make_boxes()
         self._make_actions()
         self._lay_out_all()
@@ -190,14 +186,6 @@ class CnnDock(LearningDock):
     def _why_no_continue(self) -> str:
         return self._why_no_model() or self._why_no_fit()
 
-    def _why_no_stop(self) -> str:
-        if self._job.is_running and self._job.can_finish:
-            return ""
-        return "No training is running."
-
-    def _show_keras(self, text: str) -> None:
-        self._keras.setText(text)
-
     # -- what the buttons do --------------------------------------------------
 
     def add_strokes(self) -> Labels:
@@ -256,8 +244,7 @@ class CnnDock(LearningDock):
             layers, said = yield from self._results.putting(source, looks, earlier)
             names = ", ".join(f"“{layer.name}”" for layer in layers)
             self.say(f"{names} beside the image: a patch for each slider position.")
-            if said:
-                self.say(said, "warning")
+            self.say(said, "warning")
             self._viewer.reset_view()
 
         self._start(drawing_patches, model, lesson, earlier, done=shown)

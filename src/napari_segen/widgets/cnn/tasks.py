@@ -48,7 +48,6 @@ class Lesson:
     labels: Sequence[Any]
     label_names: Sequence[str]
     unlabelled: int | None
-
     is_rgb: bool = False
 
     @classmethod

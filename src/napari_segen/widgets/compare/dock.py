@@ -122,8 +122,7 @@ class CompareDock(Dock):
     ) -> Showing:
         layers, said = yield from self._results.putting(source, items, earlier)
         self.say(said_of_layers(layers))
-        if said:
-            self.say(said, "warning")
+        self.say(said, "warning")
         text = in_words(found, names)
         if found.precision is None and len(found.agreement.classes) <= MOST_IN_TABLE:
             text += "<br>" + confusion_in_words(found.agreement)

@@ -25,7 +25,6 @@ from napari_segen.widgets.parts.panels import (
     Fold,
     form,
     heading,
-    note,
     side_by_side,
     stacked,
 )
@@ -41,10 +40,6 @@ class GeneratorDock(MakingDock):
 
     def __init__(self, napari_viewer) -> None:
         super().__init__(napari_viewer)
-        self._keras = note("")
-        self._keras.setToolTip(
-            "Networks run in a process of their own, so that napari stays smooth."
-        )
         self._make_file_actions()
         self._make_handover()
         self._make_check()
@@ -163,9 +158,6 @@ class GeneratorDock(MakingDock):
         super()._show_what_applies()
         if self._is_there:
             self._real_row.setVisible(self._has_real_pair)
-
-    def _show_keras(self, text: str) -> None:
-        self._keras.setText(text)
 
     def _on_loaded(self, model: Any) -> None:
         super()._on_loaded(model)

@@ -124,11 +124,6 @@ class FittingDock(ModelDock):
     def _why_no_fit(self) -> str:
         return self._why_busy() or self._chosen.why_no_learning()
 
-    def _why_no_stop(self) -> str:
-        if self._job.is_running and self._job.can_finish:
-            return ""
-        return "No training is running."
-
     # -- learning -------------------------------------------------------------
 
     def fit(self) -> None:

@@ -169,8 +169,7 @@ class MakingDock(FittingDock):
         names += ", …" if len(layers) > 4 else ""
         missing = made.request.n - made.n_done
         self.say(f"{'Ended early' if missing else 'Done'}: {names}.")
-        if said:
-            self.say(said, "warning")
+        self.say(said, "warning")
 
     def _on_cancelled(self) -> None:
         super()._on_cancelled()

@@ -7,9 +7,7 @@ from typing import Any
 from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from napari_segen.core.labels import ClassInfo, default_color
 from napari_segen.core.lazyview import ArrayReader, LazyView
-from napari_segen.widgets.colors import class_title, colormap, features_of
 from napari_segen.widgets.huge.tasks import (
     NAME,
     estimating,
@@ -18,6 +16,7 @@ from napari_segen.widgets.huge.tasks import (
 )
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source
+from napari_segen.widgets.looks import look_of
 from napari_segen.widgets.results import MARK, insert_unchosen
 from napari_segen.widgets.tasks import provenance_of
 from napari_segen.widgets.visible import visible_part
@@ -141,16 +140,13 @@ def result_layer(source: Source, model: Any, path: Path) -> Labels:
     group = zarr().open_group(str(path), mode="r")
     n_levels = len(list(group.array_keys()))
     levels = [LazyView.of(ArrayReader(group[str(i)])) for i in range(n_levels)]
-    info, values = model.class_info_, [int(v) for v in model.classes_]
-    colors = {v: info.get(v, ClassInfo()).color or default_color(v) for v in values}
     layer = Labels(
         levels if n_levels > 1 else levels[0],
         multiscale=n_levels > 1,
         name=f"{source.name} {NAME}",
         opacity=0.5,
-        colormap=colormap(colors),
-        features=features_of({v: class_title(v, info) for v in values}),
         metadata={MARK: {"provenance": provenance_of(model, path=str(path))}},
+        **look_of(model),
         **source.label_placement,
     )
     layer.editable = False

@@ -35,7 +35,7 @@ class ObjectsDock(Dock):
     def __init__(self, napari_viewer) -> None:
         super().__init__(napari_viewer)
         self._finding = FindingForm(self._viewer)
-        self._preview = ObjectsPreview(self._viewer, self._previewed)
+        self._preview = ObjectsPreview(self._viewer, self._wanted)
         self._find = self._action(
             "Find objects",
             "Tell the objects of the whole image apart and number them, in a layer of "
@@ -95,7 +95,7 @@ class ObjectsDock(Dock):
     def _why_not_found(self) -> str:
         return self._why_busy() or self._finding.why_not()
 
-    def _previewed(self) -> tuple[Classes, ObjectsRequest] | None:
+    def _wanted(self) -> tuple[Classes, ObjectsRequest] | None:
         if self._finding.why_not():
             return None
         return self._finding.classes, self._finding.request
@@ -107,7 +107,7 @@ class ObjectsDock(Dock):
         if self._why_not_found():
             return
         self._finding.preview.value = False
-        classes, request = self._previewed()
+        classes, request = self._wanted()
         earlier = self._results.earlier(classes.source)
         note = CERTAIN if self._finding.lacks_posterior else ""
         self._start(
@@ -128,8 +128,7 @@ class ObjectsDock(Dock):
         layers, said = yield from self._results.putting(source, items, earlier)
         self._correcting.choose(layers[0])
         self.say(" ".join(filter(None, (said_of_layers(layers), note))))
-        if said:
-            self.say(said, "warning")
+        self.say(said, "warning")
 
     def _result_layer(self) -> Labels | None:
         """Return the objects in hand, if they were found here."""
