@@ -33,6 +33,8 @@ from napari_segen.widgets.results import Results, layers_to_choose
 # Errors whose message is for the user; any other is a fault of ours.
 EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError, ChildDied)
 BUSY = "A job is running: wait for it, or press Cancel."
+NO_IMAGE = "There is no image: open one, for instance with File > Open Sample."
+ASK_AXES = "This image is a stack: say above what its first axis is."
 _LOG = logging.getLogger(__name__)
 
 

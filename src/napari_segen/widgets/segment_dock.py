@@ -7,6 +7,7 @@ from magicgui.widgets import CheckBox
 from napari.layers import Image, Labels
 
 from napari_segen.widgets.colors import class_title
+from napari_segen.widgets.dock import ASK_AXES, NO_IMAGE
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source, level_zero, mismatch
 from napari_segen.widgets.looks import dressed, remembered_look
@@ -23,9 +24,6 @@ from napari_segen.widgets.segment_results import Wanted
 from napari_segen.widgets.segment_tasks import applying, fitting_and_segmenting
 from napari_segen.widgets.strokes import new_strokes, take_brush
 from napari_segen.widgets.tasks import RunSteps
-
-NO_IMAGE = "There is no image: open one, for instance with File > Open Sample."
-ASK_AXES = "This image is a stack: say above what its first axis is."
 
 
 class SegmentDock(ModelDock):

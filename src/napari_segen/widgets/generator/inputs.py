@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from magicgui.widgets import ComboBox
 
+from napari_segen.widgets.dock import ASK_AXES, NO_IMAGE
 from napari_segen.widgets.generator.form import GeneratorForm
 from napari_segen.widgets.generator.match import GreyValues
 from napari_segen.widgets.generator.requests import (
@@ -20,7 +21,6 @@ from napari_segen.widgets.layers import (
     level_zero,
     mismatch,
 )
-from napari_segen.widgets.segment_dock import ASK_AXES, NO_IMAGE
 
 # More label values than this are taken for numbers of objects.
 _MOST_CLASSES = 10

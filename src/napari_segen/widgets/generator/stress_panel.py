@@ -12,7 +12,7 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import ErrorNotification, notification_manager
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_segen.widgets.dock import BUSY, EXPECTED
+from napari_segen.widgets.dock import ASK_AXES, BUSY, EXPECTED, NO_IMAGE
 from napari_segen.widgets.generator.stress_layers import stress_layers
 from napari_segen.widgets.generator.stress_tasks import testing_model
 from napari_segen.widgets.jobs.job import Job
@@ -28,7 +28,6 @@ from napari_segen.widgets.model_files import loading_model, path_to_load
 from napari_segen.widgets.parts.curves import CurvePlot
 from napari_segen.widgets.parts.panels import Action, RunPanel, fit_narrow, form, note
 from napari_segen.widgets.results import layers_to_choose
-from napari_segen.widgets.segment_dock import ASK_AXES, NO_IMAGE
 from napari_segen.widgets.tasks import RunSteps, run_here
 from napari_segen.workflows.models import needs_tensorflow
 from napari_segen.workflows.stress import StressTest
