@@ -236,7 +236,7 @@ class Session:
     def do_guide(self):
         if dock := self.docks.get(PROBABILISTIC):
             dock._guide._next.button.click()
-            dock._guide.explain_button.click()
+            dock._guide.explaining.button.click()
 
     def do_find(self):
         if dock := self.docks.get(OBJECTS):

@@ -9,7 +9,7 @@ PATIENCE_MS = 60_000
 @pytest.fixture
 def tour(make_napari_viewer, monkeypatch):
     """The tour of what needs no TensorFlow, and without starting it."""
-    monkeypatch.setattr("napari_segen.widgets.dock.WARM_UP_DELAY_MS", 10**8)
+    monkeypatch.setattr("napari_segen.widgets.jobs.warm_up.DELAY_MS", 10**8)
     viewer = make_napari_viewer()
     tour = Tour(viewer)
     tour._stops = tour._stops[:3]

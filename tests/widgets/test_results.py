@@ -7,7 +7,13 @@ from napari.layers import Image, Labels
 from numpy.testing import assert_array_equal
 
 from napari_segen.widgets.layers import Source
-from napari_segen.widgets.results import MARK, Result, Results, ready
+from napari_segen.widgets.results import (
+    MARK,
+    Result,
+    Results,
+    insert_unchosen,
+    ready,
+)
 
 SHAPE = (8, 9)
 
@@ -180,3 +186,12 @@ def test_images_made_later_lie_under_the_labels(bench):
     image = Result("uncertainty", Image, np.zeros(SHAPE), source.label_placement)
     layers, _ = put_all(bench.results, source, ready([image], earlier), earlier)
     assert list(bench.viewer.layers) == [bench.image, layers[0], classes]
+
+
+def test_an_inserted_layer_leaves_the_brush_in_hand(bench):
+    layers = bench.viewer.layers
+    strokes = bench.viewer.add_labels(np.zeros(SHAPE, np.uint8))
+    layers.selection.active = strokes
+    insert_unchosen(layers, 1, Labels(np.ones(SHAPE, np.uint8), name="new"))
+    assert [layer.name for layer in layers][1] == "new"
+    assert layers.selection.active is strokes

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NAME_COLUMN = "class"
+_N_SPARE = 24
 
 
-def colormap(colors: Mapping[int, str], spare: int = 24) -> DirectLabelColormap:
-    """Colormap of these classes, with `spare` default colours for classes to come."""
-    values = {v: default_color(v) for v in range(1, spare + 1)} | dict(colors)
+def colormap(colors: Mapping[int, str]) -> DirectLabelColormap:
+    """Colormap of these classes, with default colours for classes to come."""
+    values = {v: default_color(v) for v in range(1, _N_SPARE + 1)} | dict(colors)
     return DirectLabelColormap(
         color_dict={None: "transparent", 0: "transparent", **values}
     )

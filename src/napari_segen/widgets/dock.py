@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, ClassVar
 
 from magicgui.widgets import ComboBox, Container
@@ -12,36 +11,30 @@ from napari.utils.notifications import (
     notification_manager,
     show_error,
 )
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
+from qtpy.QtWidgets import QWidget
 
-from napari_segen.core.archive import SUFFIX
 from napari_segen.core.child import ChildDied
 from napari_segen.core.steps import Steps
 from napari_segen.widgets.jobs.closing import Closing
 from napari_segen.widgets.jobs.collector import dock_closed, dock_opened, freeze_once
 from napari_segen.widgets.jobs.job import Job, Showing
-from napari_segen.widgets.jobs.keras_child import (
-    KerasChild,
-    keras_child,
-    starting_tensorflow,
-)
+from napari_segen.widgets.jobs.keras_child import KerasChild, keras_child
 from napari_segen.widgets.jobs.steps_worker import Progress
-from napari_segen.widgets.jobs.timers import debounced
-from napari_segen.widgets.model_files import (
-    loading_model,
-    path_to_load,
-    path_to_save,
-    saving_model,
+from napari_segen.widgets.jobs.warm_up import WarmUp
+from napari_segen.widgets.parts.panels import (
+    Action,
+    RunPanel,
+    fit_narrow,
+    note,
+    scrolled,
 )
-from napari_segen.widgets.parts.panels import Action, RunPanel, fit_narrow, stacked
 from napari_segen.widgets.results import Results, layers_to_choose
 
 # Errors whose message is for the user; any other is a fault of ours.
 EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError, ChildDied)
 BUSY = "A job is running: wait for it, or press Cancel."
-WARM_UP_DELAY_MS = 200
-_WIDTH_PX, _LEAST_HEIGHT_PX = 280, 160
+NO_IMAGE = "There is no image: open one, for instance with File > Open Sample."
+ASK_AXES = "This image is a stack: say above what its first axis is."
 _LOG = logging.getLogger(__name__)
 
 
@@ -55,8 +48,8 @@ class Dock(Container):
 
     uses_keras: ClassVar[bool] = False
     _said_of_cancel: ClassVar[str] = "End the running job; nothing of it is kept."
-    # Also what remains to be seen once garbage collection has emptied the instance.
-    _is_shut = True
+    # What remains to be seen once garbage collection has emptied the instance.
+    _is_built, _is_shut = False, True
 
     def __init__(self, napari_viewer) -> None:
         super().__init__(labels=False)
@@ -64,7 +57,6 @@ class Dock(Container):
         # and "in" would be wrong.
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._results = Results(self._viewer)
-        self._model: Any = None
         self._actions: list[Action] = []
         self._inputs = Container()
         self._outcome = ("", "info")
@@ -76,16 +68,17 @@ class Dock(Container):
         self._job.failed.connect(self._on_failed)
         self._job.cancelled.connect(self._on_cancelled)
         self._job.warned.connect(self._on_warned)
-        self._warm_up = Job(is_listed=False)
-        self._warm_up.progressed.connect(lambda p: self._show_keras(p.step.text))
-        self._warm_up.failed.connect(lambda error: self._show_keras(str(error)))
-        # First let the dock be drawn.
-        self._warm_timer = debounced(self._warm_up, WARM_UP_DELAY_MS, self._start_keras)
+        self._warm_up = WarmUp()
         self._closing = Closing(self.native, self.shut_down, self._why_stay)
         self._child: KerasChild | None = None
         if self.uses_keras:
             self._child = keras_child()
             self._child.open()
+            self._keras = note("")
+            self._keras.setToolTip(
+                "Networks run in a process of their own, so that napari stays smooth."
+            )
+            self._warm_up.said.connect(self._keras.setText)
 
     # -- building -------------------------------------------------------------
 
@@ -127,24 +120,19 @@ class Dock(Container):
 
     def _lay_out(self, *content: QWidget) -> None:
         # Not Container's own scrollable=True: napari docks what is inside of that.
-        inner = stacked(*content)
-        inner.layout().setContentsMargins(6, 4, 6, 4)
-        inner.layout().addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setMinimumWidth(_WIDTH_PX)
-        scroll.setMinimumHeight(_LEAST_HEIGHT_PX)
-        scroll.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self.native.layout().addWidget(scroll)
+        self.native.layout().addWidget(scrolled(*content))
         self.margins = (0, 0, 0, 0)
+        self._is_built = True
         self.refresh()
         if self._child is not None:
-            self._warm_timer.start()
+            self._warm_up.soon(self._child)
 
     # -- state ----------------------------------------------------------------
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether all parts have been made, and none has been let go of."""
+        return self._is_built and not self._is_shut
 
     def reset_choices(self, *args: Any) -> None:
         """Bring the lists of layers up to date; napari calls it."""
@@ -166,7 +154,7 @@ class Dock(Container):
 
     def refresh(self) -> None:
         """Enable what can be pressed, and say why the main button cannot."""
-        if self._is_shut or not self._actions:
+        if not self._is_there:
             return
         for action in self._actions:
             action.refresh()
@@ -182,7 +170,9 @@ class Dock(Container):
             self._panel.say(self._main.why_not())
 
     def say(self, text: str, kind: str = "info") -> None:
-        """Show a message; warnings are added to what is there."""
+        """Show a message; warnings are added to what is there, empty ones are none."""
+        if kind == "warning" and not text:
+            return
         before, before_kind = self._outcome
         if kind == "warning" and before and text not in before:
             text = f"{before}\n{text}"
@@ -196,11 +186,6 @@ class Dock(Container):
         """What the message line says."""
         return self._panel.text
 
-    @property
-    def model(self) -> Any:
-        """The model that was last fitted or loaded, or None."""
-        return self._model
-
     def _why_busy(self) -> str:
         return BUSY if self._job.is_running else ""
 
@@ -210,13 +195,6 @@ class Dock(Container):
         if self._job.is_showing:
             return "The result is about to be shown."
         return "Being cancelled." if self._job.is_cancelling else ""
-
-    def _why_no_model(self) -> str:
-        if self._model is None:
-            return self._why_busy() or f"There is no model yet: {self._how_to_get_one}"
-        return self._why_busy()
-
-    _how_to_get_one: ClassVar[str] = "run one or load one."
 
     # -- jobs -----------------------------------------------------------------
 
@@ -260,67 +238,11 @@ class Dock(Container):
         self.say("Cancelled. Your layers are as they were.")
         # The cancel may have ended the process: the next training shall not wait.
         if self._child is not None and not self._child.is_alive:
-            self._warm_timer.start()
+            self._warm_up.soon(self._child)
 
     def _why_stay(self) -> str:
         """Return what would be lost if the dock were closed now; empty if nothing."""
         return ""
-
-    def _start_keras(self) -> None:
-        """Warm the process for Keras, and let the user see it."""
-        if self._is_shut or self._child is None:
-            return
-        self._show_keras("Starting TensorFlow…")
-        self._warm_up.start(
-            starting_tensorflow,
-            self._child,
-            done=lambda _: self._show_keras("TensorFlow ready"),
-        )
-
-    def _show_keras(self, text: str) -> None:
-        """Show how TensorFlow's start goes (docks with Keras have a line for it)."""
-
-    # -- model files ----------------------------------------------------------
-
-    def save_model(self, path: str | Path) -> None:
-        """Write the model to a file, on a thread."""
-        target = Path(path)
-        if not target.suffix:
-            target = target.with_suffix(SUFFIX)
-        said = f"Saved to {target}"
-        model = self._model_to_save()
-        self._start(saving_model, model, target, done=lambda _: self.say(said))
-
-    def _model_to_save(self) -> Any:
-        return self._model
-
-    def load_model(self, path: str | Path) -> None:
-        """Read a model from a file, on a thread."""
-        self._start(loading_model, Path(path), done=self._on_loaded)
-
-    def _on_loaded(self, model: Any) -> None:
-        if type(model).__name__ != self._model_class:
-            self.say(
-                f"This file holds a model of another dock ({type(model).__name__}, "
-                f"not {self._model_class}): load it there.",
-                "error",
-            )
-            return
-        self._model = model
-        self.say(self._said_of_loaded(model))
-
-    _model_class: ClassVar[str]
-
-    def _said_of_loaded(self, model: Any) -> str:
-        return "Model loaded."
-
-    def _ask_save(self) -> None:
-        if path := path_to_save(self.native):
-            self.save_model(path)
-
-    def _ask_load(self) -> None:
-        if path := path_to_load(self.native):
-            self.load_model(path)
 
     # -- the end --------------------------------------------------------------
 
@@ -332,8 +254,6 @@ class Dock(Container):
         dock_closed()
         self._job.shut_down()
         self._warm_up.shut_down()
-        with suppress(RuntimeError):  # Qt may have deleted the timer
-            self._warm_timer.stop()
         if self._child is not None:
             self._child.close()
         # RuntimeError, ValueError: the viewer has gone, and the connections with it.

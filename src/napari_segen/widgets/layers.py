@@ -19,6 +19,9 @@ AXIS_WORDS = {"z": "depth", "t": "time", "n": "separate images", "c": "channels"
 # no more than 16 384 rows or columns of a layer of one resolution.
 MOST_PIXELS = 2**27
 
+# From one image to the next beside it, in widths.
+GAP = 1.05
+
 # Asked once for each stack, whichever dock asks.
 _chosen_axes: "WeakKeyDictionary[Layer, str]" = WeakKeyDictionary()
 
@@ -27,11 +30,6 @@ def level_zero(layer: Layer) -> Any:
     """Return the layer's data at full resolution; lazy data stay lazy."""
     # np.asarray(layer.data) of a multiscale layer would be its smallest level.
     return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-
-
-def pixels(data: Any) -> Array:
-    """Load what `level_zero` returned; for a worker, since lazy data are computed."""
-    return np.asarray(data)
 
 
 def axes_choices(layer: Image | Labels) -> list[tuple[str, str]]:
@@ -181,6 +179,15 @@ class Source:
         """The layer's name now, or its last known."""
         layer = self.layer()
         return self.first_name if layer is None else layer.name
+
+
+def beside(source: Source) -> tuple[float, ...]:
+    """Upper left corner, y and x, for images beside their source, not over it."""
+    if not source.label_placement:
+        return (0.0, 0.0)
+    y, x = (float(t) for t in source.label_placement["translate"][-2:])
+    width = source.spec.label_shape(source.shape)[-1] * source.spec.sampling[-1]
+    return (y, x + GAP * width)
 
 
 def mismatch(image: Image, axes: str, labels: Labels) -> str:

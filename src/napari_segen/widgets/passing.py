@@ -9,7 +9,7 @@ from napari.utils.transforms import Affine
 
 from napari_segen.core.imagespec import Array
 from napari_segen.widgets.layers import Source
-from napari_segen.widgets.results import PASSING, place_over
+from napari_segen.widgets.results import PASSING, insert_unchosen, place_over
 from napari_segen.widgets.visible import View
 
 _OPACITY = 0.5
@@ -64,7 +64,6 @@ class PassingLabels:
         below, layers = source.layer(), self._viewer.layers
         if below is None or below not in layers:
             return
-        active = layers.selection.active
         self.layer = Labels(
             data,
             name=f"{below.name} {self._title}",
@@ -73,10 +72,8 @@ class PassingLabels:
             **attributes,
         )
         self._of = source
-        layers.insert(place_over(layers, below), self.layer)
+        insert_unchosen(layers, place_over(layers, below), self.layer)
         self.layer.editable = False
-        if active is not None and active in layers:
-            layers.selection.active = active
 
     def remove(self) -> None:
         """Take the layer out."""

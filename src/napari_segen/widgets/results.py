@@ -17,8 +17,7 @@ from napari_segen.core.provenance import array_hash
 from napari_segen.widgets.layers import Source, remember_axes
 
 MARK = "napari-segen"
-
-
+# The mark of a layer that goes by itself.
 PASSING = {MARK: {"role": "passing"}}
 
 
@@ -56,6 +55,14 @@ def place_over(layers: Any, image: Layer) -> int:
     while over < len(layers) and MARK in layers[over].metadata:
         over += 1
     return over
+
+
+def insert_unchosen(layers: Any, at: int, layer: Layer) -> None:
+    """Insert a layer, and keep what the user holds: a brush in hand stays in hand."""
+    active = layers.selection.active
+    layers.insert(at, layer)
+    if active is not None and active in layers:
+        layers.selection.active = active
 
 
 @dataclass(frozen=True)
@@ -220,11 +227,8 @@ class Results:
         )
         if isinstance(layer, Labels) and layer.ndim == len(source.spec.label_axes):
             remember_axes(layer, source.spec.label_axes)
-        # Keep what the user holds: a brush in hand stays in hand.
-        active = self._viewer.layers.selection.active
-        self._viewer.layers.insert(self._place_in_list(source, layer), layer)
-        if active is not None and active in self._viewer.layers:
-            self._viewer.layers.selection.active = active
+        at = self._place_in_list(source, layer)
+        insert_unchosen(self._viewer.layers, at, layer)
         return layer
 
     def _place_in_list(self, source: Source, layer: Layer) -> int:
@@ -272,6 +276,14 @@ def _mark(source: Source, item: Ready) -> dict[str, Any]:
         "digest": item.digest,
         "provenance": dict(item.result.provenance),
     }
+
+
+def said_of_layers(layers: Sequence[Layer]) -> str:
+    """Name the result layers for the message line."""
+    seen = ", ".join(f"“{layer.name}”" for layer in layers if layer.visible)
+    n_hidden = sum(not layer.visible for layer in layers)
+    hidden = f" Hidden: {n_hidden} more; open the eye in the list of layers."
+    return f"Done: {seen}." + (hidden if n_hidden else "")
 
 
 def _said_of(kept: list[str]) -> str:

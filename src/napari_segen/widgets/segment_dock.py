@@ -5,34 +5,28 @@ from typing import Any, ClassVar
 
 from magicgui.widgets import CheckBox
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QWidget
 
 from napari_segen.widgets.colors import class_title
-from napari_segen.widgets.dock import Dock
+from napari_segen.widgets.dock import ASK_AXES, NO_IMAGE
 from napari_segen.widgets.jobs.job import Showing
-from napari_segen.widgets.layers import (
-    Source,
-    level_zero,
-    mismatch,
-)
+from napari_segen.widgets.layers import Source, level_zero, mismatch
+from napari_segen.widgets.looks import dressed, remembered_look
+from napari_segen.widgets.model_dock import ModelDock
 from napari_segen.widgets.parts.panels import Action, form
 from napari_segen.widgets.parts.stack_choice import StackChoice
-from napari_segen.widgets.results import Earlier, Ready, images_to_choose
-from napari_segen.widgets.segment_tasks import (
-    applying,
-    dressed,
-    fitting_and_segmenting,
-    remembered_look,
+from napari_segen.widgets.results import (
+    Earlier,
+    Ready,
+    images_to_choose,
     said_of_layers,
 )
+from napari_segen.widgets.segment_results import Wanted
+from napari_segen.widgets.segment_tasks import applying, fitting_and_segmenting
 from napari_segen.widgets.strokes import new_strokes, take_brush
 from napari_segen.widgets.tasks import RunSteps
 
-NO_IMAGE = "There is no image: open one, for instance with File > Open Sample."
-ASK_AXES = "This image is a stack: say above what its first axis is."
 
-
-class SegmentDock(Dock):
+class SegmentDock(ModelDock):
     """Image and strokes in; classes, uncertainty and posterior out."""
 
     labels_label: ClassVar[str] = "strokes"
@@ -55,7 +49,7 @@ class SegmentDock(Dock):
             "New strokes",
             "Add an empty layer over the image, with the brush in hand: paint a few "
             "strokes of each class.",
-            self._why_no_strokes,
+            self._why_no_image,
             self.add_strokes,
         )
         self._uncertainty = CheckBox(
@@ -82,7 +76,7 @@ class SegmentDock(Dock):
             self._image.value = images[0]
 
     def _on_input(self, *args: Any) -> None:
-        if hasattr(self, "_posterior"):
+        if self._is_there:
             self._stack.show_layer(self._image.value)
         super()._on_input()
 
@@ -100,9 +94,6 @@ class SegmentDock(Dock):
         if self._image.value is None:
             return NO_IMAGE
         return "" if self._stack.axes else ASK_AXES
-
-    def _why_no_strokes(self) -> str:
-        return self._why_no_image()
 
     _no_strokes: ClassVar[str] = (
         "There are no strokes: press New strokes and paint two classes."
@@ -154,10 +145,10 @@ class SegmentDock(Dock):
     def _source_to_apply(self) -> Source:
         return self._source()
 
-    def _wanted(self) -> tuple[bool, bool]:
-        return self._uncertainty.value, self._posterior.value
+    def _wanted(self) -> Wanted:
+        return Wanted(self._uncertainty.value, self._posterior.value)
 
-    def _start_fit(self, model: Any, fit, *args: Any, can_finish: bool = False) -> None:
+    def _start_fit(self, model: Any, fit, *args: Any) -> None:
         """Fit `model` with the generator function ``fit`` and segment the image."""
         source, labels = self._source(), self._labels_to_learn()
         earlier = self._results.earlier(source)
@@ -171,7 +162,6 @@ class SegmentDock(Dock):
             model,
             *args,
             done=self._done_with(source, earlier, labels),
-            can_finish=can_finish,
         )
 
     def apply_model(self) -> None:
@@ -242,8 +232,7 @@ class SegmentDock(Dock):
         looks = [dressed(item, self._model) for item in items]
         layers, said = yield from self._results.putting(source, looks, earlier)
         self.say(" ".join(filter(None, (said_of_layers(layers), note))))
-        if said:
-            self.say(said, "warning")
+        self.say(said, "warning")
 
     def _note_of(self, model: Any) -> str:
         """Say what the user should know about the fit of `model`."""
@@ -294,6 +283,3 @@ class SegmentDock(Dock):
             "napari-segen", "Apply to folder", tabify=True
         )
         dock.take_model(model)
-
-    def _input_widget(self) -> QWidget:
-        return self._inputs.native

@@ -12,7 +12,6 @@ from napari_segen.widgets.colors import colormap
 from napari_segen.widgets.layers import (
     image_shape,
     is_huge,
-    pixels,
     placement,
     spec_of,
 )
@@ -68,7 +67,7 @@ def count_painted(data: Any) -> Steps[dict[int, tuple[int, int]]]:
     from napari_segen.core.scribbles import samples_of
 
     yield Step(0, 1, "Counting strokes")
-    labels = data if isinstance(data, SparseLabels) else pixels(data)
+    labels = data if isinstance(data, SparseLabels) else np.asarray(data)
     samples = samples_of(labels)
     values, of, counts = np.unique(
         samples.values, return_inverse=True, return_counts=True

@@ -67,6 +67,19 @@ def visible_part(
     return _view(source, ranges)
 
 
+def view_events(viewer: Any) -> list[Any]:
+    """Return what tells that the window shows another part, plane or size."""
+    camera, dims = viewer.scene.camera.events, viewer.dims.events
+    return [
+        camera.center,
+        camera.zoom,
+        dims.current_step,
+        dims.order,
+        dims.ndisplay,
+        viewer.canvas.events.size,
+    ]
+
+
 def _visible_corners(viewer: Any, layer: Image) -> tuple[Array, Array] | None:
     """First and last visible data coordinate along each axis of the layer."""
     if viewer.dims.ndisplay != 2 or layer.ndim > viewer.dims.ndim:

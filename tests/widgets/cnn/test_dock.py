@@ -495,7 +495,7 @@ def test_a_child_killed_in_the_middle_is_a_message(make_napari_viewer, qtbot):
         viewer = make_napari_viewer()
         painted(viewer)
         dock = open_dock(viewer, CNN)
-        dock._warm_timer.stop()
+        dock._warm_up.shut_down()
         dock.train()
         qtbot.waitUntil(lambda: "working" in dock.message, timeout=SLOW_MS)
         made._child._process.kill()
@@ -513,7 +513,7 @@ def test_a_missing_tensorflow_is_a_message_with_the_remedy(make_napari_viewer, q
         viewer = make_napari_viewer()
         painted(viewer)
         dock = open_dock(viewer, CNN)
-        dock._warm_timer.stop()
+        dock._warm_up.shut_down()
         dock.train()
         finish(dock, qtbot)
         assert "pip install tensorflow" in dock.message

@@ -12,7 +12,7 @@ from napari_segen.core.steps import Show, Step, run
 from napari_segen.widgets.cnn import preview as cnn_preview
 from napari_segen.widgets.cnn.pairs import LayerPair, why_unusable, with_layer_names
 from napari_segen.widgets.cnn.pixel_size import in_unit_of, is_other_size
-from napari_segen.widgets.cnn.preview import LivePreview
+from napari_segen.widgets.cnn.preview import TrainingPreview
 from napari_segen.widgets.cnn.tasks import Lesson, answering_in, drawing_patches
 from napari_segen.widgets.jobs.steps_worker import Progress
 from napari_segen.widgets.layers import Source, remember_axes
@@ -78,7 +78,7 @@ def shown(monkeypatch):
     monkeypatch.setattr(cnn_preview, "SHARE", 1e9)
     bench = Bench((30, 40), "yx")
     bench.asked = []
-    bench.preview = LivePreview(bench.viewer, bench.asked.append)
+    bench.preview = TrainingPreview(bench.viewer, bench.asked.append)
     bench.preview.begin([bench.source], None)
     return bench
 

@@ -76,18 +76,18 @@ def open_row(dock, qtbot, i):
 
 
 def test_all_images_are_segmented_and_listed(dock, qtbot, model, images):
-    assert dock._form.out == images.with_name("my images é_segmented")
+    assert dock._form._out.value == images.with_name("my images é_segmented")
     press_run(dock, qtbot)
     assert "3 of 3 images are done." in dock.message
     for path in images.iterdir():
-        labels = read_image(dock._form.out / f"{path.stem}_labels.tif").array
+        labels = read_image(dock._form._out.value / f"{path.stem}_labels.tif").array
         assert_array_equal(labels, model.predict(read_image(path).array, spec=SPEC))
     assert column(dock) == ["a.tif", "b ü.tif", "c.tif"]
 
 
 def test_the_model_of_a_dock_is_saved_beside_its_results_once(dock, qtbot, model):
     press_run(dock, qtbot)
-    path = dock._form.out / "model.segen"
+    path = dock._form._out.value / "model.segen"
     assert_array_equal(ns.load(path).predict(field(9)[0]), model.predict(field(9)[0]))
     before = path.stat().st_mtime_ns
     press_run(dock, qtbot)
@@ -121,7 +121,7 @@ def test_a_model_file_does(viewer, qtbot, model, images, tmp_path):
     dock._form._images.value = images
     press_run(dock, qtbot)
     assert "3 of 3" in dock.message
-    assert not (dock._form.out / "model.segen").exists()
+    assert not (dock._form._out.value / "model.segen").exists()
 
 
 def test_what_is_asked_for_is_written_and_shown(dock, qtbot, images, tmp_path):
@@ -135,7 +135,7 @@ def test_what_is_asked_for_is_written_and_shown(dock, qtbot, images, tmp_path):
     dock._form._truth.value = truth
     press_run(dock, qtbot)
     for end in ("objects.tif", "posterior.tif", "uncertainty.tif", "measurements.csv"):
-        assert (dock._form.out / f"b ü_{end}").exists()
+        assert (dock._form._out.value / f"b ü_{end}").exists()
     titles = [dock._rows.horizontalHeaderItem(j).text() for j in range(5)]
     assert titles[:4] == ["image", "flag", "average precision", "objects"]
     assert column(dock, 3) == ["3"] * 3
@@ -172,7 +172,7 @@ def test_a_network_runs_in_the_process_for_keras(
     press_run(dock, qtbot)
     ((function, request),) = seen
     assert function is tasks.applying_from_file
-    assert request.model_path == dock._form.out / "model.segen"
+    assert request.model_path == dock._form._out.value / "model.segen"
     # The same function, from the file alone, does the work.
     outcome = ns.run(function(request))
     assert len(outcome.rows) == 3
@@ -327,7 +327,7 @@ def test_folders_that_cannot_be_done(dock, qtbot, images, make, said):
     make(images)
     press_run(dock, qtbot)
     assert said in dock.message
-    assert not dock._form.out.exists()
+    assert not dock._form._out.value.exists()
 
 
 def test_a_model_file_that_went_and_a_place_that_takes_nothing(
@@ -350,7 +350,7 @@ def test_a_model_file_that_went_and_a_place_that_takes_nothing(
 
 def test_a_result_that_went_is_said_when_its_row_is_opened(dock, qtbot, viewer, images):
     press_run(dock, qtbot)
-    (dock._form.out / "a_labels.tif").unlink()
+    (dock._form._out.value / "a_labels.tif").unlink()
     (images / "b ü.tif").unlink()
     for i in range(2):
         open_row(dock, qtbot, i)
@@ -411,7 +411,7 @@ def test_cancel_keeps_what_is_complete_and_run_goes_on(dock, qtbot, monkeypatch)
     dock._job.cancel()
     finish(dock, qtbot)
     assert "Run goes on there" in dock.message
-    assert (dock._form.out / "a_labels.tif").exists()
+    assert (dock._form._out.value / "a_labels.tif").exists()
     press_run(dock, qtbot)
     assert "3 of 3 images are done, 1 of them before" in dock.message
 

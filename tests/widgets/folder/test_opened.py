@@ -15,7 +15,11 @@ from napari_segen.widgets.layers import axes_of
 MODEL = SimpleNamespace(
     kind="probabilistic",
     task="classes",
-    class_info_={1: ClassInfo("kern", "#ff8000"), 2: ClassInfo()},
+    class_info_={
+        0: ClassInfo("", "#808080"),
+        1: ClassInfo("kern", "#ff8000"),
+        2: ClassInfo(),
+    },
 )
 
 
@@ -65,3 +69,8 @@ def test_classes_have_their_names_and_colours():
     labels = opened("yx", (4, 5))[1]
     assert names_in(labels) == {1: "kern"}
     assert color_in(labels, 1) == "#ff8000"
+
+
+def test_the_background_of_masks_stays_clear():
+    labels = opened("yx", (4, 5))[1]
+    assert labels.colormap.map(np.uint8(0))[-1] == 0

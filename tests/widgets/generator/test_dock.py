@@ -72,7 +72,7 @@ def dock(viewer):
 @pytest.fixture
 def learnt(dock, child, qtbot, monkeypatch):
     """A dock with a fitted generator of a method that is trained."""
-    monkeypatch.setattr(dock._chosen, "fresh", generator_fakes.fresh)
+    monkeypatch.setattr(dock._orders, "fresh", generator_fakes.fresh)
     choose(dock, "flow")
     dock.fit()
     finish(dock, qtbot)
@@ -388,7 +388,7 @@ def test_an_image_is_made_for_labels(viewer, learnt, qtbot):
 
 
 def test_stop_keeps_what_was_learnt(dock, child, qtbot, monkeypatch):
-    monkeypatch.setattr(dock._chosen, "fresh", generator_fakes.endless)
+    monkeypatch.setattr(dock._orders, "fresh", generator_fakes.endless)
     choose(dock, "flow")
     dock.fit()
     qtbot.waitUntil(lambda: "loss" in dock._plot.curves, timeout=SLOW_MS)

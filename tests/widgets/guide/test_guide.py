@@ -95,7 +95,7 @@ def test_live_offers_places_with_pictures_and_the_score_of_the_answer(guided):
     assert_allclose(guided.centre, first)
     assert first not in guided.guide.places.places
     model = ns.ProbabilisticSegmenter().fit(guided.image.data, guided.strokes.data)
-    assert str(model.score_) in guided.guide._score.text()
+    assert str(model.score_) in guided.guide.score.text.text()
 
 
 def test_while_the_fold_is_closed_no_places_are_looked_for(guided):
@@ -103,7 +103,7 @@ def test_while_the_fold_is_closed_no_places_are_looked_for(guided):
     guided.switch()
     guided.settle()
     assert guided.guide.places.places == []
-    assert guided.guide.plot.curves["mean iou"]
+    assert guided.guide.score.plot.curves["mean iou"]
     guided.guide.fold.open()
     guided.settle()
     assert guided.guide.places.places
@@ -122,13 +122,13 @@ def test_a_picture_that_is_clicked_is_gone_to(guided):
 def test_the_curve_grows_with_the_strokes(guided):
     guided.switch()
     guided.settle()
-    before = len(guided.guide.plot.curves["mean iou"])
+    before = len(guided.guide.score.plot.curves["mean iou"])
     guided.paint(2, (20, 23), (40, 52))
     guided.settle()
-    curve = guided.guide.plot.curves["mean iou"]
+    curve = guided.guide.score.plot.curves["mean iou"]
     assert len(curve) == before + 1
     assert curve[-1][0] == 5
-    assert "recall class 1" in guided.guide.plot.curves
+    assert "recall class 1" in guided.guide.score.plot.curves
 
 
 def test_a_stroke_of_the_wrong_class_is_listed_gone_to_and_erased(doubting):
@@ -170,18 +170,18 @@ def test_a_pixel_is_explained_by_what_is_seen(guided, live):
     model = ns.ProbabilisticSegmenter().fit(guided.image.data, guided.strokes.data)
     expected = model.explain(guided.image.data, (8, 60))
     guided.strokes.mode = "paint"
-    guided.guide.explain_button.click()
+    guided.guide.explaining.button.click()
     assert str(guided.strokes.mode) == "pan_zoom"
-    guided.guide._on_click((8.0, 60.0))
+    guided.guide.explaining._on_click((8.0, 60.0))
     guided.settle()
-    text = guided.guide.explanation.text()
+    text = guided.guide.explaining.text.text()
     assert f"class 2 {expected.posterior[1]:.2f}" in text
     total = expected.base[1] + expected.contributions[:, 1].sum()
     assert f"{expected.base[1]:+.2f}" in text
     assert total > 0
-    guided.guide._on_click((8.0, 600.0))
-    assert "no pixel" in guided.guide.explanation.text()
-    guided.guide.explain_button.click()
+    guided.guide.explaining._on_click((8.0, 600.0))
+    assert "no pixel" in guided.guide.explaining.text.text()
+    guided.guide.explaining.button.click()
     assert str(guided.strokes.mode) == "paint"
 
 
@@ -225,8 +225,8 @@ def test_in_a_stack_it_goes_to_the_plane(viewer, qtbot):
 
 def test_closing_in_the_middle_leaves_nothing(guided):
     guided.switch()
-    guided.guide.explain_button.click()
-    press = guided.guide._clicks._on_press
+    guided.guide.explaining.button.click()
+    press = guided.guide.explaining._clicks._on_press
     assert press in guided.viewer.mouse_drag_callbacks
     guided.viewer.window.remove_dock_widget(guided.dock.native)
     guided.qtbot.waitUntil(lambda: guided.dock._is_shut)

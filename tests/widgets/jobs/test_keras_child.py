@@ -8,12 +8,12 @@ from tests.widgets import fakes
 from tests.widgets.generator import generator_fakes
 
 from napari_segen.core.steps import run
+from napari_segen.widgets.jobs.kept_model import key_of, run_with_model
 from napari_segen.widgets.jobs.keras_child import (
     KerasChild,
     keras_child,
     replaced_child,
 )
-from napari_segen.widgets.kept_model import key_of, run_with_model
 from napari_segen.widgets.tasks import run_here
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from magicgui.widgets import CheckBox, Container
+from magicgui.widgets import CheckBox
 from napari.layers import Labels
 
 from napari_segen.core.model import finds_objects
@@ -15,9 +15,9 @@ from napari_segen.widgets.cnn.pixel_size import in_unit_of, is_other_size
 from napari_segen.widgets.cnn.tasks import Lesson, drawing_patches
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source, axes_of
-from napari_segen.widgets.parts.panels import form, note, side_by_side
+from napari_segen.widgets.looks import preview_colors
+from napari_segen.widgets.parts.panels import checks, form, side_by_side
 from napari_segen.widgets.parts.record_block import RecordFold
-from napari_segen.widgets.segment_tasks import preview_colors
 
 TOO_HUGE = (
     "This image is too large for a network in the window. Save… the model, and label "
@@ -40,10 +40,6 @@ class CnnDock(LearningDock):
     def __init__(self, napari_viewer) -> None:
         super().__init__(napari_viewer)
         self._pairs = PairList()
-        self._keras = note("")
-        self._keras.setToolTip(
-            "Networks run in a process of their own, so that napari stays smooth."
-        )
         self._make_boxes()
         self._make_actions()
         self._lay_out_all()
@@ -113,36 +109,28 @@ class CnnDock(LearningDock):
         self._inputs.append(face.zero)
         self._reset_layer_choices()
         of_model = [action.button for action in self._model_row()]
-        options = Container(
-            widgets=[self._show_preview, self._uncertainty, self._posterior],
-            labels=False,
-        )
-        rescale = Container(widgets=[self._rescale], labels=False)
-        for box in (options, rescale):
-            box.margins = (0, 0, 0, 0)
         self._lay_out(
             self._offer,
-            self._input_widget(),
+            self._inputs.native,
             side_by_side(self._new_strokes.button, self._add_pair.button),
             self._pairs,
             form(face.task, face.network.choice, face.budget, face.epochs).native,
             self._run_panel((self._train, self._continue), (self._pause, self._stop)),
             self._plot,
-            options.native,
-            rescale.native,
+            checks(self._show_preview, self._uncertainty, self._posterior).native,
+            checks(self._rescale).native,
             side_by_side(*of_model),
             RecordFold(self._action, self._result_layer, self.say, "press Train"),
             face.rare(self._patches.button),
             self._keras,
         )
-        self._kept = (options, rescale)
 
     # -- state ----------------------------------------------------------------
 
     def reset_choices(self, *args: Any) -> None:
         """Bring the lists of layers up to date; napari calls it."""
         super().reset_choices(*args)
-        if self._is_shut or not hasattr(self, "_kept"):
+        if not self._is_there:
             return
         self._pairs.show_names()
         if dropped := self._pairs.drop_missing(self._viewer.layers):
@@ -152,7 +140,7 @@ class CnnDock(LearningDock):
     def refresh(self) -> None:
         """Enable what can be pressed, and show what belongs to the choices."""
         super().refresh()
-        if self._is_shut or not hasattr(self, "_kept"):
+        if not self._is_there:
             return
         self._pause.button.setText("Resume" if self._job.is_paused else "Pause")
         self._offer.set_busy(self._why_busy())
@@ -197,14 +185,6 @@ class CnnDock(LearningDock):
 
     def _why_no_continue(self) -> str:
         return self._why_no_model() or self._why_no_fit()
-
-    def _why_no_stop(self) -> str:
-        if self._job.is_running and self._job.can_finish:
-            return ""
-        return "No training is running."
-
-    def _show_keras(self, text: str) -> None:
-        self._keras.setText(text)
 
     # -- what the buttons do --------------------------------------------------
 
@@ -264,8 +244,7 @@ class CnnDock(LearningDock):
             layers, said = yield from self._results.putting(source, looks, earlier)
             names = ", ".join(f"“{layer.name}”" for layer in layers)
             self.say(f"{names} beside the image: a patch for each slider position.")
-            if said:
-                self.say(said, "warning")
+            self.say(said, "warning")
             self._viewer.reset_view()
 
         self._start(drawing_patches, model, lesson, earlier, done=shown)

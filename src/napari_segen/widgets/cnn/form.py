@@ -48,15 +48,33 @@ class CnnForm(QObject):
 
     Attributes
     ----------
-    zero, task, budget, epochs : widgets of the dock's face
-    more : QWidget
-        What is rarely needed.
+    zero, task, budget, epochs : ComboBox or SpinBox
+        Of the dock's face.
+    network : MethodForm
     """
 
     changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        self._make_labels()
+        self.network = MethodForm(NETWORKS, "unet", "The network that is trained.")
+        self.network.choice.label = "network"
+        self._make_budget()
+        self._make_rare()
+        for choice in (
+            self.budget,
+            self.task,
+            self.zero,
+            self.augment,
+            self.network.choice,
+        ):
+            choice.changed.connect(self._on_changed)
+        self._refresh()
+
+    # -- building -------------------------------------------------------------
+
+    def _make_labels(self) -> None:
         self.zero = ComboBox(
             label="value 0",
             choices=[("is unlabelled", STROKES), ("is a class", MASKS)],
@@ -73,8 +91,8 @@ class CnnForm(QObject):
             "is one object, such as a nucleus, and 0 is the background; the result "
             "numbers the objects, touching ones too.",
         )
-        self.network = MethodForm(NETWORKS, "unet", "The network that is trained.")
-        self.network.choice.label = "network"
+
+    def _make_budget(self) -> None:
         self.budget = ComboBox(
             label="train for",
             choices=BUDGETS,
@@ -89,16 +107,6 @@ class CnnForm(QObject):
             max=100_000,
             tooltip="So many passes over all labelled pixels, however long they take.",
         )
-        self._make_rare()
-        for choice in (
-            self.budget,
-            self.task,
-            self.zero,
-            self.augment,
-            self.network.choice,
-        ):
-            choice.changed.connect(self._on_changed)
-        self._refresh()
 
     def _make_rare(self) -> None:
         self._training = ParamsForm(TrainingParams, without=_ELSEWHERE)
@@ -142,6 +150,8 @@ class CnnForm(QObject):
             heading("When the network is applied"),
             self._prediction.native,
         )
+
+    # -- what is chosen -------------------------------------------------------
 
     @property
     def finds_objects(self) -> bool:
@@ -203,6 +213,8 @@ class CnnForm(QObject):
             "Where nothing is painted the network learns, with less weight, what the "
             "pixel classifier of the same strokes says there. Helps with few strokes."
         )
+
+    # -- models ---------------------------------------------------------------
 
     def model(self) -> Any:
         """Make a network that has learnt nothing; ValueError says what is wrong."""

@@ -10,7 +10,7 @@ from napari.layers import Labels
 from napari_segen.core.child import ChildDied
 from napari_segen.widgets.cnn import checkpoints
 from napari_segen.widgets.cnn.form import CnnForm
-from napari_segen.widgets.cnn.preview import LivePreview
+from napari_segen.widgets.cnn.preview import TrainingPreview
 from napari_segen.widgets.cnn.tasks import (
     Learnt,
     Lesson,
@@ -21,10 +21,11 @@ from napari_segen.widgets.cnn.tasks import (
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.jobs.steps_worker import Progress
 from napari_segen.widgets.layers import Source
+from napari_segen.widgets.looks import preview_colors, remembered_look
 from napari_segen.widgets.model_files import loading_model
 from napari_segen.widgets.parts.curves import CurvePlot
 from napari_segen.widgets.segment_dock import SegmentDock
-from napari_segen.widgets.segment_tasks import applying, preview_colors, remembered_look
+from napari_segen.widgets.segment_tasks import applying
 from napari_segen.widgets.tasks import RunSteps
 
 
@@ -55,7 +56,7 @@ class LearningDock(SegmentDock):
         self._checkpoint: Any = None
         self._form = CnnForm()
         self._plot = CurvePlot()
-        self._preview = LivePreview(self._viewer, self._job.send)
+        self._preview = TrainingPreview(self._viewer, self._job.send)
         self._offer = checkpoints.Offer()
         self._offer.accepted.connect(self._load_checkpoint)
         self._offer.show_checkpoint(checkpoints.left_behind())

@@ -1,7 +1,7 @@
 """The list of images with labels that a network learns from."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,11 +175,7 @@ class PairList(QWidget):
         button = QToolButton()
         button.setText("✕")
         button.setToolTip("Take this pair out of the list; its layers stay.")
-        button.clicked.connect(_later(lambda: self.remove(pair)))
+        button.clicked.connect(lambda: self.remove(pair))
         self.layout().addWidget(label, i, 0)
         self.layout().addWidget(button, i, 1)
         return label, button
-
-
-def _later(do: Callable[[], None]) -> Callable[..., None]:
-    return lambda *_: do()

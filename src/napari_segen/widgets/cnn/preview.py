@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,16 @@ SHARE = 0.1
 PATIENCE_SECONDS = 30.0
 
 
-class LivePreview:
+@dataclass(frozen=True)
+class _Asked:
+    """What a picture was asked of, and when."""
+
+    source: Source
+    view: View
+    at: float
+
+
+class TrainingPreview:
     """One layer that shows how the network in training labels what is in sight.
 
     Parameters
@@ -40,7 +50,7 @@ class LivePreview:
         self._sources: list[Source] = []
         self._colormap: Any = None
         self._shown = PassingLabels(viewer, TITLE)
-        self._asked: tuple[Source, View, float] | None = None
+        self._asked: _Asked | None = None
         self._next = 0.0
         self._is_unwanted = False
         self.is_on = True
@@ -82,12 +92,11 @@ class LivePreview:
         now = time.monotonic()
         self._respect_deletion()
         if progress.picture is not None and self._asked is not None:
-            source, view, asked_at = self._asked
-            self._asked = None
-            self._next = now + max(LEAST_SECONDS, (now - asked_at) / SHARE)
+            asked, self._asked = self._asked, None
+            self._next = now + max(LEAST_SECONDS, (now - asked.at) / SHARE)
             if self.is_on and not self._is_unwanted:
-                self._show(source, view, progress.picture)
-        elif self._asked is not None and now - self._asked[2] > PATIENCE_SECONDS:
+                self._show(asked.source, asked.view, progress.picture)
+        elif self._asked is not None and now - self._asked.at > PATIENCE_SECONDS:
             self._asked = None
         if may_ask and self._is_due(now):
             self._ask(now)
@@ -107,7 +116,7 @@ class LivePreview:
                 if source.layer() is layer and layer.visible:
                     view = visible_part(self._viewer, layer, source, MAX_PIXELS)
                     if view is not None:
-                        self._asked = source, view, now
+                        self._asked = _Asked(source, view, now)
                         self._send(Show(i, view.frame, view.window))
                         return
 

@@ -12,8 +12,7 @@ from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Step, Steps
 from napari_segen.widgets.cnn.pairs import LayerPair, common_axes, with_layer_names
 from napari_segen.widgets.colors import prepare_colormaps
-from napari_segen.widgets.generator.tasks import beside
-from napari_segen.widgets.layers import Source, axes_of, level_zero
+from napari_segen.widgets.layers import Source, axes_of, beside, level_zero
 from napari_segen.widgets.results import Earlier, Ready, Result, ready
 from napari_segen.widgets.tasks import (
     RunSteps,
@@ -49,7 +48,6 @@ class Lesson:
     labels: Sequence[Any]
     label_names: Sequence[str]
     unlabelled: int | None
-
     is_rgb: bool = False
 
     @classmethod
@@ -186,34 +184,35 @@ def drawing_patches(
         )
     except (ValueError, TypeError) as err:
         raise type(err)(lesson.in_words(str(err))) from err
-    source, rgb = lesson.sources[0], False
-    if patches.ndim > marks.ndim:
-        rgb = lesson.is_rgb
-        if rgb:
-            # Normalised, and varied by augmentation: napari shows 0 to 1 only.
-            patches = np.clip(patches, 0, 1)
-        else:
-            # The last axes of a layer are what is seen.
-            patches = np.moveaxis(patches, -1, 1)
-            marks = np.broadcast_to(marks[:, np.newaxis], patches.shape)
-    look: dict[str, Any] = {"rgb": rgb}
-    if not rgb:
+    patches, marks, is_rgb = _as_in_layers(patches, marks, lesson.is_rgb)
+    look: dict[str, Any] = {"rgb": is_rgb}
+    if not is_rgb:
         look["contrast_limits"] = shown_range(patches)
     origin = provenance_of(model, augment=str(getattr(model.training, "augment", "")))
-    place = _stack_place(marks.ndim, source)
+    place, faint = _stack_place(marks.ndim, lesson.sources[0]), {"opacity": 0.4}
     results = [
         Result("training patches", Image, patches, place, "", look, origin),
-        Result(
-            "training patch labels",
-            Labels,
-            np.ascontiguousarray(marks),
-            place,
-            "",
-            {"opacity": 0.4},
-            origin,
-        ),
+        Result("training patch labels", Labels, marks, place, "", faint, origin),
     ]
     return ready(results, earlier)
+
+
+def _as_in_layers(
+    patches: Array, marks: Array, is_rgb: bool
+) -> tuple[Array, Array, bool]:
+    """Give patches ``(n, *S[, C])`` and labels ``(n, *S)`` the axes of their layers.
+
+    Returns whether the former are shown as RGB, too.
+    """
+    if patches.ndim == marks.ndim:
+        return patches, np.ascontiguousarray(marks), False
+    if is_rgb:
+        # Normalised, and varied by augmentation: napari shows 0 to 1 only.
+        return np.clip(patches, 0, 1), np.ascontiguousarray(marks), True
+    # The last axes of a layer are what is seen.
+    patches = np.moveaxis(patches, -1, 1)
+    marks = np.broadcast_to(marks[:, np.newaxis], patches.shape)
+    return patches, np.ascontiguousarray(marks), False
 
 
 def _stack_place(ndim: int, source: Source) -> dict[str, Any]:

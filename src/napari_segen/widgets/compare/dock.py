@@ -5,7 +5,6 @@ from typing import Any
 
 from magicgui.widgets import CheckBox
 from napari.layers import Labels
-from qtpy.QtCore import Qt
 
 from napari_segen.widgets.colors import names_in
 from napari_segen.widgets.compare.tasks import (
@@ -18,10 +17,9 @@ from napari_segen.widgets.compare.tasks import (
 from napari_segen.widgets.dock import Dock
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source, level_zero
-from napari_segen.widgets.parts.panels import form, note
+from napari_segen.widgets.parts.panels import copyable_note, form
 from napari_segen.widgets.parts.stack_choice import StackChoice
-from napari_segen.widgets.results import Earlier, Ready
-from napari_segen.widgets.segment_tasks import said_of_layers
+from napari_segen.widgets.results import Earlier, Ready, said_of_layers
 
 NO_LABELS = "Two layers of labels are needed: results, masks or a ground truth."
 SAME = "This is one layer: choose two."
@@ -62,10 +60,7 @@ class CompareDock(Dock):
             self._why_not,
             self.compare,
         )
-        self._report = note("")
-        self._report.setTextFormat(Qt.TextFormat.RichText)
-        by_mouse = Qt.TextInteractionFlag.TextSelectableByMouse
-        self._report.setTextInteractionFlags(by_mouse)
+        self._report = copyable_note()
         self._lay_out(
             self._inputs.native,
             self._ignore_zero.native,
@@ -80,7 +75,7 @@ class CompareDock(Dock):
         return self._report.text()
 
     def _on_input(self, *args: Any) -> None:
-        if hasattr(self, "_report"):
+        if self._is_there:
             self._stack.show_layer(self._first.value)
             if not self._job.is_running:
                 self._report.setText("")
@@ -127,8 +122,7 @@ class CompareDock(Dock):
     ) -> Showing:
         layers, said = yield from self._results.putting(source, items, earlier)
         self.say(said_of_layers(layers))
-        if said:
-            self.say(said, "warning")
+        self.say(said, "warning")
         text = in_words(found, names)
         if found.precision is None and len(found.agreement.classes) <= MOST_IN_TABLE:
             text += "<br>" + confusion_in_words(found.agreement)

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from napari_segen.scale.folder.command import failures
 from napari_segen.scale.folder.job import Outcome
-from napari_segen.widgets.dock import Dock
 from napari_segen.widgets.folder.form import FolderForm
 from napari_segen.widgets.folder.opened import Field, Shown, reading_field
 from napari_segen.widgets.folder.sheets import SheetsWindow
@@ -15,6 +14,7 @@ from napari_segen.widgets.folder.tasks import MODEL, Request, applying_to_folder
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.jobs.keras_child import keras_child
 from napari_segen.widgets.jobs.steps_worker import Progress
+from napari_segen.widgets.model_dock import ModelDock
 from napari_segen.widgets.model_files import loading_model
 from napari_segen.widgets.parts.panels import note, side_by_side
 from napari_segen.widgets.tasks import RunSteps
@@ -27,7 +27,7 @@ NO_MODEL = (
 FIRST_SECONDS = 3.0  # before which nothing can be said about the rest
 
 
-class FolderDock(Dock):
+class FolderDock(ModelDock):
     """A model and a folder in; labels, a table and contact sheets out.
 
     Parameters
@@ -48,7 +48,23 @@ class FolderDock(Dock):
         self._shown = Shown(self._viewer)
         self._said_model = note("")
         self._form = FolderForm(self._on_input)
-        choose = self._action(
+        self._rows = FolderTable()
+        self._make_actions()
+        self._lay_out(
+            self._said_model,
+            self._choose.button,
+            self._form.native,
+            self._run_panel((self._run,)),
+            self._rows,
+            side_by_side(self._open.button, self._sheet.button),
+        )
+        self._rows.chosen.connect(self.open_row)
+        self._rows.itemSelectionChanged.connect(self.refresh)
+        self._form.reset_choices()
+        self._say_model()
+
+    def _make_actions(self) -> None:
+        self._choose = self._action(
             "Choose model…",
             "A model file that Save… of a segmenting dock, or the command line, wrote.",
             self._why_busy,
@@ -65,27 +81,14 @@ class FolderDock(Dock):
             "Open image",
             "Open the image of the marked row, with its results, as layers.",
             self._why_not_open,
-            lambda: self._rows.open_marked(),
+            self._rows.open_marked,
         )
         self._sheet = self._action(
             "Contact sheets",
             "Small pictures of all images with their results, in a window.",
-            self._why_no_sheets,
+            self._why_no_rows,
             self.show_sheets,
         )
-        self._rows = FolderTable()
-        self._rows.chosen.connect(self.open_row)
-        self._rows.itemSelectionChanged.connect(self.refresh)
-        self._lay_out(
-            self._said_model,
-            choose.button,
-            self._form.native,
-            self._run_panel((self._run,)),
-            self._rows,
-            side_by_side(self._open.button, self._sheet.button),
-        )
-        self._form.reset_choices()
-        self._say_model()
 
     # -- inputs ---------------------------------------------------------------
 
@@ -201,9 +204,6 @@ class FolderDock(Dock):
             return reason
         return "" if self._outcome_of else "There are no results yet: press Run."
 
-    def _why_no_sheets(self) -> str:
-        return self._why_no_rows()
-
     def _why_not_open(self) -> str:
         if reason := self._why_no_rows():
             return reason
@@ -238,7 +238,7 @@ class FolderDock(Dock):
 
     def show_sheets(self) -> SheetsWindow | None:
         """Show the contact sheets in a window; a picture that is clicked is opened."""
-        if self._why_no_sheets():
+        if self._why_no_rows():
             return None
         _, _, outcome = self._outcome_of
         window = SheetsWindow(self.native, outcome.sheets, len(outcome.rows))

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, LineEdit, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, FileEdit, LineEdit, SpinBox
 from qtpy.QtWidgets import QWidget
 
 from napari_segen.core.model import finds_objects
 from napari_segen.scale.folder.settings import ObjectSettings, Settings
 from napari_segen.widgets.colors import class_title
 from napari_segen.widgets.folder.tasks import KEEP, REFUSE, REPLACE, Request
-from napari_segen.widgets.parts.panels import Fold, fit_narrow, form, stacked
+from napari_segen.widgets.parts.panels import Fold, checks, fit_narrow, form, stacked
 
 ENDING = "_segmented"
 NO_IMAGES = "Choose the folder of the images."
@@ -31,25 +31,42 @@ class FolderForm:
 
     def __init__(self, on_input) -> None:
         self._model: Any = None
-        self._images = FileEdit(
-            label="images",
-            mode="d",
-            tooltip="A folder of TIFF, PNG, JPEG or OME-Zarr images. A pattern such as "
+        self._suggested = _NOTHING
+        self._make_files()
+        self._make_outputs()
+        self._make_objects()
+        self._make_job()
+        self._lay_out()
+        self._images.changed.connect(self._suggest)
+        for widget in (*self._top, *self._checks, *self._rest):
+            widget.changed.connect(on_input)
+
+    # -- building -------------------------------------------------------------
+
+    def _make_files(self) -> None:
+        self._images = _folder(
+            "images",
+            "A folder of TIFF, PNG, JPEG or OME-Zarr images. A pattern such as "
             "images/*.tif, or one file, can be typed.",
         )
-        self._out = FileEdit(
-            label="results",
-            mode="d",
-            tooltip="The folder that gets a file of labels for each image, summary.csv "
+        self._out = _folder(
+            "results",
+            "The folder that gets a file of labels for each image, summary.csv "
             "and the contact sheets. It is made if it is not there.",
         )
-        self._objects = ComboBox(
-            label="objects of",
-            choices=self._classes,
+        self._truth = _folder(
+            "truth",
+            "A folder of label images named like the images: results are "
+            "scored with them.",
             nullable=True,
-            tooltip="Also tell the objects of this class apart, number and count them. "
-            "A network that tells objects apart does so in any case.",
         )
+        self._axes = LineEdit(
+            label="axes",
+            tooltip="The axes of each image where files do not tell, such as tyx for a "
+            "series of planes. Empty: as in training.",
+        )
+
+    def _make_outputs(self) -> None:
         self._measurements = CheckBox(
             text="measurements",
             tooltip="Also write a table for each image: size, place, shape and "
@@ -63,12 +80,14 @@ class FolderForm:
             text="uncertainty",
             tooltip="Also write where the method is unsure, from 0 to 1.",
         )
-        self._there = ComboBox(
-            label="if there are results",
-            choices=lambda _: [*THERE],
-            tooltip=f"{KEEP}: images that this very model is done with are left out, "
-            "as after a Cancel; results of other models are not touched. "
-            f"{REPLACE}: such results are replaced. {REFUSE}: nothing is done.",
+
+    def _make_objects(self) -> None:
+        self._objects = ComboBox(
+            label="objects of",
+            choices=self._classes,
+            nullable=True,
+            tooltip="Also tell the objects of this class apart, number and count them. "
+            "A network that tells objects apart does so in any case.",
         )
         self._boundary = ComboBox(
             label="boundary",
@@ -81,17 +100,14 @@ class FolderForm:
             max=10**8,
             tooltip="Objects of fewer pixels are left out.",
         )
-        self._truth = FileEdit(
-            label="truth",
-            mode="d",
-            nullable=True,
-            tooltip="A folder of label images named like the images: results are "
-            "scored with them.",
-        )
-        self._axes = LineEdit(
-            label="axes",
-            tooltip="The axes of each image where files do not tell, such as tyx for a "
-            "series of planes. Empty: as in training.",
+
+    def _make_job(self) -> None:
+        self._there = ComboBox(
+            label="if there are results",
+            choices=lambda _: [*THERE],
+            tooltip=f"{KEEP}: images that this very model is done with are left out, "
+            "as after a Cancel; results of other models are not touched. "
+            f"{REPLACE}: such results are replaced. {REFUSE}: nothing is done.",
         )
         self._cluster = LineEdit(
             label="cluster",
@@ -99,15 +115,10 @@ class FolderForm:
             "workers do the work. They need the same files under the same path. Empty: "
             "this computer does it.",
         )
-        for edit in (self._images, self._out, self._truth):
-            edit.choose_btn.text = "…"  # the path needs the room
-            edit.choose_btn.max_width = 40
+
+    def _lay_out(self) -> None:
         self._top = form(self._images, self._out, self._objects)
-        self._checks = Container(
-            widgets=[self._measurements, self._posterior, self._uncertainty],
-            labels=False,
-        )
-        self._checks.margins = (0, 0, 0, 0)
+        self._checks = checks(self._measurements, self._posterior, self._uncertainty)
         self._rest = form(
             self._there,
             self._boundary,
@@ -119,10 +130,8 @@ class FolderForm:
         self.native: QWidget = stacked(
             self._top.native, self._checks.native, Fold("More", self._rest.native)
         )
-        self._suggested = _NOTHING
-        self._images.changed.connect(self._suggest)
-        for widget in (*self._top, *self._checks, *self._rest):
-            widget.changed.connect(on_input)
+
+    # -- what is chosen -------------------------------------------------------
 
     def show_model(self, model: Any) -> None:
         """Offer the classes of a model."""
@@ -151,11 +160,6 @@ class FolderForm:
         if self._out.value in (_NOTHING, self._suggested) and images.is_dir():
             self._suggested = images.with_name(images.name + ENDING)
             self._out.value = self._suggested
-
-    @property
-    def out(self) -> Path:
-        """The folder of the results."""
-        return self._out.value
 
     def why_not(self) -> str:
         """Say what is missing."""
@@ -187,3 +191,10 @@ class FolderForm:
             *THERE[self._there.value],
             self._cluster.value.strip() or None,
         )
+
+
+def _folder(label: str, tooltip: str, *, nullable: bool = False) -> FileEdit:
+    edit = FileEdit(label=label, mode="d", nullable=nullable, tooltip=tooltip)
+    edit.choose_btn.text = "…"  # the path needs the room
+    edit.choose_btn.max_width = 40
+    return edit

@@ -106,7 +106,8 @@ def layers_of(field: Field, model: Any) -> list[Layer]:
         if what == "labels" and not finds_objects(model):
             info = model.class_info_
             names = {int(v): info[v].name for v in info if info[v].name}
-            colors = {int(v): info[v].color for v in info if info[v].color}
+            # Of masks the background, value 0, stays clear.
+            colors = {int(v): info[v].color for v in info if v and info[v].color}
             look = {"colormap": colormap(colors), "features": features_of(names)}
         layer = Labels(labels, name=f"{field.name} {what}", **place, **look)
         # Classes are seen where there are no objects over them.

@@ -16,7 +16,7 @@ from napari_segen.scale.folder.command import job_of
 from napari_segen.scale.folder.job import Job, Outcome
 from napari_segen.scale.folder.run import folder_steps
 from napari_segen.scale.folder.settings import Settings
-from napari_segen.widgets.kept_model import key_of
+from napari_segen.widgets.jobs.kept_model import key_of
 from napari_segen.widgets.tasks import RunSteps
 from napari_segen.workflows.models import load, needs_tensorflow
 

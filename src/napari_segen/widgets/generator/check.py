@@ -68,7 +68,6 @@ class CheckPanel(QWidget):
 
     def __init__(self, check: QWidget, unseen: ComboBox) -> None:
         super().__init__()
-        unseen.label, unseen.nullable = "unseen", True
         self._sentence = note("")
         self._figures = QGridLayout()
         self._figures.setContentsMargins(0, 0, 0, 0)

@@ -25,7 +25,6 @@ from napari_segen.widgets.parts.panels import (
     Fold,
     form,
     heading,
-    note,
     side_by_side,
     stacked,
 )
@@ -41,10 +40,6 @@ class GeneratorDock(MakingDock):
 
     def __init__(self, napari_viewer) -> None:
         super().__init__(napari_viewer)
-        self._keras = note("")
-        self._keras.setToolTip(
-            "Networks run in a process of their own, so that napari stays smooth."
-        )
         self._make_file_actions()
         self._make_handover()
         self._make_check()
@@ -114,58 +109,55 @@ class GeneratorDock(MakingDock):
             side_by_side(self._fit.button, self._stop.button),
             self._plot,
         )
-        self._settings = Fold(
-            "Settings of the method",
-            face.method.native,
-            tooltip="How new images are made: the amounts and sizes.",
-        )
-        self._asked = form(
-            face.count, face.size, face.seed_row, face.strength, face.output
-        )
-        pairs = form(face.pairs)
+        asked = form(face.count, face.size, face.seed_row, face.strength, face.output)
         self._lay_out(
             self._inputs.native,
             form(face.method.choice).native,
             self._training,
             heading("New images"),
             self._preview.native(),
-            self._settings,
-            self._asked.native,
-            pairs.native,
+            Fold(
+                "Settings of the method",
+                face.method.native,
+                tooltip="How new images are made: the amounts and sizes.",
+            ),
+            asked.native,
+            form(face.pairs).native,
             self._extent,
             self._run_panel((self._generate,)),
             side_by_side(self._save_pairs.button, self._train.button),
             self._real_row,
             side_by_side(self._save.button, self._load.button),
-            Fold(
-                "Check: like real ones, or copies?",
-                self._checked,
-                tooltip="Figures and pictures that say how far to trust new images.",
-            ),
-            Fold(
-                "Stress test of a segmenter",
-                self._stress,
-                tooltip="How a model's score falls while an image gets worse.",
-            ),
+            *self._folds(),
             self._keras,
         )
-        self._kept = pairs
+
+    def _folds(self) -> tuple[Fold, Fold]:
+        """Return what tells how good new images, and segmenters, are."""
+        check = Fold(
+            "Check: like real ones, or copies?",
+            self._checked,
+            tooltip="Figures and pictures that say how far to trust new images.",
+        )
+        stress = Fold(
+            "Stress test of a segmenter",
+            self._stress,
+            tooltip="How a model's score falls while an image gets worse.",
+        )
+        return check, stress
 
     # -- state ----------------------------------------------------------------
 
     def _reset_layer_choices(self) -> None:
         super()._reset_layer_choices()
-        if hasattr(self, "_stress"):
+        if self._is_there:
             self._checked.choices.reset_choices()
             self._stress.reset_choices()
 
     def _show_what_applies(self) -> None:
         super()._show_what_applies()
-        if hasattr(self, "_real_row"):
+        if self._is_there:
             self._real_row.setVisible(self._has_real_pair)
-
-    def _show_keras(self, text: str) -> None:
-        self._keras.setText(text)
 
     def _on_loaded(self, model: Any) -> None:
         super()._on_loaded(model)

@@ -12,11 +12,10 @@ from magicgui.widgets import (
     PushButton,
     SpinBox,
 )
-from qtpy.QtCore import QObject, QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QObject, QSize, Signal
 
 from napari_segen.generation.registry import GENERATORS
+from napari_segen.widgets.generator.die import DIE_PX, die_icon
 from napari_segen.widgets.generator.requests import (
     EXAMPLE,
     NOISE,
@@ -39,7 +38,6 @@ MOST_LAYERS = 16
 MAX_SEED = 2**31 - 1
 _DRAWN_SEEDS = 1_000_000
 _LARGEST_FIRST = 512
-_DIE_PX = 18
 _BUTTON_PX = 30
 
 _TITLES = {
@@ -96,12 +94,15 @@ class GeneratorForm(QObject):
         self._chosen = {NOISE: self.method.choice.value}
         self._make_budget()
         self._make_extent()
+        self._make_seed()
         self._make_output()
         self.source.changed.connect(self._on_source)
         self.method.choice.changed.connect(self._on_method)
         for choice in (self.count, self.size, self.seed, self.strength, self.pairs):
             choice.changed.connect(self._on_changed)
         self._on_source()
+
+    # -- building -------------------------------------------------------------
 
     def _make_budget(self) -> None:
         self.budget = ComboBox(
@@ -135,25 +136,6 @@ class GeneratorForm(QObject):
         )
         self._own_size = self.size.value
         self._suggested_for: tuple[int, ...] = ()
-        self.seed = SpinBox(
-            label="seed",
-            value=0,
-            min=0,
-            max=MAX_SEED,
-            tooltip="Another seed, other images; the same seed, the same images.",
-        )
-        self.dice = PushButton(tooltip="Draw another seed.")
-        self.dice.native.setIcon(die_icon(self.dice.native))
-        self.dice.native.setIconSize(QSize(_DIE_PX, _DIE_PX))
-        self.dice.max_width = _BUTTON_PX
-        self.dice.changed.connect(self.roll)
-        self.seed_row = Container(
-            widgets=[self.seed, self.dice],
-            layout="horizontal",
-            labels=False,
-            label="seed",
-        )
-        self.seed_row.margins = (0, 0, 0, 0)
         self.strength = FloatSlider(
             label="strength",
             value=0.5,
@@ -163,6 +145,27 @@ class GeneratorForm(QObject):
             tooltip="How far a variation departs from its example: 0 is the example, 1 "
             "as far as the method goes.",
         )
+
+    def _make_seed(self) -> None:
+        self.seed = SpinBox(
+            label="seed",
+            value=0,
+            min=0,
+            max=MAX_SEED,
+            tooltip="Another seed, other images; the same seed, the same images.",
+        )
+        self.dice = PushButton(tooltip="Draw another seed.")
+        self.dice.native.setIcon(die_icon(self.dice.native))
+        self.dice.native.setIconSize(QSize(DIE_PX, DIE_PX))
+        self.dice.max_width = _BUTTON_PX
+        self.dice.changed.connect(self.roll)
+        self.seed_row = Container(
+            widgets=[self.seed, self.dice],
+            layout="horizontal",
+            labels=False,
+            label="seed",
+        )
+        self.seed_row.margins = (0, 0, 0, 0)
 
     def _make_output(self) -> None:
         self.pairs = CheckBox(
@@ -275,22 +278,3 @@ class GeneratorForm(QObject):
 
     def _on_changed(self, *_: object) -> None:
         self.changed.emit()
-
-
-def die_icon(widget: QWidget) -> QIcon:
-    """Paint a die; not every font has the sign."""
-    ratio = widget.devicePixelRatioF()
-    picture = QPixmap(int(_DIE_PX * ratio), int(_DIE_PX * ratio))
-    picture.setDevicePixelRatio(ratio)
-    picture.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(picture)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    # As a real die: to be seen on dark and on bright buttons.
-    painter.setBrush(QColor("#d8d8d8"))
-    painter.drawRoundedRect(QRectF(1, 1, 16, 16), 3, 3)
-    painter.setBrush(QColor("#202020"))
-    for x, y in ((5, 5), (13, 5), (9, 9), (5, 13), (13, 13)):
-        painter.drawEllipse(QPointF(x, y), 1.5, 1.5)
-    painter.end()
-    return QIcon(picture)

@@ -117,14 +117,13 @@ class PictureGrid(QWidget):
 
     @property
     def text(self) -> str:
-        """What is said in place of pictures, or below them."""
+        """What is said in place of pictures."""
         return self._text
 
-    def show_text(self, text: str, *, keep: bool = False) -> None:
-        """Say something; the pictures go, or stay and are dimmed if `keep`."""
+    def show_text(self, text: str) -> None:
+        """Say something in place of the pictures."""
         self._text = text
-        if not keep:
-            self._pictures, self._expected = [], 0
+        self._pictures, self._expected = [], 0
         self._resized()
 
     def show_pictures(self, pictures: Sequence[Array], expected: int = 0) -> None:
@@ -171,7 +170,6 @@ class PictureGrid(QWidget):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         faint = QColor(self.palette().text().color())
         faint.setAlpha(30)
-        painter.setOpacity(0.35 if self._text else 1.0)
         for i in range(self._expected):
             row, column = divmod(i, self._columns)
             place = QRectF(
@@ -181,7 +179,6 @@ class PictureGrid(QWidget):
                 painter.drawImage(_inside(place, self._pictures[i]), self._pictures[i])
             else:
                 painter.fillRect(place, faint)
-        painter.setOpacity(1.0)
         if self._text:
             painter.setPen(self.palette().text().color())
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap

@@ -109,7 +109,7 @@ def learning_from_middle(
     source: Source,
     labels: Any,
     task: str,
-    grey: GreyValues | None = None,
+    grey: GreyValues | None,
 ) -> Steps[Any]:
     """Fit a method without training to the middle of an image: that is fast."""
     yield Step(0, 0, "Reading the image")

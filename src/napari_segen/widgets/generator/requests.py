@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.steps import Step, Steps, retold_steps
-from napari_segen.widgets.kept_model import run_with_model
+from napari_segen.widgets.jobs.kept_model import run_with_model
 from napari_segen.workflows.cost import in_time, said_of_size
 from napari_segen.workflows.plans import (
     Plan,

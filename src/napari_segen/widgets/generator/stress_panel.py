@@ -7,13 +7,13 @@ when layers come and go, and `shut_down` at the end.
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import ErrorNotification, notification_manager
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_segen.widgets.dock import BUSY, EXPECTED
+from napari_segen.widgets.dock import ASK_AXES, BUSY, EXPECTED, NO_IMAGE
+from napari_segen.widgets.generator.stress_layers import stress_layers
 from napari_segen.widgets.generator.stress_tasks import testing_model
 from napari_segen.widgets.jobs.job import Job
 from napari_segen.widgets.jobs.keras_child import KerasChild
@@ -27,8 +27,7 @@ from napari_segen.widgets.layers import (
 from napari_segen.widgets.model_files import loading_model, path_to_load
 from napari_segen.widgets.parts.curves import CurvePlot
 from napari_segen.widgets.parts.panels import Action, RunPanel, fit_narrow, form, note
-from napari_segen.widgets.results import MARK, layers_to_choose
-from napari_segen.widgets.segment_dock import ASK_AXES, NO_IMAGE
+from napari_segen.widgets.results import layers_to_choose
 from napari_segen.widgets.tasks import RunSteps, run_here
 from napari_segen.workflows.models import needs_tensorflow
 from napari_segen.workflows.stress import StressTest
@@ -263,28 +262,7 @@ class StressPanel(QWidget):
         if self._why_no_images():
             return []
         result, source = self.result, self._source
-        images = np.stack(list(result.images.values()))
-        found = np.stack(list(result.predictions.values()))
-        layer = source.layer()
-        is_rgb = layer is not None and layer.rgb
-        name = f"{source.name} stress test"
-        mark = {MARK: {"role": "stress test", "kinds": list(result.images)}}
-        made = [
-            Image(
-                images,
-                name=f"{name} images",
-                rgb=is_rgb,
-                metadata=mark,
-                **_placed(source.image_placement, source.axes, result),
-            ),
-            Labels(
-                found,
-                name=f"{name} labels",
-                opacity=0.4,
-                metadata=mark,
-                **_placed(source.label_placement, source.spec.label_axes, result),
-            ),
-        ]
+        made = stress_layers(source, result)
         for one in made:
             self._viewer.add_layer(one)
         kinds = ", ".join(result.images)
@@ -294,17 +272,3 @@ class StressPanel(QWidget):
     def shut_down(self) -> None:
         """End the job: the dock is going away."""
         self._job.shut_down()
-
-
-def _placed(place: dict[str, Any], axes: str, result: StressTest) -> dict[str, Any]:
-    """Put the window of a layer where it was, behind axes for kind and level."""
-    n = len(place["scale"])
-    windows = dict(zip("yx", result.window[-2:], strict=True))
-    starts = [windows[a].start if a in windows else 0 for a in axes[:n]]
-    scale = np.asarray(place["scale"], float)
-    return {
-        "scale": (1.0, 1.0, *scale),
-        "translate": (0.0, 0.0, *(np.asarray(place["translate"]) + starts * scale)),
-        "units": ("pixel", "pixel", *place["units"]),
-        "axis_labels": ("kind", "level", *place["axis_labels"]),
-    }

@@ -18,7 +18,7 @@ from napari_segen.widgets.generator.requests import (
     recipe_json,
     spec_of_one,
 )
-from napari_segen.widgets.layers import Source
+from napari_segen.widgets.layers import GAP, Source
 from napari_segen.widgets.results import Earlier, Ready, Result, ready
 from napari_segen.widgets.tasks import (
     RunSteps,
@@ -31,8 +31,6 @@ from napari_segen.widgets.tasks import (
 
 Learn = Callable[[], Steps[Any]]
 _WORDS = {EXAMPLE: "varied", PAINTED: "painted"}
-# From one image to the next beside it, in widths.
-GAP = 1.05
 
 
 @dataclass(frozen=True)
@@ -115,8 +113,8 @@ def learning_to_generate(
     model: Any,
     source: Source,
     labels: Any,
-    task: str = "classes",
-    grey: GreyValues | None = None,
+    task: str,
+    grey: GreyValues | None,
 ) -> Steps[Any]:
     """Fit a generator to an image, and to its labels if there are any.
 
@@ -220,12 +218,3 @@ def _channels_shown(images: Array, spec: ImageSpec) -> tuple[Array, str, bool]:
         return images, "", True
     # The last two axes of a layer are what is seen.
     return np.ascontiguousarray(np.moveaxis(images, -1, 1)), CHANNEL, False
-
-
-def beside(source: Source) -> tuple[float, ...]:
-    """Upper left corner, y and x, for images beside their source, not over it."""
-    if not source.label_placement:
-        return (0.0, 0.0)
-    y, x = (float(t) for t in source.label_placement["translate"][-2:])
-    width = source.spec.label_shape(source.shape)[-1] * source.spec.sampling[-1]
-    return (y, x + GAP * width)

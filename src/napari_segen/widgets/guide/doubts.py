@@ -6,6 +6,8 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QListWidget
 
+from napari_segen.widgets.guide.inputs import Position
+
 _ROWS = 3
 MOST_SHOWN = 20
 
@@ -45,12 +47,12 @@ class DoubtsList(QListWidget):
             self.addItem(f"“{own}” looks like “{other}”: {times} times likelier")
 
     @property
-    def position(self) -> tuple[int, ...] | None:
+    def position(self) -> Position | None:
         """A pixel of the chosen stroke, or None."""
         row = self.currentRow()
         if not (0 <= row < len(self._doubts)):
             return None
-        position: tuple[int, ...] = self._doubts[row].position
+        position: Position = self._doubts[row].position
         return position
 
     def _pick(self, row: int) -> None:

@@ -5,37 +5,27 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
-from qtpy.QtCore import QObject, Qt, Signal
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtCore import QObject, Signal
 
-from napari_segen.probabilistic.guidance.curve import ScoreCurve
 from napari_segen.probabilistic.live.wish import Advice, Wish
 from napari_segen.widgets.guide.doubts import DoubtsList
-from napari_segen.widgets.guide.inputs import GuideInputs
-from napari_segen.widgets.guide.places import N_PLACES, PlacesList, Position
+from napari_segen.widgets.guide.explaining import Explaining
+from napari_segen.widgets.guide.inputs import GuideInputs, Position
+from napari_segen.widgets.guide.places import N_PLACES, PlacesList
+from napari_segen.widgets.guide.score import ScoreSoFar
 from napari_segen.widgets.guide.tasks import (
     Places,
-    explaining,
     finding_stroke,
     suggesting_places,
 )
-from napari_segen.widgets.guide.words import explained
 from napari_segen.widgets.jobs.job import Job
 from napari_segen.widgets.layers import level_zero
 from napari_segen.widgets.live.preview import LivePreview
-from napari_segen.widgets.parts.clicks import Clicks
-from napari_segen.widgets.parts.curves import CurvePlot
 from napari_segen.widgets.parts.panels import Action, Fold, note, side_by_side
 from napari_segen.widgets.sight import bring_into_sight
 
 NOTHING_LEARNT = "Nothing has been learnt yet: press Run, or switch Live on."
 NO_PLACES = "No other place would teach much: all is painted or was suggested already."
-PLOT_HELP = (
-    "How good the method is on strokes that it was fitted without, as strokes were "
-    "added: mean overlap (IoU) and how much of each class was found (recall); 1 is "
-    "perfect."
-)
 
 
 class Guide(QObject):
@@ -70,68 +60,60 @@ class Guide(QObject):
         self._about: GuideInputs | None = None
         self._model: Any = None  # the one that was last fitted to these strokes
         self._suggested: list[Position] = []
-        self._curve = ScoreCurve()
-        self._classes: tuple[int, ...] = ()
         self._is_going = False  # to the first place that comes
-        self._mode_before = "pan_zoom"  # of the strokes layer
         self._job = Job(is_listed=False)
         self._job.failed.connect(lambda error: self.said.emit(str(error)))
+        self.places, self.doubts = PlacesList(), DoubtsList()
+        self.score = ScoreSoFar()
+        self._doubtful = note("")
+        self.explaining = Explaining(
+            viewer, preview, inputs, lambda: self._model, self._job
+        )
         self._next = action(
             "Label here next",
             "Go to the place where a stroke would teach most: unsure, unlike what is "
             "painted, and not near a place that you were sent to before.",
-            self._why_not,
+            self._why_no_place,
             self.go_on,
         )
-        self.places, self.doubts = PlacesList(), DoubtsList()
-        self.plot = CurvePlot("the score appears as strokes are added")
-        self.plot.setToolTip(PLOT_HELP)
-        self._score = note("")
-        self._doubtful = note("")
         self._erase = action(
             "Erase stroke",
             "Erase the chosen stroke of the list. Undo with Ctrl-Z.",
             self._why_no_erase,
             self.erase,
         )
-        self.explain_button = QPushButton("Explain a pixel")
-        self.explain_button.setCheckable(True)
-        self.explain_button.setToolTip(
-            "Click on the image: which features speak for which class there, and by "
-            "how much. Click here again to paint on."
-        )
-        self.explanation = note("")
-        self.explanation.setTextFormat(Qt.TextFormat.RichText)
-        self._clicks = Clicks(viewer, self._strokes_to_click, self._on_click)
+        self._lay_out()
+        self._wire()
+        self._show_doubts()
+
+    # -- building -------------------------------------------------------------
+
+    def _lay_out(self) -> None:
         self.fold = Fold(
             "Guide",
             self._next.button,
             self.places,
-            self.plot,
-            self._score,
+            self.score.plot,
+            self.score.text,
             self._doubtful,
             self.doubts,
-            side_by_side(self._erase.button, self.explain_button),
-            self.explanation,
+            side_by_side(self._erase.button, self.explaining.button),
+            self.explaining.text,
             tooltip="Where to paint next, when to stop, what to doubt, and why a pixel "
             "is what it is.",
         )
-        self._wire()
-        self._show()
 
     def _wire(self) -> None:
         self._preview.wish = self._wish
         self.fold.opened.connect(self._preview.look_again)
         self._preview.advised.connect(self._on_advice)
-        self._preview.explained.connect(self._show_explanation)
         self.places.picked.connect(self._go_to_place)
         self.doubts.picked.connect(self._go_to)
         self.doubts.currentRowChanged.connect(lambda _: self._erase.refresh())
-        self.explain_button.toggled.connect(self._on_explain)
 
     # -- what is known --------------------------------------------------------
 
-    def _why_not(self) -> str:
+    def _why_no_place(self) -> str:
         inputs = self._inputs()
         if isinstance(inputs, str):
             return inputs
@@ -151,11 +133,12 @@ class Guide(QObject):
         now = None if isinstance(inputs, str) else inputs
         if now is None or not now.is_about(self._about):
             self._about = now
-            self._model, self._suggested, self._curve = None, [], ScoreCurve()
+            self._model, self._suggested = None, []
             self.places.show_places([], [])
+            self.score.forget()
             self.doubts.show_doubts([], str)
-            self.explain_button.setChecked(False)
-            self._show()
+            self._show_doubts()
+            self.explaining.stop()
         self._next.refresh()
 
     def _wish(self) -> Wish:
@@ -180,34 +163,17 @@ class Guide(QObject):
         self._tell(classes, model.score_, model.doubtful_strokes_)
 
     def _tell(self, classes: tuple[int, ...], score: Any, doubts: Any) -> None:
-        if classes[: len(self._classes)] != self._classes:
-            self._curve = ScoreCurve()  # its classes were others
-        self._classes = classes
-        self._curve = self._curve.then(score)
         title = self._about.title if self._about is not None else str
+        self.score.add(classes, score, title)
         self.doubts.show_doubts(doubts, title)
-        self._show()
+        self._show_doubts()
         self._next.refresh()
 
-    def _show(self) -> None:
-        """Draw the curve, and say what it means."""
-        self.plot.clear()
-        curve = self._curve
-        title = self._about.title if self._about is not None else str
-        names = [f"recall {title(v)}" for v in self._classes][: curve.recall.shape[1]]
-        rows = zip(curve.n_strokes, curve.mean_iou, curve.recall, strict=True)
-        self.plot.add(
-            (
-                int(n),
-                {"strokes": int(n), "mean iou": iou}
-                | dict(zip(names, recall.tolist(), strict=True)),
-            )
-            for n, iou, recall in rows
-        )
-        self._score.setText(f"Held-out strokes: {curve}." if curve.scores else "")
+    def _show_doubts(self) -> None:
+        """Say how many doubtful strokes there are, once that is known."""
         n = self.doubts.count()
         doubtful = f"Doubtful strokes: {n}" if n else "No doubtful strokes."
-        self._doubtful.setText(doubtful if curve.scores else "")
+        self._doubtful.setText(doubtful if self.score.is_known else "")
         self.doubts.setVisible(n > 0)
         self._erase.button.setVisible(n > 0)
         self._erase.refresh()
@@ -274,69 +240,14 @@ class Guide(QObject):
                 return
             layer.data_setitem(at, 0)
             self.doubts.show_doubts([], str)
-            self._show()
+            self._show_doubts()
             self.said.emit(f"Erased {len(at[0])} pixels. Undo with Ctrl-Z.")
 
         spec = inputs.source.spec
         self._job.start(finding_stroke, level_zero(layer), spec, position, done=done)
 
-    # -- explaining -----------------------------------------------------------
-
-    def _on_explain(self, is_on: bool) -> None:
-        inputs = self._inputs()
-        if isinstance(inputs, str):
-            self.explain_button.setChecked(False)
-            self.explanation.setText(inputs if is_on else "")
-        elif is_on:
-            self._mode_before = str(inputs.strokes.mode)
-            self._clicks.take(inputs.strokes)
-            self.explanation.setText("Click on a pixel of the image.")
-        else:
-            inputs.strokes.mode = self._mode_before  # the brush, for instance
-            self.explanation.setText("")
-
-    def _strokes_to_click(self) -> Labels | None:
-        inputs = self._inputs() if self.explain_button.isChecked() else ""
-        return None if isinstance(inputs, str) else inputs.strokes
-
-    def _on_click(self, position: Any) -> None:
-        inputs = self._inputs()
-        if isinstance(inputs, str):
-            return
-        layer = inputs.strokes
-        shape = level_zero(layer).shape
-        index = tuple(round(c) for c in layer.world_to_data(position))
-        if not all(0 <= i < n for i, n in zip(index, shape, strict=True)):
-            self.explanation.setText("There is no pixel of the image here.")
-        else:
-            self.explain(index)
-
-    def explain(self, position: Position) -> None:
-        """Say why a pixel is what it is: by the live answer, or else by the model."""
-        if isinstance(inputs := self._inputs(), str):
-            return
-        reason = self._preview.explain(position)
-        if reason and not self._preview.is_on and self._model is not None:
-            self._job.restart(
-                explaining,
-                self._model,
-                inputs.source,
-                position,
-                done=self._show_explanation,
-            )
-        else:
-            self.explanation.setText(reason)
-
-    def _show_explanation(self, found: Any) -> None:
-        inputs = self._inputs()
-        if not isinstance(inputs, str):
-            is_colour = bool(inputs.image.rgb)
-            self.explanation.setText(
-                explained(found, inputs.title, is_colour=is_colour)
-            )
-
     def shut_down(self) -> None:
         """Let go of the viewer."""
-        self._clicks.shut_down()
+        self.explaining.shut_down()
         with suppress(RuntimeError):  # Qt may have deleted the timers
             self._job.shut_down()

@@ -1,6 +1,6 @@
 """What the guide speaks of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,8 @@ from napari.layers import Image, Labels
 
 from napari_segen.widgets.colors import names_in
 from napari_segen.widgets.layers import Source
+
+Position = tuple[int, ...]  # of a pixel of the labels
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,9 @@ class GuideInputs:
     strokes: Labels
     cache: Callable[[], Any]
 
-    @property
-    def names(self) -> Mapping[int, str]:
-        """Names of classes."""
-        return names_in(self.strokes)
-
     def title(self, value: int) -> str:
         """Name of a class for a person."""
-        return self.names.get(value, f"class {value}")
+        return names_in(self.strokes).get(value, f"class {value}")
 
     def is_about(self, other: "GuideInputs | None") -> bool:
         """Whether both speak of the same pixels and strokes."""

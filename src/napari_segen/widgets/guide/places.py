@@ -8,7 +8,8 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QListView, QListWidget, QListWidgetItem
 
-Position = tuple[int, ...]
+from napari_segen.widgets.guide.inputs import Position
+
 N_PLACES = 5
 _SIDE_PX = 46
 

@@ -9,10 +9,10 @@ import numpy.typing as npt
 from napari_segen.core.imagespec import Array, ImageSpec
 from napari_segen.core.scribbles import stroke_at
 from napari_segen.core.steps import Step, Steps
+from napari_segen.widgets.guide.inputs import Position
 from napari_segen.widgets.layers import Source
 from napari_segen.widgets.tasks import copying, reading
 
-Position = tuple[int, ...]
 Places = tuple[list[Position], list[npt.NDArray[np.uint8]]]
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from napari_segen.widgets.huge.runs import HugeRuns
 from napari_segen.widgets.layers import level_zero
+from napari_segen.widgets.looks import remembered_look
 from napari_segen.widgets.segment_dock import SegmentDock
-from napari_segen.widgets.segment_tasks import remembered_look
 
 TOO_HUGE = (
     "This method looks at the whole image, which is too large for that: choose one "

@@ -7,9 +7,7 @@ from typing import Any
 from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from napari_segen.core.labels import ClassInfo, default_color
 from napari_segen.core.lazyview import ArrayReader, LazyView
-from napari_segen.widgets.colors import class_title, colormap, features_of
 from napari_segen.widgets.huge.tasks import (
     NAME,
     estimating,
@@ -18,7 +16,8 @@ from napari_segen.widgets.huge.tasks import (
 )
 from napari_segen.widgets.jobs.job import Showing
 from napari_segen.widgets.layers import Source
-from napari_segen.widgets.results import MARK
+from napari_segen.widgets.looks import look_of
+from napari_segen.widgets.results import MARK, insert_unchosen
 from napari_segen.widgets.tasks import provenance_of
 from napari_segen.widgets.visible import visible_part
 from napari_segen.workflows.cost import in_time
@@ -106,14 +105,9 @@ class HugeRuns:
 
     def _show(self, source: Source, model: Any, path: Path, seconds: float) -> None:
         layer = result_layer(source, model, path)
-        active = self._viewer.layers.selection.active
-        image = source.layer()
-        layers = self._viewer.layers
+        image, layers = source.layer(), self._viewer.layers
         at = layers.index(image) + 1 if image in layers else len(layers)
-        layers.insert(at, layer)
-        # The brush stays in hand.
-        if active is not None and active in layers:
-            layers.selection.active = active
+        insert_unchosen(layers, at, layer)
         self._say(f"Done in {in_time(max(seconds, 1))}: “{layer.name}”, in {path}.")
 
 
@@ -146,16 +140,13 @@ def result_layer(source: Source, model: Any, path: Path) -> Labels:
     group = zarr().open_group(str(path), mode="r")
     n_levels = len(list(group.array_keys()))
     levels = [LazyView.of(ArrayReader(group[str(i)])) for i in range(n_levels)]
-    info, values = model.class_info_, [int(v) for v in model.classes_]
-    colors = {v: info.get(v, ClassInfo()).color or default_color(v) for v in values}
     layer = Labels(
         levels if n_levels > 1 else levels[0],
         multiscale=n_levels > 1,
         name=f"{source.name} {NAME}",
         opacity=0.5,
-        colormap=colormap(colors),
-        features=features_of({v: class_title(v, info) for v in values}),
         metadata={MARK: {"provenance": provenance_of(model, path=str(path))}},
+        **look_of(model),
         **source.label_placement,
     )
     layer.editable = False

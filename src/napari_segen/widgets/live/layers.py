@@ -10,8 +10,8 @@ from napari_segen.probabilistic.live.pyramid import Wanted, levels
 from napari_segen.probabilistic.live.store import UNCERTAINTY, TileStore
 from napari_segen.widgets.colors import color_in
 from napari_segen.widgets.layers import Source
-from napari_segen.widgets.results import PASSING, place_over
-from napari_segen.widgets.segment_tasks import preview_colors
+from napari_segen.widgets.looks import preview_colors
+from napari_segen.widgets.results import PASSING, insert_unchosen, place_over
 
 CLASSES, UNSURE = "classes", "uncertainty"
 TITLE = "live"
@@ -53,38 +53,36 @@ class LiveLayers:
         image, layers = source.layer(), self._viewer.layers
         if image is None or image not in layers:
             return
-        spec = source.spec
-        axes, shape = spec.label_axes, spec.label_shape(source.shape)
-        active = layers.selection.active
-        place = source.label_placement
         self._strokes = strokes
+        self._make(store, source, image.name)
+        self._classes.editable = False
+        for layer in (self._figure, self._classes):
+            insert_unchosen(layers, place_over(layers, image), layer)
+        self.show(self.kind)
+
+    def _make(self, store: TileStore, source: Source, name: str) -> None:
+        axes, shape = source.spec.label_axes, source.spec.label_shape(source.shape)
+        common = {
+            "multiscale": True,
+            "visible": False,
+            "metadata": dict(PASSING),
+            **source.label_placement,
+        }
         self._figure = Image(
             levels(store, self._wanted, axes, shape),
-            name=f"{image.name} {TITLE} figure",
-            multiscale=True,
+            name=f"{name} {TITLE} figure",
             contrast_limits=(0, 255),
             blending="translucent",
             opacity=_FIGURE_OPACITY,
-            visible=False,
-            metadata=dict(PASSING),
-            **place,
+            **common,
         )
         self._classes = Labels(
             levels(store, Wanted(), axes, shape),
-            name=f"{image.name} {TITLE}",
-            multiscale=True,
-            colormap=preview_colors(strokes),
+            name=f"{name} {TITLE}",
+            colormap=preview_colors(self._strokes),
             opacity=_OPACITY,
-            visible=False,
-            metadata=dict(PASSING),
-            **place,
+            **common,
         )
-        self._classes.editable = False
-        for layer in (self._figure, self._classes):
-            layers.insert(place_over(layers, image), layer)
-        if active is not None and active in layers:
-            layers.selection.active = active
-        self.show(self.kind)
 
     def show(self, kind: Kind) -> None:
         """Show another kind of answer."""

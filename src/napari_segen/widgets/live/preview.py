@@ -14,7 +14,7 @@ from napari_segen.widgets.layers import level_zero
 from napari_segen.widgets.live.latest import Latest
 from napari_segen.widgets.live.layers import Kind, LiveLayers
 from napari_segen.widgets.live.sessions import LiveInputs, Sessions
-from napari_segen.widgets.visible import visible_part
+from napari_segen.widgets.visible import view_events, visible_part
 
 LOOK_MS = 60  # after the last move of the view
 UNDO_MS = 50  # undo and redo are not told from other changes of a layer
@@ -117,24 +117,13 @@ class LivePreview(QObject):
     def _wire(self, inputs: LiveInputs) -> None:
         """Listen to what changes the answer."""
         strokes, viewer = inputs.strokes.events, self._viewer
-        camera, dims = viewer.scene.camera.events, viewer.dims.events
         self._wired = [
             (strokes.paint, self._on_stroke),
             (strokes.set_data, self._on_set_data),
             (strokes.colormap, self._on_colors),
             (viewer.layers.events.removed, self._on_removed),
-            *(
-                (event, self._on_move)
-                for event in (
-                    inputs.image.events.data,
-                    camera.center,
-                    camera.zoom,
-                    dims.current_step,
-                    dims.order,
-                    dims.ndisplay,
-                    viewer.canvas.events.size,
-                )
-            ),
+            (inputs.image.events.data, self._on_move),
+            *((event, self._on_move) for event in view_events(viewer)),
         ]
         for event, slot in self._wired:
             event.connect(slot)

@@ -20,7 +20,7 @@ from napari_segen.widgets.layers import (
 from napari_segen.widgets.objects.finding_form import LABEL_PX
 from napari_segen.widgets.objects.measuring import Measured, Measuring
 from napari_segen.widgets.objects.order import labels_to_choose
-from napari_segen.widgets.objects.table import ObjectsTable, frame_of
+from napari_segen.widgets.objects.table import ObjectsTable, frame_of, summary
 from napari_segen.widgets.objects.tools import HINTS, Target, Tools
 from napari_segen.widgets.parts.panels import Action, form, note, side_by_side, stacked
 from napari_segen.widgets.parts.stack_choice import StackChoice
@@ -61,22 +61,7 @@ class Correcting(QObject):
         super().__init__()
         self._viewer = viewer
         self._watched: Labels | None = None
-        self._objects = ComboBox(
-            label="objects",
-            choices=lambda _: labels_to_choose(viewer.layers, "objects"),
-            nullable=True,
-            tooltip="The layer of numbered objects to correct and to measure.",
-        )
-        self._stack = StackChoice(self.look_again)
-        self._image = ComboBox(
-            label="brightness of",
-            choices=lambda _: layers_to_choose(viewer.layers, Image),
-            nullable=True,
-            tooltip="An image to measure the brightness of the objects in, or none.",
-        )
-        self.fields = form(
-            self._objects, self._stack.widget, self._image, label_px=LABEL_PX
-        )
+        self._make_fields()
         self.tools = Tools(viewer, self.target)
         self._buttons = {name: self._tool_button(name) for name in HINTS}
         self.measuring = Measuring(self._wanted)
@@ -96,6 +81,26 @@ class Correcting(QObject):
             self._save.button,
         )
         self._wire()
+
+    # -- building -------------------------------------------------------------
+
+    def _make_fields(self) -> None:
+        self._objects = ComboBox(
+            label="objects",
+            choices=lambda _: labels_to_choose(self._viewer.layers, "objects"),
+            nullable=True,
+            tooltip="The layer of numbered objects to correct and to measure.",
+        )
+        self._stack = StackChoice(self.look_again)
+        self._image = ComboBox(
+            label="brightness of",
+            choices=lambda _: layers_to_choose(self._viewer.layers, Image),
+            nullable=True,
+            tooltip="An image to measure the brightness of the objects in, or none.",
+        )
+        self.fields = form(
+            self._objects, self._stack.widget, self._image, label_px=LABEL_PX
+        )
 
     def _wire(self) -> None:
         for choice in (self._objects, self._image):
@@ -253,16 +258,14 @@ class Correcting(QObject):
         if layer is None or table is None or not axes:
             return
         frame = frame_of(table, position)
-        size = dict(zip(spec_of(layer, axes).space_axes, self._sizes(), strict=True))
+        spec = spec_of(layer, axes)
+        size = dict(zip(spec.space_axes, spec.sampling, strict=True))
         at = [
             frame[a] if a in FRAME else table[f"centroid_{a}"].iloc[position] / size[a]
             for a in axes
         ]
         bring_into_sight(self._viewer, layer, axes, at)
         layer.selected_label = int(table["label"].iloc[position])
-
-    def _sizes(self) -> tuple[float, ...]:
-        return spec_of(self.layer, self._stack.axes).sampling
 
     # -- files ----------------------------------------------------------------
 
@@ -290,22 +293,3 @@ class Correcting(QObject):
         self.tools.shut_down()
         self.measuring.shut_down()
         self._watch(None)
-
-
-def summary(table: "pd.DataFrame") -> str:
-    """Say how many objects there are, and how large."""
-    n = len(table)
-    name = "volume" if "volume" in table else "area"
-    unit = _short(table.attrs["units"].get(name, ""))
-    frames = [a for a in FRAME if a in table]
-    said = f"{n} object{'s' * (n != 1)}"
-    if frames:
-        m = len(table[frames].drop_duplicates())
-        said += f" in {m} frame{'s' * (m != 1)}"
-    if not n:
-        return f"{said}."
-    return f"{said}; mean {name} {table[name].mean():.4g} {unit}."
-
-
-def _short(unit: str) -> str:
-    return unit.replace("micrometer", "µm").replace("^2", "²").replace("^3", "³")

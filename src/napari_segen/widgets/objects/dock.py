@@ -15,8 +15,7 @@ from napari_segen.widgets.objects.order import role_of
 from napari_segen.widgets.objects.preview import ObjectsPreview
 from napari_segen.widgets.parts.panels import heading
 from napari_segen.widgets.parts.record_block import RecordFold
-from napari_segen.widgets.results import Earlier, Ready, mark_of
-from napari_segen.widgets.segment_tasks import said_of_layers
+from napari_segen.widgets.results import Earlier, Ready, mark_of, said_of_layers
 from napari_segen.workflows.record import ObjectsRequest
 
 CERTAIN = (
@@ -36,7 +35,7 @@ class ObjectsDock(Dock):
     def __init__(self, napari_viewer) -> None:
         super().__init__(napari_viewer)
         self._finding = FindingForm(self._viewer)
-        self._preview = ObjectsPreview(self._viewer, self._previewed)
+        self._preview = ObjectsPreview(self._viewer, self._wanted)
         self._find = self._action(
             "Find objects",
             "Tell the objects of the whole image apart and number them, in a layer of "
@@ -69,7 +68,7 @@ class ObjectsDock(Dock):
 
     def _reset_layer_choices(self) -> None:
         super()._reset_layer_choices()
-        if hasattr(self, "_correcting"):
+        if self._is_there:
             self._finding.fields.reset_choices()
             self._correcting.fields.reset_choices()
 
@@ -82,7 +81,7 @@ class ObjectsDock(Dock):
 
     def _on_input(self, *args: Any) -> None:
         super()._on_input()
-        if hasattr(self, "_correcting") and not self._is_shut:
+        if self._is_there:
             self._finding.look_again()
             self._correcting.look_again()
 
@@ -96,7 +95,7 @@ class ObjectsDock(Dock):
     def _why_not_found(self) -> str:
         return self._why_busy() or self._finding.why_not()
 
-    def _previewed(self) -> tuple[Classes, ObjectsRequest] | None:
+    def _wanted(self) -> tuple[Classes, ObjectsRequest] | None:
         if self._finding.why_not():
             return None
         return self._finding.classes, self._finding.request
@@ -108,7 +107,7 @@ class ObjectsDock(Dock):
         if self._why_not_found():
             return
         self._finding.preview.value = False
-        classes, request = self._previewed()
+        classes, request = self._wanted()
         earlier = self._results.earlier(classes.source)
         note = CERTAIN if self._finding.lacks_posterior else ""
         self._start(
@@ -129,12 +128,11 @@ class ObjectsDock(Dock):
         layers, said = yield from self._results.putting(source, items, earlier)
         self._correcting.choose(layers[0])
         self.say(" ".join(filter(None, (said_of_layers(layers), note))))
-        if said:
-            self.say(said, "warning")
+        self.say(said, "warning")
 
     def _result_layer(self) -> Labels | None:
         """Return the objects in hand, if they were found here."""
-        layer = self._correcting.layer if hasattr(self, "_correcting") else None
+        layer = self._correcting.layer
         if layer is None or "provenance" not in mark_of(layer):
             return None
         return layer

@@ -18,7 +18,7 @@ from napari_segen.core.tiles import Slices
 from napari_segen.objects.instances import instances_steps
 from napari_segen.widgets.layers import Source, level_zero
 from napari_segen.widgets.results import Earlier, Ready, Result, mark_of, ready
-from napari_segen.widgets.segment_tasks import FRACTIONS, METHODS, SCRIPT
+from napari_segen.widgets.segment_results import CLASS, FRACTIONS, METHODS, SCRIPT
 from napari_segen.widgets.visible import View
 from napari_segen.workflows.methods import objects_text
 from napari_segen.workflows.record import ObjectsRequest, script_finding_objects
@@ -28,7 +28,7 @@ ROLE = "objects"
 MARGIN_PX = 64
 MAX_CLASSES = 64
 _BLOCK = 2**20
-_OF_ONE = {"class", FRACTIONS}  # what only one of a run's layers says of itself
+_OF_ONE = {CLASS, FRACTIONS}  # what only one of a run's layers says of itself
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,11 @@ class FindingForm(QObject):
     -------
     changed()
         Something else was chosen, or is now known of the layer.
+
+    Attributes
+    ----------
+    preview : CheckBox
+        Whether what is in sight is previewed.
     """
 
     changed = Signal()
@@ -60,9 +65,18 @@ class FindingForm(QObject):
         self._job = Job(is_listed=False)
         self._job.changed.connect(self._on_changed)
         self._timer = debounced(self, DEBOUNCE_MS, self._list_again)
+        self._make_classes()
+        self._make_cut()
+        self._make_boxes()
+        self._lay_out()
+        self._wire()
+
+    # -- building -------------------------------------------------------------
+
+    def _make_classes(self) -> None:
         self._classes = ComboBox(
             label="classes",
-            choices=lambda _: labels_to_choose(viewer.layers, "classes"),
+            choices=lambda _: labels_to_choose(self._viewer.layers, "classes"),
             tooltip="The layer of classes to find objects in: the result of a "
             "segmentation, or a mask.",
         )
@@ -80,6 +94,8 @@ class FindingForm(QObject):
             "cut apart where it is probable, and its pixels are shared out among them. "
             "For the best cuts run the segmentation with “probability of each class”.",
         )
+
+    def _make_cut(self) -> None:
         self._method = ComboBox(
             label="cut",
             choices=[(_TITLES[name], name) for name in METHODS],
@@ -94,6 +110,8 @@ class FindingForm(QObject):
             "fill holes, px",
             "Holes of up to so many pixels become part of the object around them.",
         )
+
+    def _make_boxes(self) -> None:
         self._without_specks = CheckBox(
             text="without doubtful specks",
             value=True,
@@ -101,12 +119,14 @@ class FindingForm(QObject):
             "other classes: they are hardly ever true ones. It takes layers with the "
             "probability of each class.",
         )
-        self._preview = CheckBox(
+        self.preview = CheckBox(
             text="preview what is in sight",
             value=False,
             tooltip="Show at once what these settings do to the part that is in sight. "
             "Objects that reach far out of it may be cut otherwise in the whole image.",
         )
+
+    def _lay_out(self) -> None:
         self.fields = form(
             self._classes,
             self.stack.widget,
@@ -118,8 +138,10 @@ class FindingForm(QObject):
             label_px=LABEL_PX,
         )
         self.native = stacked(
-            self.fields.native, self._without_specks.native, self._preview.native
+            self.fields.native, self._without_specks.native, self.preview.native
         )
+
+    def _wire(self) -> None:
         self._classes.changed.connect(self.look_again)
         for field in (
             self._foreground,
@@ -131,10 +153,7 @@ class FindingForm(QObject):
         ):
             field.changed.connect(self._on_changed)
 
-    @property
-    def preview(self) -> CheckBox:
-        """Whether the visible part is previewed."""
-        return self._preview
+    # -- the layer and its classes --------------------------------------------
 
     @property
     def layer(self) -> Labels | None:

@@ -12,7 +12,7 @@ from napari_segen.widgets.jobs.job import Job
 from napari_segen.widgets.jobs.timers import debounced
 from napari_segen.widgets.objects.finding import Classes, finding_in_view
 from napari_segen.widgets.passing import PassingLabels
-from napari_segen.widgets.visible import View, visible_part
+from napari_segen.widgets.visible import View, view_events, visible_part
 from napari_segen.workflows.record import ObjectsRequest
 
 TITLE = "objects preview"
@@ -57,23 +57,12 @@ class ObjectsPreview(QObject):
         """The layer, while there is one."""
         return self._layer.layer
 
-    def _events(self) -> list[Any]:
-        camera, dims = self._viewer.scene.camera.events, self._viewer.dims.events
-        return [
-            camera.center,
-            camera.zoom,
-            dims.current_step,
-            dims.order,
-            dims.ndisplay,
-            self._viewer.canvas.events.size,
-        ]
-
     def switch(self, is_on: bool) -> None:
         """Show the preview from now on, or take it away."""
         if is_on == self.is_on:
             return
         self.is_on = is_on
-        for event in self._events():
+        for event in view_events(self._viewer):
             if is_on:
                 event.connect(self.look_again)
             else:

@@ -189,3 +189,22 @@ class ObjectsTable(QTableView):
 def frame_of(table: "pd.DataFrame", position: int) -> dict[str, int]:
     """Return where in a series an object is: its index along each frame axis."""
     return {a: int(table[a].iloc[position]) for a in FRAME if a in table}
+
+
+def summary(table: "pd.DataFrame") -> str:
+    """Say how many objects there are, and how large."""
+    n = len(table)
+    name = "volume" if "volume" in table else "area"
+    unit = _short(table.attrs["units"].get(name, ""))
+    frames = [a for a in FRAME if a in table]
+    said = f"{n} object{'s' * (n != 1)}"
+    if frames:
+        m = len(table[frames].drop_duplicates())
+        said += f" in {m} frame{'s' * (m != 1)}"
+    if not n:
+        return f"{said}."
+    return f"{said}; mean {name} {table[name].mean():.4g} {unit}."
+
+
+def _short(unit: str) -> str:
+    return unit.replace("micrometer", "µm").replace("^2", "²").replace("^3", "³")

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Sequence
 
-from magicgui.widgets import Container
+from magicgui.widgets import CheckBox, Container
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -21,6 +23,7 @@ from napari_segen.core.steps import Step
 _KINDS = {"info": "", "warning": "color: #e69f00;", "error": "color: #ff6b5e;"}
 _PROGRESS_PARTS = 1000
 LABEL_PX, WIDE_LABEL_PX = 76, 108
+_LEAST_PX = 280, 160  # width and height of a dock
 
 
 class Action:
@@ -203,6 +206,21 @@ def stacked(*content: QWidget) -> QWidget:
     return box
 
 
+def scrolled(*content: QWidget) -> QScrollArea:
+    """Put widgets below each other, to be scrolled where they do not fit."""
+    inner = stacked(*content)
+    inner.layout().setContentsMargins(6, 4, 6, 4)
+    inner.layout().addStretch(1)
+    area = QScrollArea()
+    area.setWidget(inner)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setMinimumSize(*_LEAST_PX)
+    area.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+    return area
+
+
 def side_by_side(*content: QWidget) -> QWidget:
     """Put widgets beside each other."""
     box = QWidget()
@@ -238,6 +256,13 @@ def fit_narrow(box: Container, label_px: int = LABEL_PX) -> None:
             first.widget().setFixedWidth(label_px)
 
 
+def checks(*boxes: CheckBox) -> Container:
+    """Put check boxes below each other."""
+    column = Container(widgets=list(boxes), labels=False)
+    column.margins = (0, 0, 0, 0)
+    return column
+
+
 def heading(text: str) -> QLabel:
     """Title of a group of controls."""
     label = QLabel(text)
@@ -252,4 +277,12 @@ def note(text: str) -> QLabel:
     label = QLabel(text)
     label.setWordWrap(True)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+def copyable_note() -> QLabel:
+    """Make a line in rich text that the user can mark, and copy."""
+    label = note("")
+    label.setTextFormat(Qt.TextFormat.RichText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

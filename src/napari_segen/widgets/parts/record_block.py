@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QApplication
 from napari_segen.core.provenance import array_hash
 from napari_segen.widgets.parts.panels import Action, Fold, side_by_side
 from napari_segen.widgets.results import MARK
-from napari_segen.widgets.segment_tasks import METHODS, SCRIPT
+from napari_segen.widgets.segment_results import METHODS, SCRIPT
 
 EDITED = " The layer was edited since: it tells how it was before."
 _NO_RECORD = "This layer does not say how it came about: make it anew."

@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
 
 from napari_segen.core.checks import MAX_CLASSES
 from napari_segen.core.labels import default_color
-from napari_segen.widgets.class_figures import NO_FIGURES, ClassFigures
 from napari_segen.widgets.colors import (
     class_title,
     color_in,
@@ -30,6 +29,7 @@ from napari_segen.widgets.colors import (
 from napari_segen.widgets.jobs.job import Job
 from napari_segen.widgets.jobs.timers import debounced
 from napari_segen.widgets.layers import level_zero
+from napari_segen.widgets.probabilistic.class_figures import NO_FIGURES, ClassFigures
 from napari_segen.widgets.strokes import count_painted
 
 # Title and explanation of each column.

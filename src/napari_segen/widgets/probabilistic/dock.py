@@ -1,25 +1,28 @@
 """The dock in which strokes become class probabilities."""
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from functools import partial
 from typing import Any
 
-from magicgui.widgets import Container
 from napari.layers import Labels
 
 from napari_segen.probabilistic.registry import CLASSIFIERS
-from napari_segen.widgets.class_figures import ClassFigures
 from napari_segen.widgets.guide.fold import Guide
 from napari_segen.widgets.guide.inputs import GuideInputs
-from napari_segen.widgets.huge.dock import TOO_HUGE, HugeDock
+from napari_segen.widgets.huge.dock import TOO_HUGE
 from napari_segen.widgets.jobs.steps_worker import Progress
 from napari_segen.widgets.layers import Source
 from napari_segen.widgets.live.controls import LiveControls
 from napari_segen.widgets.live.sessions import LiveInputs
 from napari_segen.widgets.parts.curves import CurvePlot
 from napari_segen.widgets.parts.method_form import MethodForm
-from napari_segen.widgets.parts.panels import WIDE_LABEL_PX, Fold, form, side_by_side
+from napari_segen.widgets.parts.panels import (
+    WIDE_LABEL_PX,
+    Fold,
+    checks,
+    form,
+    side_by_side,
+)
 from napari_segen.widgets.parts.record_block import RecordFold
 from napari_segen.widgets.probabilistic.choices import (
     features_choice,
@@ -27,20 +30,15 @@ from napari_segen.widgets.probabilistic.choices import (
     novelty_box,
     smoothing_choice,
 )
-from napari_segen.widgets.probabilistic.class_frequencies import (
-    ClassFrequencies,
-    FrequencyFold,
-)
-from napari_segen.widgets.probabilistic.class_table import ClassTable
+from napari_segen.widgets.probabilistic.classes_dock import ClassesDock
 from napari_segen.widgets.probabilistic.earlier_strokes import EarlierStrokes
 from napari_segen.widgets.probabilistic.feature_cache import LazyCache
-from napari_segen.widgets.probabilistic.score_block import ScoreBlock
+from napari_segen.widgets.probabilistic.tasks import learning_from_strokes
 from napari_segen.widgets.results import Ready
-from napari_segen.widgets.segment_tasks import fractions_in, learning_from_strokes
 from napari_segen.widgets.tasks import RunSteps, run_here
 
 
-class ProbabilisticDock(HugeDock):
+class ProbabilisticDock(ClassesDock):
     """Paint strokes, press Run: classes, probabilities, uncertainty.
 
     Parameters
@@ -59,21 +57,33 @@ class ProbabilisticDock(HugeDock):
     def __init__(self, napari_viewer) -> None:
         super().__init__(napari_viewer)
         self._feature_cache = LazyCache()
-        self._table = ClassTable()
-        self._table.picked.connect(self.paint_with)
-        self._score = ScoreBlock()
-        self._frequencies = ClassFrequencies()
-        # Whose classes are shown, and how frequent they were taken to be.
-        self._shown: tuple[Source, Mapping[int, float] | None] | None = None
+        self._make_settings()
+        self._earlier = EarlierStrokes(self._why_no_learning, self._on_input)
+        self._plot = CurvePlot()
+        self._make_live()
+        self._run = self._action(
+            "Run",
+            "Learn from the strokes, if the method needs any, and segment the whole "
+            "image.",
+            self._why_no_fit,
+            self.run,
+        )
+        self._lay_out_all()
+
+    # -- building -------------------------------------------------------------
+
+    def _make_settings(self) -> None:
         about = "How features become probabilities."
-        self._method = MethodForm(CLASSIFIERS, "auto", about, self._on_parameter)
+        self._method = MethodForm(CLASSIFIERS, "auto", about, self._on_setting)
         self._method.choice.changed.connect(self._on_method)
         self._smoothing = smoothing_choice()
         self._features = features_choice()
         self._normalization = normalization_choice()
+        for choice in (self._smoothing, self._features, self._normalization):
+            choice.changed.connect(self._on_setting)
         self._novelty = novelty_box()
-        self._earlier = EarlierStrokes(self._why_no_learning, self._on_input)
-        self._plot = CurvePlot()
+
+    def _make_live(self) -> None:
         self._live = LiveControls(
             self._viewer,
             self._live_inputs,
@@ -87,32 +97,21 @@ class ProbabilisticDock(HugeDock):
         )
         self._guide.said.connect(self.say)
         self._table.listed.connect(self._live_lists_classes)
-        for choice in (self._smoothing, self._features, self._normalization):
-            choice.changed.connect(self._live.look_again)
-        self._run = self._action(
-            "Run",
-            "Learn from the strokes, if the method needs any, and segment the whole "
-            "image.",
-            self._why_no_fit,
-            self.run,
-        )
+
+    def _lay_out_all(self) -> None:
         of_model = [action.button for action in self._model_row()]
-        options = Container(
-            widgets=[self._uncertainty, self._novelty, self._posterior], labels=False
-        )
-        options.margins = (0, 0, 0, 0)
         self._lay_out(
-            self._input_widget(),
+            self._inputs.native,
             self._new_strokes.button,
             self._table,
             form(self._method.choice, self._smoothing).native,
             self._live.native,
             self._run_panel((self._run,)),
             self._score.native,
-            options.native,
+            checks(self._uncertainty, self._novelty, self._posterior).native,
             side_by_side(*of_model),
             self._earlier.box,
-            self._frequency_fold(),
+            self._fold,
             self._guide.fold,
             RecordFold(self._action, self._result_layer, self.say, "press Run"),
             Fold(
@@ -124,24 +123,12 @@ class ProbabilisticDock(HugeDock):
                 self._plot,
             ),
         )
-        self._kept = (options,)
 
-    def _frequency_fold(self) -> Fold:
-        update = self._action(
-            "Update result",
-            "Segment the chosen image again with these frequencies, without learning.",
-            self._why_no_update,
-            self.apply_model,
-        )
-        self._frequencies.changed.connect(self._on_input)
-        self._fold = FrequencyFold(self._frequencies, update)
-        self._table.listed.connect(self._list_frequencies)
-        self._list_frequencies()
-        return self._fold
+    # -- state ----------------------------------------------------------------
 
     def _on_input(self, *args: Any) -> None:
         super()._on_input()
-        if hasattr(self, "_live") and not self._is_shut:
+        if self._is_there:
             # What a method without strokes finds are no classes of the strokes.
             self._table.show_layer(self._labels_to_learn())
             self._live.look_again()
@@ -150,7 +137,7 @@ class ProbabilisticDock(HugeDock):
     def refresh(self) -> None:
         """Enable what can be pressed, and say why the rest cannot."""
         super().refresh()
-        if hasattr(self, "_live") and not self._is_shut:
+        if self._is_there:
             self._live.bar.refresh()
             self._earlier.refresh()
 
@@ -207,11 +194,6 @@ class ProbabilisticDock(HugeDock):
         fit = partial(learning_from_strokes, init_from=earlier)
         self._start_fit(model, fit, cache, expected, self._segment_options())
 
-    def _on_huge_fit(self, model: Any) -> None:
-        super()._on_huge_fit(model)
-        self._table.show_figures(ClassFigures.of(model, {}))
-        self._show_model()
-
     def _settings(self) -> dict[str, Any]:
         """Return the arguments of `ProbabilisticSegmenter` that are chosen."""
         return {
@@ -252,60 +234,18 @@ class ProbabilisticDock(HugeDock):
         image, strokes = self._image.value, self._labels.value
         return GuideInputs(image, self._source(), strokes, self._feature_cache)
 
-    def _on_parameter(self, *args: Any) -> None:
-        if hasattr(self, "_live"):
-            self._live.look_again()
+    def _on_setting(self, *args: Any) -> None:
+        self._live.look_again()
 
     def _live_lists_classes(self) -> None:
         self._live.bar.show_classes(self._table.titles)
-
-    # -- class frequencies ----------------------------------------------------
-
-    def _list_frequencies(self) -> None:
-        """Offer a field for each class that is listed or that the model knows."""
-        self._frequencies.show_known(self._table.titles, self._model)
-        self._fold.entitle()
-
-    def _why_no_model(self) -> str:
-        reason = super()._why_no_model()
-        return reason or self._frequencies.problem(self._model.classes_)
-
-    def _why_no_update(self) -> str:
-        if reason := self._why_no_apply():
-            return reason
-        if self._shown is not None:
-            source, prior = self._shown
-            same = source.layer() is self._image.value
-            if same and prior == self._prior_wanted():
-                return "The result has these frequencies: change one."
-        return ""
-
-    def _model_to_apply(self) -> Any:
-        # A copy: until the job has succeeded, the result is that of the model at hand.
-        model = copy(self._model)
-        model.class_prior = self._prior_wanted()
-        return model
-
-    def _prior_wanted(self) -> dict[int, float] | None:
-        model = self._model
-        return self._frequencies.prior(model.classes_, model.class_shares_)
-
-    def _model_to_save(self) -> Any:
-        return self._model_to_apply()
 
     # -- results --------------------------------------------------------------
 
     def _on_result(
         self, source: Source, items: Sequence[Ready], labels: Labels | None
     ) -> None:
-        self._shown = source, self._model.class_prior
-        fractions = fractions_in(items)
-        # Another strokes layer may have been chosen meanwhile: its classes are others.
-        if labels is None or labels is self._labels.value:
-            self._table.show_figures(
-                ClassFigures.of(self._model, fractions, source.name)
-            )
-        self._show_model()
+        super()._on_result(source, items, labels)
         if labels is not None and labels is self._labels.value:
             self._guide.show_model(self._model)
 
@@ -322,14 +262,7 @@ class ProbabilisticDock(HugeDock):
         super()._on_loaded(model)
         if self._model is model:
             self._earlier.show_loaded(model)
-            self._frequencies.set_prior(model.class_prior)
-            self._table.show_figures(ClassFigures.of(model, {}))
-            self._show_model()
-
-    def _show_model(self) -> None:
-        self._score.show_model(self._model)
-        self._list_frequencies()
-        self.refresh()
+            self.refresh()
 
     # -- jobs -----------------------------------------------------------------
 
@@ -345,4 +278,3 @@ class ProbabilisticDock(HugeDock):
             self._live.shut_down()
             self._guide.shut_down()
         super().shut_down()
-        self._table.shut_down()

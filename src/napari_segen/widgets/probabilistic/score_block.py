@@ -3,10 +3,9 @@
 from html import escape
 from typing import Any
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
-from napari_segen.widgets.parts.panels import note, stacked
+from napari_segen.widgets.parts.panels import copyable_note, stacked
 
 _SCORE_HELP = (
     "How good the method is on strokes that it was fitted without: strokes are left "
@@ -57,8 +56,6 @@ class ScoreBlock:
 
 
 def _line(tooltip: str) -> QLabel:
-    label = note("")
-    label.setTextFormat(Qt.TextFormat.RichText)  # it knows a smaller font
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label = copyable_note()
     label.setToolTip(tooltip)
     return label

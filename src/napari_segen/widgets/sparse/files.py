@@ -54,33 +54,10 @@ def write_strokes(path: str, data: Any, attributes: dict[str, Any]) -> list[str]
 
 def save_strokes(layer: Labels, path: Path) -> None:
     """Write the strokes of a layer to a file, whole or not at all."""
-    labels = strokes_in(layer)
-    if labels is None:
-        dense = np.asarray(layer.data)
-        if dense.min() < 0 or dense.max() > np.iinfo(np.uint8).max:
-            raise ValueError(
-                f"“{layer.name}” has values beyond 0 to 255, so that it holds no "
-                "strokes. Save it as TIFF."
-            )
-        labels = SparseLabels(dense.shape)
-        labels[...] = dense
+    labels = _sparse(layer)
     tiles = labels.tiles
-    values = sorted({int(v) for tile in tiles.values() for v in np.unique(tile) if v})
-    named = names_in(layer)
-    info = class_info(layer, sorted({*values, *named}))
-    place = placement(layer)
-    header = {
-        "format": FORMAT,
-        "shape": labels.shape,
-        "name": layer.name,
-        "axes": axes_of(layer),
-        **{key: np.asarray(place[key]).tolist() for key in _PLACE},
-        "affine": np.asarray(place["affine"].affine_matrix).tolist(),
-        "units": [str(u) for u in place["units"]],
-        "axis_labels": list(place["axis_labels"]),
-        "colors": {v: i.color for v, i in info.items()},
-        "names": named,
-    }
+    values = {int(v) for tile in tiles.values() for v in np.unique(tile) if v}
+    header = {"format": FORMAT, "shape": labels.shape, **_described(layer, values)}
     with written_whole(path) as file:
         np.savez_compressed(
             file,
@@ -88,6 +65,37 @@ def save_strokes(layer: Labels, path: Path) -> None:
             places=np.array(list(tiles), np.int64).reshape(-1, labels.ndim),
             tiles=np.array(list(tiles.values()), np.uint8).reshape(-1, SIDE, SIDE),
         )
+
+
+def _sparse(layer: Labels) -> SparseLabels:
+    """Return the strokes of a layer as sparse labels; ValueError if it holds none."""
+    if (labels := strokes_in(layer)) is not None:
+        return labels
+    dense = np.asarray(layer.data)
+    if dense.min() < 0 or dense.max() > np.iinfo(np.uint8).max:
+        raise ValueError(
+            f"“{layer.name}” has values beyond 0 to 255, so that it holds no strokes. "
+            "Save it as TIFF."
+        )
+    labels = SparseLabels(dense.shape)
+    labels[...] = dense
+    return labels
+
+
+def _described(layer: Labels, values: set[int]) -> dict[str, Any]:
+    """Describe a layer's place, and the look of class `values`, for JSON."""
+    place, names = placement(layer), names_in(layer)
+    info = class_info(layer, sorted({*values, *names}))
+    return {
+        "name": layer.name,
+        "axes": axes_of(layer),
+        **{key: np.asarray(place[key]).tolist() for key in _PLACE},
+        "affine": np.asarray(place["affine"].affine_matrix).tolist(),
+        "units": [str(u) for u in place["units"]],
+        "axis_labels": list(place["axis_labels"]),
+        "colors": {v: i.color for v, i in info.items()},
+        "names": names,
+    }
 
 
 def load_strokes(path: Path) -> SparseLabelsLayer:

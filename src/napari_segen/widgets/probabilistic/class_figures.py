@@ -1,31 +1,13 @@
 """What a result says of each class: share of the image, how well it is found."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from napari_segen.core.imagespec import Array
 from napari_segen.core.labels import ClassInfo
 
 UNKNOWN = "-"
-
-
-def class_fractions(labels: Array, classes: Iterable[int]) -> dict[int, float]:
-    """Share of each class in the labelled pixels; empty where none is labelled.
-
-    Parameters
-    ----------
-    labels : integer array
-        0 where there is no data: it does not count.
-    classes : iterable of int
-    """
-    # One pass a class: numbering all pixels would take eight times their memory.
-    counts = {int(v): int(np.count_nonzero(labels == v)) for v in classes}
-    total = sum(counts.values())
-    return {v: n / total for v, n in counts.items()} if total else {}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from tests.widgets.probabilistic.test_class_table import strokes_layer, table  #
 
 from napari_segen.core.labels import ClassInfo
 from napari_segen.probabilistic.score import StrokeScore
-from napari_segen.widgets.class_figures import ClassFigures, class_fractions, percent
+from napari_segen.widgets.probabilistic.class_figures import ClassFigures, percent
 from napari_segen.widgets.probabilistic.class_frequencies import (
     ClassFrequencies,
     percent_in,
@@ -27,15 +27,6 @@ def model_of(score=SCORE, why="", reason=""):
         score_reason_=why,
         classifier_=SimpleNamespace(title="Automatic", reason_=reason),
     )
-
-
-def test_pixels_without_data_do_not_count():
-    labels = np.array([[0, 0, 1, 1], [1, 4, 0, 0]], np.uint8)
-    assert class_fractions(labels, np.array([1, 4, 6])) == {1: 0.75, 4: 0.25, 6: 0}
-
-
-def test_where_nothing_has_data_there_are_no_fractions():
-    assert class_fractions(np.zeros((3, 3), np.uint8), [1, 2]) == {}
 
 
 @pytest.mark.parametrize(
