@@ -17,7 +17,7 @@ from napari_segen.scale.folder.run import BAD_FILE
 from napari_segen.scale.folder.settings import Settings
 from napari_segen.workflows.files import read_image
 
-MOST_PIXELS = 2**20
+MOST_PIXELS = 2**16
 
 
 @cache
