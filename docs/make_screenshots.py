@@ -3,6 +3,8 @@
 Needs a display, real or virtual::
 
     xvfb-run -a -s "-screen 0 1500x1000x24" python docs/make_screenshots.py
+
+``--seconds`` is how long the network trains, and the generator.
 """
 
 import argparse
@@ -20,29 +22,27 @@ import napari_segen as ns
 
 IMAGES = Path(__file__).parent / "images"
 PLUGIN = "napari-segen"
-LONGEST_JOB_SECONDS = 300.0
+LONGEST_JOB_SECONDS = 1800.0
 WIDTH, HEIGHT = 1280, 900
+COIN = 2  # the value of the sample's strokes on coins
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60, help="of each training")
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--seconds", type=float, default=150, help="of each training")
+    parser.add_argument("--only", nargs="+", choices=DOCKS, default=list(DOCKS))
+    options = parser.parse_args()
     IMAGES.mkdir(exist_ok=True)
     viewer = napari.Viewer(title="napari-segen")
     viewer.window.resize(WIDTH, HEIGHT)
     try:
-        probabilistic(viewer)
-        objects(viewer)
-        compare(viewer)
-        folder(viewer)
-        cnn(viewer, seconds)
-        generator(viewer, seconds)
+        for name in options.only:
+            DOCKS[name](viewer, options.seconds)
     finally:
         viewer.close()
 
 
-def probabilistic(viewer) -> None:
+def probabilistic(viewer, seconds: float) -> None:
     dock = opened(viewer, "Probabilistic segmentation")
     dock._posterior.value = True
     save(viewer, "strokes")
@@ -62,6 +62,7 @@ def probabilistic(viewer) -> None:
     save(viewer, "probabilistic")
     show_only(viewer, "uncertainty")
     save(viewer, "uncertainty")
+    objects(viewer)
 
 
 def objects(viewer) -> None:
@@ -82,7 +83,7 @@ def objects(viewer) -> None:
     save(viewer, "objects")
 
 
-def compare(viewer) -> None:
+def compare(viewer, seconds: float) -> None:
     """Show where two methods differ on the same strokes."""
     image, strokes, dock = beside_sample(viewer, "Compare labels")
     strokes.visible = False
@@ -95,7 +96,7 @@ def compare(viewer) -> None:
     save(viewer, "compare")
 
 
-def folder(viewer) -> None:
+def folder(viewer, seconds: float) -> None:
     """Apply a model of the coins to a folder of parts of them."""
     image, strokes, dock = beside_sample(viewer, "Apply to folder")
     dock.take_model(ns.ProbabilisticSegmenter().fit(image.data, strokes.data))
@@ -122,16 +123,39 @@ def cnn(viewer, seconds: float) -> None:
 
 
 def generator(viewer, seconds: float) -> None:
+    """Learn from the coins and a number for each."""
     dock = opened(viewer, "Image generator")
-    dock._labels.value = None
+    image, strokes = dock._image.value.data, dock._labels.value
+    segmenter = ns.ProbabilisticSegmenter().fit(image, strokes.data)
+    coins = segmenter.classes_.tolist().index(COIN)
+    ids = ns.instances(
+        segmenter.predict_proba(image), foreground=coins, min_size=50, fill_holes=200
+    )
+    viewer.layers.remove(strokes)
+    dock._labels.value = viewer.add_labels(ids, name="coins numbered", visible=False)
+    dock._form.task.value = "instances"
     set_nearest(dock._form.budget, seconds)
     dock.fit()
     wait_for(dock)
     dock.generate()
     wait_for(dock)
+    while dock._preview.is_running:
+        settle(0.05)
     dock._image.value.visible = True
-    viewer.layers["coins strokes"].visible = False
+    for layer in viewer.layers:
+        if isinstance(layer, napari.layers.Labels) and layer.visible:
+            layer.contour = 2
+            viewer.layers.selection.active = layer
     save(viewer, "generator")
+
+
+DOCKS = {
+    "probabilistic": probabilistic,
+    "compare": compare,
+    "folder": folder,
+    "cnn": cnn,
+    "generator": generator,
+}
 
 
 def opened(viewer, name: str):

@@ -17,7 +17,7 @@ from napari_segen.scale.folder.one_image import image_steps
 from napari_segen.scale.folder.settings import Settings
 from napari_segen.workflows.files import read_image
 
-MOST_PIXELS = 2**20
+MOST_PIXELS = 2**16
 
 
 @cache
@@ -76,7 +76,8 @@ def _image(name: str) -> Callable[[bytes], None]:
         path.write_bytes(data)
         try:
             image = read_image(path)
-            # Time and memory grow with an image that is really there.
+            # Time and memory grow with an image that is really there, and what reads
+            # it is what is attacked.
             if image.array.size <= MOST_PIXELS:
                 run(image_steps(_models()[0], image, Settings()))
         except BAD_FILE as err:

@@ -240,6 +240,24 @@ def test_a_tiff_that_claims_more_than_can_be_packed_is_an_error(tmp_path, side):
         read_image(tmp_path / "a.tif")
 
 
+def test_a_jpeg_that_claims_more_than_can_be_packed_is_an_error(tmp_path):
+    Image.fromarray(np.zeros((8, 8), "u1")).save(tmp_path / "a.jpg")
+    data = bytearray((tmp_path / "a.jpg").read_bytes())
+    at = data.index(b"\xff\xc0") + 5  # height and width in the start of the frame
+    data[at : at + 4] = (9000).to_bytes(2, "big") * 2
+    (tmp_path / "a.jpg").write_bytes(data)
+    with pytest.raises(ValueError, match=r"a.jpg .* claims 77 MB of pixels in \d+ byt"):
+        read_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_blank_picture_is_read_however_well_it_is_packed(tmp_path, suffix):
+    blank = np.zeros((9000, 9000), "u1")
+    Image.fromarray(blank).save(tmp_path / f"a{suffix}")
+    assert (tmp_path / f"a{suffix}").stat().st_size < blank.nbytes / 50
+    assert_array_equal(read_image(tmp_path / f"a{suffix}").array, blank)
+
+
 def test_a_blank_image_is_read_however_well_it_is_packed(tmp_path):
     blank = np.zeros((9000, 9000), "u1")
     tifffile.imwrite(tmp_path / "a.tif", blank, compression="zlib", rowsperstrip=90)

@@ -22,8 +22,8 @@ JPEG_SUFFIXES = (".jpg", ".jpeg")
 SUFFIXES = (*TIFF_SUFFIXES, ".png", *JPEG_SUFFIXES)
 KINDS = "TIFF, PNG or JPEG"
 # A file that claims more bytes of pixels may claim so many times its own: deflate packs
-# a thousand into one at most, and a large image is hardly ever that blank.
-MOST_PACKED = {2**26: 1000, 2**29: 100}
+# 1032 into one at most, JPEG 1024, and a huge image is hardly ever that blank.
+MOST_PACKED = {2**26: 1100, 2**29: 100}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +180,8 @@ def _read_picture(path: Path, file: Any, kind: str) -> tuple[Array, str]:
 
     try:
         with Image.open(file, formats=[kind]) as image:
+            n_values = image.width * image.height * len(image.getbands())
+            _check_claim(n_values, os.fstat(file.fileno()).st_size)
             # A palette's numbers are class values in most label images, so that
             # they are kept; 1-bit images become 0 and 1.
             array = np.asarray(image)
