@@ -21,8 +21,11 @@ class Owner:
 
 
 def delete(qtbot, thing):
-    with qtbot.waitSignal(thing.destroyed):
-        thing.deleteLater()
+    # Not waitSignal: it disconnects at the end, from what PySide6 has taken away.
+    gone = []
+    thing.destroyed.connect(lambda: gone.append(True))
+    thing.deleteLater()
+    qtbot.waitUntil(lambda: bool(gone))
 
 
 def test_the_end_of_the_dock_is_told_and_not_told_again_with_the_widget(qtbot):
