@@ -39,6 +39,14 @@ def test_the_end_of_the_dock_is_told_and_not_told_again_with_the_widget(qtbot):
     assert len(told) == 1
 
 
+def test_the_end_of_a_dock_with_the_widget_in_it_is_told_once(qtbot):
+    told, dock = [], QDockWidget()
+    owner = Owner(told)
+    dock.setWidget(owner.widget)  # as when the viewer is closed
+    delete(qtbot, dock)
+    assert told == [owner.widget]
+
+
 def test_the_end_of_a_widget_without_a_dock_is_told(qtbot):
     told = []
     owner = Owner(told)
