@@ -21,8 +21,11 @@ class Owner:
 
 
 def delete(qtbot, thing):
-    with qtbot.waitSignal(thing.destroyed):
-        thing.deleteLater()
+    # Not waitSignal: it disconnects at the end, from what PySide6 has taken away.
+    gone = []
+    thing.destroyed.connect(lambda: gone.append(True))
+    thing.deleteLater()
+    qtbot.waitUntil(lambda: bool(gone))
 
 
 def test_the_end_of_the_dock_is_told_and_not_told_again_with_the_widget(qtbot):
@@ -34,6 +37,14 @@ def test_the_end_of_the_dock_is_told_and_not_told_again_with_the_widget(qtbot):
     assert told == [owner.widget]
     delete(qtbot, owner.widget)
     assert len(told) == 1
+
+
+def test_the_end_of_a_dock_with_the_widget_in_it_is_told_once(qtbot):
+    told, dock = [], QDockWidget()
+    owner = Owner(told)
+    dock.setWidget(owner.widget)  # as when the viewer is closed
+    delete(qtbot, dock)
+    assert told == [owner.widget]
 
 
 def test_the_end_of_a_widget_without_a_dock_is_told(qtbot):
