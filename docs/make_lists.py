@@ -13,7 +13,7 @@ from pathlib import Path
 
 from napari_segen.cnn.registry import NETWORKS
 from napari_segen.core.registry import Registry
-from napari_segen.features.families import SETS
+from napari_segen.features.sets import SETS
 from napari_segen.generation.registry import GENERATORS
 from napari_segen.probabilistic.registry import CLASSIFIERS
 

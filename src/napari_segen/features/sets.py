@@ -8,24 +8,32 @@ from napari_segen.features.families import FAMILIES
 
 @dataclass(frozen=True, slots=True)
 class FeatureSet:
-    """Families that go together, and the sigmas that suit them."""
+    """Families that go together, the sigmas that suit them, and what they see."""
 
     families: tuple[str, ...]
     sigmas: tuple[float, ...]
+    summary: str
 
 
 SETS: dict[str, FeatureSet] = {
-    # Brightness, edges, blobs, ridges and texture. Not the gradient's magnitude: the
-    # structure tensor says the same and more. Wider sigmas see the stroke's
-    # surroundings, which few strokes cannot tell apart from its class.
     "default": FeatureSet(
+        # Not the gradient's magnitude: the structure tensor says the same and more.
         ("intensity", "gaussian", "laplacian", "hessian", "structure_tensor"),
+        # Wider ones see the stroke's surroundings, which few strokes cannot tell apart
+        # from its class.
         (1.0, 2.0, 4.0),
+        "Brightness, edges, blobs, ridges and texture from 1 to 4 pixels.",
     ),
-    # Edge strength alone: shows what a classifier can do without brightness.
-    "gradient": FeatureSet(("gradient_magnitude",), (1.0, 2.0, 4.0, 8.0)),
-    # Brightness alone, as it is and smoothed: for objects that differ in it.
-    "intensity": FeatureSet(("intensity", "gaussian"), (1.0, 2.0, 4.0)),
+    "gradient": FeatureSet(
+        ("gradient_magnitude",),
+        (1.0, 2.0, 4.0, 8.0),
+        "Edge strength alone: shows what a classifier can do without brightness.",
+    ),
+    "intensity": FeatureSet(
+        ("intensity", "gaussian"),
+        (1.0, 2.0, 4.0),
+        "Brightness alone, as it is and smoothed: for objects that differ in it.",
+    ),
 }
 
 
