@@ -1,11 +1,12 @@
 """One running job: a generator of steps on a thread, its messages in the window.
 
-A job that does not answer a cancel is left behind: nobody has an ear for it any more,
-so whatever it still says is dropped.
+A job that does not answer a cancel is left behind: its number is out of date, so
+whatever it still says is dropped.
 """
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from napari.qt.threading import create_worker
@@ -49,15 +50,15 @@ class Job(QObject):
     def __init__(self, *, is_listed: bool = True) -> None:
         super().__init__()
         self._is_listed = is_listed
+        self._number = 0
         self._worker: StepsWorker | None = None
-        self._ear: _Ear | None = None
         self._done: Callable[[Any], Showing | None] | None = None
         self._showing: Showing | None = None
         self._cancelling = False
         self._is_paused = False
         self.can_finish = False
         self._turn = debounced(self, 0, self._show_more)
-        self._patience = debounced(self, ANSWER_MS, self._end)
+        self._patience = debounced(self, ANSWER_MS, self._leave_behind)
 
     @property
     def is_running(self) -> bool:
@@ -106,11 +107,11 @@ class Job(QObject):
         """
         if self.is_running:
             return False
-        worker, ear = self._make_worker(steps, *args), _Ear(self)
-        worker.yielded.connect(ear.hear_progress)
-        worker.finished.connect(ear.hear_end)
-        self._worker, self._ear = worker, ear
-        self._done, self.can_finish = done, can_finish
+        self._number += 1
+        worker = self._make_worker(steps, *args)
+        worker.yielded.connect(partial(self._on_progress, self._number))
+        worker.finished.connect(partial(self._on_finished, self._number))
+        self._worker, self._done, self.can_finish = worker, done, can_finish
         self._is_paused = False
         worker.start()
         self.changed.emit()
@@ -174,7 +175,8 @@ class Job(QObject):
 
     def shut_down(self) -> None:
         """End without a word: the dock is going away."""
-        worker, self._worker, self._ear = self._worker, None, None
+        worker, self._worker = self._worker, None
+        self._number += 1
         self._done = self._showing = None
         with suppress(RuntimeError):  # Qt may have deleted the timers
             self._patience.stop()
@@ -182,21 +184,18 @@ class Job(QObject):
         if worker is not None:
             worker.quit()
 
-    def hear_progress(self, ear: "_Ear", progress: Progress) -> None:
-        """Tell what the running worker says, no other."""
-        if ear is self._ear and not self._cancelling:
+    def _on_progress(self, number: int, progress: Progress) -> None:
+        if number == self._number and not self._cancelling:
             self.progressed.emit(progress)
 
-    def hear_end(self, ear: "_Ear") -> None:
-        """Go on after the end of the running worker, of no other."""
-        if ear is self._ear:
-            self._end()
+    def _leave_behind(self) -> None:
+        self._on_finished(self._number)
 
-    def _end(self) -> None:
-        worker, done = self._worker, self._done
-        if worker is None:
+    def _on_finished(self, number: int) -> None:
+        if number != self._number or self._worker is None:
             return
-        self._ear = None
+        worker, done = self._worker, self._done
+        self._number += 1
         was_cancelled = self._cancelling or worker.stop.is_set()
         self._worker, self._done, self._cancelling = None, None, False
         self._is_paused = self.can_finish = False
@@ -232,24 +231,6 @@ class Job(QObject):
             self.failed.emit(err)
         if then is not None:
             then()
-
-
-class _Ear:
-    """What hears one worker for a job.
-
-    Signals of another thread come by a queue. PyQt then calls a bound method only where
-    its object still lives, but a partial even when the garbage collector has emptied
-    it, which ends the process.
-    """
-
-    def __init__(self, job: Job) -> None:
-        self._job = job
-
-    def hear_progress(self, progress: Progress) -> None:
-        self._job.hear_progress(self, progress)
-
-    def hear_end(self) -> None:
-        self._job.hear_end(self)
 
 
 def _shown(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from napari.qt.threading import GeneratorWorker
 
@@ -37,6 +37,11 @@ class StepsWorker(GeneratorWorker):
     relayed to napari: the dock shows them.
     """
 
+    # Until the last message has come: PyQt delivers those that wait to slots of a
+    # worker that the garbage collector has emptied, partials such as napari's among
+    # them, and calling these ends the process.
+    _speaking: ClassVar[set["StepsWorker"]] = set()
+
     def __init__(self, func: Callable[..., Steps[Any]], *args: Any) -> None:
         super().__init__(func, *args)
         self.stop = threading.Event()
@@ -47,7 +52,13 @@ class StepsWorker(GeneratorWorker):
 
     def start(self) -> None:
         """Begin, on a new thread."""
+        self._speaking.add(self)
+        # After all other slots: they are called in turn.
+        self.finished.connect(self._let_go)
         threading.Thread(target=self.run, name=THREAD_NAME, daemon=True).start()
+
+    def _let_go(self) -> None:
+        self._speaking.discard(self)
 
     def quit(self) -> None:
         """Close the generator at its next step."""
