@@ -33,8 +33,8 @@ class Progress:
 class StepsWorker(GeneratorWorker):
     """A napari worker with a thread of its own, so that it can have a low priority.
 
-    napari lists it when the window is closed and asks it to `quit`. Errors are not
-    relayed to napari: the dock shows them.
+    napari lists it when the window is closed. Errors are not relayed to napari: the
+    dock shows them.
     """
 
     # Until the last message has come: PyQt delivers those that wait to slots of a
@@ -59,11 +59,18 @@ class StepsWorker(GeneratorWorker):
 
     def _let_go(self) -> None:
         self._speaking.discard(self)
+        # napari keeps each worker for as long as its window is open.
+        self.outcome = self.error = None
 
-    def quit(self) -> None:
+    def end(self) -> None:
         """Close the generator at its next step."""
         self.stop.set()
-        super().quit()
+
+    def quit(self) -> None:
+        """Go on: napari closes the window that was used last when this began.
+
+        It may be another viewer's. A dock ends its job when its own is closed.
+        """
 
     def run(self) -> None:
         """Drive the generator to its end (on the thread)."""
