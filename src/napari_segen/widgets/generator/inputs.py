@@ -45,6 +45,7 @@ _ID_BYTES = 4
 # More label values than this are taken for numbers of objects.
 _MOST_CLASSES = 10
 _SEEN_LABELS = 2**16
+NOTHING_TO_LEARN = "Synthetic scenes are drawn from scratch: press Generate."
 _HOW_TO_GET_ONE = "press Fit, or Load… a generator."
 
 
@@ -152,6 +153,8 @@ class Inputs:
 
     def why_no_learning(self) -> str:
         """Say why nothing can be learnt from the chosen layers; empty if it can."""
+        if not self.takes_images:
+            return NOTHING_TO_LEARN
         if reason := self.why_no_image():
             return reason
         image, labels = self._image.value, self._labels.value
