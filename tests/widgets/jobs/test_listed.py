@@ -1,9 +1,11 @@
-"""Jobs that napari knows of: it asks before it closes a window meanwhile."""
+"""Jobs that napari knows of, and docks whose viewer goes first."""
 
 import gc
 import weakref
 
 import pytest
+from qtpy.QtCore import QTimer
+from tests.soak.buttons import DOCKS
 from tests.widgets import fakes
 
 from napari_segen.core.steps import Step
@@ -37,3 +39,19 @@ def test_closing_another_viewer_leaves_a_job_alone(viewer, make_napari_viewer, q
     qtbot.wait(600)
     assert job.is_running
     job.shut_down()
+
+
+def timers():
+    return [x for x in gc.get_objects() if type(x) is QTimer]
+
+
+@pytest.mark.parametrize("name", DOCKS)
+def test_a_dock_can_end_after_its_timers(viewer, qtbot, name):
+    before = timers()
+    dock = viewer.window.add_plugin_dock_widget("napari-segen", name)[1]
+    for timer in timers():
+        if not any(timer is x for x in before):
+            timer.deleteLater()
+    qtbot.wait(10)
+    dock.shut_down()
+    assert dock._is_shut
