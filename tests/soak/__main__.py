@@ -7,11 +7,13 @@ import argparse
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import napari
-from tests.soak.session import (
-    DOCKS,
-    Session,
+from tests.soak.buttons import DOCKS
+from tests.soak.pair import Pair
+from tests.soak.session import Session, surroundings
+from tests.soak.watch import (
     callbacks,
     caught,
     job_threads,
@@ -19,21 +21,31 @@ from tests.soak.session import (
     running_timers,
     settle,
 )
-from tests.widgets import fakes
 
-from napari_segen.widgets.jobs.keras_child import replaced_child
+from napari_segen.widgets.jobs.keras_child import keras_child
 
-WARM_UP = 100
+WARM_UP = 200
 MOST_MB = 100
+WORK_EVERY = 10  # actions of a pair
 
 
 def soak(session, found, actions):
-    """Do the actions; print what goes wrong, and return after which actions."""
+    """Do the actions; print what goes wrong, and return whether anything did.
+
+    `session` may be a pair: the other viewer is closed in the middle.
+    """
     bad = []
-    after_warm_up = memory_mb()
+    session.begin()
     for i in range(actions):
-        if i == min(WARM_UP, actions // 2):
+        if i == min(WARM_UP, actions // 4):
+            session.tidy()
             after_warm_up = memory_mb()
+            session.begin()
+        if isinstance(session, Pair):
+            if i == actions // 2:
+                session.close_other()
+            elif i % WORK_EVERY == 0:
+                session.begin()
         if i % 100 == 0:
             print(f"{i} actions done, {memory_mb():.0f} MB", flush=True)
         seen = len(found)
@@ -41,11 +53,17 @@ def soak(session, found, actions):
         if found[seen:] or session.faults():
             bad.append(name)
             print(i, name, *found[seen:], *session.faults(), sep="\n", flush=True)
-    session.close_all()
-    print(f"{actions} actions: {dict(session.done)}")
+    session.tidy()
+    one = session.one if isinstance(session, Pair) else session
+    print(f"{actions} actions: {dict(one.done)}")
+    print(f"closed with a running job: {dict(one.closed_at_work)}")
     print(f"memory after the warm-up: {memory_mb() - after_warm_up:+.0f} MB")
-    print(f"left: {len(job_threads())} threads; faults after: {bad}")
-    return bad or job_threads() or memory_mb() - after_warm_up > MOST_MB
+    print(f"layers: {len(one.viewer.layers)}")
+    left = [*job_threads(), *(["a process"] if keras_child().is_alive else [])]
+    print(f"left: {left}; faults after: {bad}")
+    if isinstance(session, Pair):
+        print(f"Live, training and generating at once: {session.n_together} times")
+    return bad or left or memory_mb() - after_warm_up > MOST_MB
 
 
 def open_and_close(session, times):
@@ -68,20 +86,28 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--actions", type=int, default=1000)
+    parser.add_argument("--viewers", type=int, default=1, choices=(1, 2))
     parser.add_argument("--openings", type=int, default=0, help="of each dock (>= 10)")
     args = parser.parse_args()
-    child, started = fakes.HereChild(), time.monotonic()
-    with replaced_child(child), tempfile.TemporaryDirectory() as folder, caught() as f:
-        viewer = napari.Viewer()
-        session = Session(viewer, folder, args.seed)
-        bad = soak(session, f, args.actions)
+    started = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        surroundings(Path(folder)),
+        caught() as found,
+    ):
+        viewer, timers = napari.Viewer(), running_timers()
+        if args.viewers == 1:
+            session = Session(viewer, folder, args.seed)
+        else:
+            session = Pair((viewer, napari.Viewer()), folder, args.seed)
+        bad = soak(session, found, args.actions)
         if args.openings:
             open_and_close(session, args.openings)
-        child.kill()
+        print(f"timers: {running_timers() - timers:+d}")
         viewer.close()
         settle(0.5)
-    print(f"complaints: {len(f)}; {time.monotonic() - started:.0f} s")
-    return 1 if bad or f else 0
+    print(f"complaints: {len(found)}; {time.monotonic() - started:.0f} s")
+    return 1 if bad or found else 0
 
 
 if __name__ == "__main__":

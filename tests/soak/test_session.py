@@ -1,7 +1,9 @@
-"""A short stretch of the soak test."""
+"""Short stretches of the soak test, with a stand-in for the process with Keras."""
 
 import pytest
-from tests.soak.session import Session, caught, job_threads, settle
+from tests.soak.pair import Pair
+from tests.soak.session import Session, surroundings
+from tests.soak.watch import caught, job_threads, settle
 from tests.widgets import fakes
 
 from napari_segen.widgets.cnn import checkpoints
@@ -9,20 +11,49 @@ from napari_segen.widgets.jobs.keras_child import replaced_child
 
 pytestmark = pytest.mark.viewer
 
+# What the stand-in cannot do: train a generator, or a network that can be saved.
+WITHOUT = ("fit", "folder_model", "save")
 
-def test_random_actions_raise_nothing_and_leave_nothing(
-    make_napari_viewer, tmp_path, monkeypatch
-):
+
+@pytest.fixture
+def found(tmp_path, monkeypatch):
+    """What is complained of."""
     monkeypatch.setenv(checkpoints.FOLDER, str(tmp_path / "checkpoints"))
-    child = fakes.HereChild()
-    with replaced_child(child), caught() as found:
-        session = Session(make_napari_viewer(), tmp_path, seed=5)
-        for _ in range(60):
-            session.act()
-            assert not found
-            assert not session.faults()
-        session.close_all()
+    monkeypatch.setattr(
+        "napari_segen.workflows.comparison.comparison_steps", fakes.comparing
+    )
+    child = fakes.HereChild(wait=50)
+    with replaced_child(child), surroundings(tmp_path), caught() as texts:
+        yield texts
         child.kill()
         settle(0.1)
-    assert not found
-    assert not job_threads()
+        assert not texts
+        assert not job_threads()
+
+
+def test_random_actions_raise_nothing_and_leave_nothing(
+    make_napari_viewer, tmp_path, found
+):
+    session = Session(make_napari_viewer(), tmp_path, seed=5, without=WITHOUT)
+    session.begin()
+    for _ in range(25):
+        session.act()
+        assert not found
+        assert not session.faults()
+    session.tidy()
+
+
+def test_two_viewers_at_work_leave_each_other_alone(
+    make_napari_viewer, tmp_path, found
+):
+    viewers = make_napari_viewer(), make_napari_viewer()
+    pair = Pair(viewers, tmp_path, seed=1, without=WITHOUT)
+    pair.begin()
+    for i in range(10):
+        if i == 5:
+            pair.close_other()
+            assert pair.n_together
+        pair.act()
+        assert not found
+        assert not pair.faults()
+    pair.tidy()

@@ -94,6 +94,14 @@ def test_new_images_come_with_labels_and_their_recipe(viewer, dock, qtbot):
     json.dumps(recipe)
 
 
+def test_synthetic_scenes_have_nothing_to_learn(dock):
+    choose(dock, "shapes", source="shapes")
+    assert "from scratch" in dock._fit.why_not()
+    dock.fit()
+    assert not dock._job.is_running
+    assert dock._generate.why_not() == ""
+
+
 def test_the_dock_makes_what_a_script_makes(viewer, dock, qtbot):
     make(dock, qtbot, n=3, seed=7)
     image, strokes = two_halves()

@@ -1,5 +1,6 @@
 """Jobs on threads, without a viewer."""
 
+import gc
 import threading
 import time
 import warnings
@@ -206,3 +207,17 @@ def test_shutting_down_ends_the_thread_without_a_word(job, qtbot):
     qtbot.waitUntil(lambda: not job_threads())
     qtbot.wait(50)
     assert (job.heard.cancelled, job.heard.results, job.heard.errors) == (0, [], [])
+
+
+def test_what_is_still_to_be_told_of_a_collected_job_harms_nobody(qtbot):
+    for _ in range(20):
+        job = Job(is_listed=False)
+        job.start(fakes.counting, 1, done=print)
+        # Only the garbage collector can end them.
+        job.worker, job._worker.job = job._worker, job
+        while job_threads():
+            time.sleep(0.005)
+        job.shut_down()
+        del job
+        gc.collect()
+        qtbot.wait(1)

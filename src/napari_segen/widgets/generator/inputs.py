@@ -25,6 +25,7 @@ from napari_segen.widgets.layers import (
 # More label values than this are taken for numbers of objects.
 _MOST_CLASSES = 10
 _SEEN_LABELS = 2**16
+NOTHING_TO_LEARN = "Synthetic scenes are drawn from scratch: press Generate."
 HOW_TO_GET_ONE = "press Fit, or Load… a generator."
 
 
@@ -135,6 +136,8 @@ class Inputs:
 
     def why_no_learning(self) -> str:
         """Say why nothing can be learnt from the chosen layers; empty if it can."""
+        if not self.takes_images:
+            return NOTHING_TO_LEARN
         if reason := self.why_no_image():
             return reason
         image, labels = self.image.value, self.labels.value

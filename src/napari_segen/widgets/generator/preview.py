@@ -1,6 +1,7 @@
 """A few small new images before anything is made: what they will look like."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -247,7 +248,8 @@ class Previewer(QObject):
     def shut_down(self) -> None:
         """End for good."""
         self._is_shut = True
-        self._timer.stop()
+        with suppress(RuntimeError):  # Qt may have deleted the timer
+            self._timer.stop()
         self._job.shut_down()
 
 

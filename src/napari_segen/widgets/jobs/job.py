@@ -143,7 +143,7 @@ class Job(QObject):
         if self._worker is None or self._cancelling:
             return
         self._cancelling = True
-        self._worker.quit()
+        self._worker.end()
         self._patience.start()
         self.changed.emit()
 
@@ -182,7 +182,7 @@ class Job(QObject):
             self._patience.stop()
             self._turn.stop()
         if worker is not None:
-            worker.quit()
+            worker.end()
 
     def _on_progress(self, number: int, progress: Progress) -> None:
         if number == self._number and not self._cancelling:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from napari.qt.threading import GeneratorWorker
 
@@ -33,9 +33,14 @@ class Progress:
 class StepsWorker(GeneratorWorker):
     """A napari worker with a thread of its own, so that it can have a low priority.
 
-    napari lists it when the window is closed and asks it to `quit`. Errors are not
-    relayed to napari: the dock shows them.
+    napari lists it when the window is closed. Errors are not relayed to napari: the
+    dock shows them.
     """
+
+    # Until the last message has come: PyQt delivers those that wait to slots of a
+    # worker that the garbage collector has emptied, partials such as napari's among
+    # them, and calling these ends the process.
+    _speaking: ClassVar[set["StepsWorker"]] = set()
 
     def __init__(self, func: Callable[..., Steps[Any]], *args: Any) -> None:
         super().__init__(func, *args)
@@ -47,12 +52,25 @@ class StepsWorker(GeneratorWorker):
 
     def start(self) -> None:
         """Begin, on a new thread."""
+        self._speaking.add(self)
+        # After all other slots: they are called in turn.
+        self.finished.connect(self._let_go)
         threading.Thread(target=self.run, name=THREAD_NAME, daemon=True).start()
 
-    def quit(self) -> None:
+    def _let_go(self) -> None:
+        self._speaking.discard(self)
+        # napari keeps each worker for as long as its window is open.
+        self.outcome = self.error = None
+
+    def end(self) -> None:
         """Close the generator at its next step."""
         self.stop.set()
-        super().quit()
+
+    def quit(self) -> None:
+        """Go on: napari closes the window that was used last when this began.
+
+        It may be another viewer's. A dock ends its job when its own is closed.
+        """
 
     def run(self) -> None:
         """Drive the generator to its end (on the thread)."""

@@ -201,7 +201,8 @@ class FindingForm(QObject):
 
     def _forget(self) -> None:
         self._job.shut_down()
-        self._timer.stop()
+        with suppress(RuntimeError):  # Qt may have deleted the timer
+            self._timer.stop()
         listed, self._listed, self._titled = self._listed, None, []
         # The layer may have gone, and its connections with it.
         with suppress(RuntimeError, ValueError, AttributeError):
