@@ -41,7 +41,7 @@ def begin(dock, qtbot):
     """Train for longer than any test; returns when it learns."""
     keras_child().wait = LONG
     dock.train()
-    qtbot.waitUntil(lambda: bool(dock._plot.curves))
+    qtbot.waitUntil(lambda: bool(dock._plot.curves), timeout=SLOW_MS)
 
 
 def second_pair(viewer, shape=(48, 64), **more):
