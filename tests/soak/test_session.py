@@ -36,7 +36,7 @@ def test_random_actions_raise_nothing_and_leave_nothing(
 ):
     session = Session(make_napari_viewer(), tmp_path, seed=5, without=WITHOUT)
     session.begin()
-    for _ in range(25):
+    for _ in range(12):
         session.act()
         assert not found
         assert not session.faults()
@@ -49,8 +49,8 @@ def test_two_viewers_at_work_leave_each_other_alone(
     viewers = make_napari_viewer(), make_napari_viewer()
     pair = Pair(viewers, tmp_path, seed=1, without=WITHOUT)
     pair.begin()
-    for i in range(10):
-        if i == 5:
+    for i in range(6):
+        if i == 3:
             pair.close_other()
             assert pair.n_together
         pair.act()
