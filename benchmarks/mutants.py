@@ -129,25 +129,40 @@ def groups(room: str) -> list[list[str]]:
     return [[f"tests/{r}"] for r in dict.fromkeys((room, "probabilistic"))] + [[*USERS]]
 
 
-def failed(copy_root: Path, tests: Sequence[str], most_seconds: float | None) -> str:
-    """Return which tests in a copy of the checkout failed; "" if they passed."""
-    with tempfile.TemporaryDirectory() as compiled:
-        # A kernel is compiled anew when its own file changes, not when another's does.
-        environment = os.environ | {"PYTHONPATH": str(copy_root / "src")}
-        environment["NUMBA_CACHE_DIR"] = compiled
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", *tests]
-        command += ["-m", "not viewer and not keras", "-p", "no:cacheprovider"]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=copy_root,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=most_seconds,
-            )
-        except subprocess.TimeoutExpired:
-            return "too slow: " + " ".join(tests)
+def reaches_kernels(copy_root: Path, module: Path) -> bool:
+    """Whether a compiled kernel is in a module, or in one that imports from it."""
+    name = ".".join(("napari_segen", *module.with_suffix("").parts))
+    kernels = [
+        path
+        for path in (copy_root / "src" / "napari_segen").rglob("*.py")
+        if "import njit" in path.read_text()
+    ]
+    own = copy_root / "src" / "napari_segen" / module
+    return own in kernels or any(name in path.read_text() for path in kernels)
+
+
+def failed(
+    copy_root: Path, tests: Sequence[str], compiled: Path, most_seconds: float | None
+) -> str:
+    """Return which tests in a copy of the checkout failed; "" if they passed.
+
+    The kernels that they compile are kept in the folder `compiled`.
+    """
+    environment = os.environ | {"PYTHONPATH": str(copy_root / "src")}
+    environment["NUMBA_CACHE_DIR"] = str(compiled)
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", *tests]
+    command += ["-m", "not viewer and not keras", "-p", "no:cacheprovider"]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=copy_root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=most_seconds,
+        )
+    except subprocess.TimeoutExpired:
+        return "too slow: " + " ".join(tests)
     if done.returncode in (0, NO_TESTS):
         return ""
     # By name: on a crowded machine a test of times may fail without any fault.
@@ -155,12 +170,14 @@ def failed(copy_root: Path, tests: Sequence[str], most_seconds: float | None) ->
     return " ".join(named or tests)
 
 
-def seconds_without_fault(copy_root: Path) -> dict[tuple[str, ...], float]:
+def seconds_without_fault(
+    copy_root: Path, compiled: Path
+) -> dict[tuple[str, ...], float]:
     """Run all groups of tests once; returns what each takes; raises if one fails."""
     took = {}
     for group in {tuple(g): None for room in ROOMS for g in groups(room)}:
         start = time.perf_counter()
-        if why := failed(copy_root, group, None):
+        if why := failed(copy_root, group, compiled, None):
             raise SystemExit(f"Without any fault these fail: {why}")
         took[group] = time.perf_counter() - start
         print(f"{' '.join(group)}: {took[group]:.0f} s without a fault", flush=True)
@@ -168,14 +185,20 @@ def seconds_without_fault(copy_root: Path) -> dict[tuple[str, ...], float]:
 
 
 def caught_by(
-    copy_root: Path, module: Path, took: Mapping[tuple[str, ...], float]
+    copy_root: Path,
+    module: Path,
+    compiled: Path,
+    took: Mapping[tuple[str, ...], float],
 ) -> str:
     """Return which tests noticed the fault in a copy of the checkout; "" if none."""
     own = took[(f"tests/{module.parts[0]}",)]
-    for tests in test_runs(module):
-        most = PATIENCE * took.get(tuple(tests), own) + 60
-        if why := failed(copy_root, tests, most):
-            return why
+    with tempfile.TemporaryDirectory() as anew:
+        # A kernel is compiled anew when its own file changes, not when another's does.
+        kept = Path(anew) if reaches_kernels(copy_root, module) else compiled
+        for tests in test_runs(module):
+            most = PATIENCE * took.get(tuple(tests), own) + 60
+            if why := failed(copy_root, tests, kept, most):
+                return why
     return ""
 
 
@@ -201,10 +224,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tried = args.only or range(1, args.n + 1)
     survivors = 0
     with tempfile.TemporaryDirectory() as folder:
-        copy_root = Path(folder) / "copy"
+        copy_root, compiled = Path(folder) / "copy", Path(folder) / "compiled"
         left_out = shutil.ignore_patterns(".git", ".*_cache", "__pycache__")
         shutil.copytree(ROOT, copy_root, ignore=left_out)
-        took = seconds_without_fault(copy_root)
+        took = seconds_without_fault(copy_root, compiled)
         mutants = drawn(args.n, args.seed)
         for number in tried:
             mutant = mutants[number - 1]
@@ -213,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             faulty, line, before, after = mutated(source, mutant.number)
             path.write_text(faulty)
             start = time.perf_counter()
-            by = caught_by(copy_root, mutant.module, took)
+            by = caught_by(copy_root, mutant.module, compiled, took)
             path.write_text(source)
             survivors += not by
             seconds = time.perf_counter() - start
