@@ -117,6 +117,12 @@ def test_the_steps_show_the_loss():
     assert shown[-1] < shown[0]
 
 
+@given(st.integers(1, 40))
+def test_the_last_step_says_that_all_is_done(n):
+    *_, last = SoftmaxClassifier({"steps": n}).fit_steps(blobs())
+    assert last.done == last.total == last.figures["step"] == n
+
+
 def test_a_learning_rate_that_is_too_large_is_reported():
     params = {"optimizer": "gradient_descent", "learning_rate": 10.0, "steps": 2}
     with pytest.warns(DataWarning, match="smaller learning_rate"):
