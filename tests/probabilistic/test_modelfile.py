@@ -131,6 +131,16 @@ def test_a_header_that_makes_no_model_is_refused(key, tmp_path):
         ns.load(path)
 
 
+def test_a_file_from_before_texture_was_looked_at_opens_without_it(tmp_path):
+    model = fitted()
+    header, arrays = model.to_archive()
+    del header["sees_texture"]
+    write_archive(tmp_path / "m.segen", "probabilistic", header, arrays)
+    loaded = ns.load(tmp_path / "m.segen")
+    assert not loaded.sees_texture_
+    assert_array_equal(loaded.predict_proba(IMAGE), model.predict_proba(IMAGE))
+
+
 def test_the_header_is_plain_json(tmp_path):
     model = fitted(smoothing=np.float32(0.5), seed=np.int64(3))
     model.save(tmp_path / "m.segen")
