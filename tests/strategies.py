@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_segen.core.imagespec import CHANNEL, FRAME, SPACE, ImageSpec
+from napari_segen.core.parameters import describe
 
 IMAGE_DTYPES = ("bool", "uint8", "uint16", "int16", "int32", "float32", "float64")
 ALL_AXES = tuple(
@@ -63,3 +64,18 @@ def tile_specs(draw, ndim=None):
         draw(shapes(ndim, 1, 15)),
         draw(shapes(ndim, 0, 15)),
     )
+
+
+@st.composite
+def params_of(draw, params_class, narrower):
+    """Parameters that a class allows; `narrower` has limits for some of them."""
+    drawn = {}
+    for p in describe(params_class):
+        low, high = narrower.get(p.name, (p.low, p.high))
+        if p.options is not None:
+            drawn[p.name] = draw(st.sampled_from(p.options))
+        elif p.annotation is int:
+            drawn[p.name] = draw(st.integers(low, high))
+        else:
+            drawn[p.name] = draw(st.floats(low, high))
+    return params_class(**drawn)

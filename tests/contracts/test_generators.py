@@ -4,6 +4,10 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from tests.strategies import images
 
 from napari_segen import ImageGenerator, ImageSpec, load
 from napari_segen.core.parameters import as_json, describe, make_params
@@ -104,14 +108,30 @@ def test_an_image_for_labels_repeats_and_has_their_shape(name):
     assert a.tobytes() == b.tobytes() != other.tobytes()
 
 
+@st.composite
+def labelled(draw):
+    """An image of any shape and type, maybe with no-data, and labels for it."""
+    image = draw(images())
+    if image.dtype.kind == "f":
+        image.flat[draw(st.integers(0, image.size - 1))] = draw(
+            st.sampled_from([0.0, np.nan, np.inf])
+        )
+    dtype = draw(st.sampled_from([np.uint8, np.int32, np.int64]))
+    return image, draw(
+        hnp.arrays(dtype, image.shape, elements=st.sampled_from([0, 4, 9]))
+    )
+
+
 @EVERY
-def test_strength_0_is_the_identity(name):
-    image, labels = toy(np.float32)
-    image[3, 4] = np.nan
+@given(labelled(), st.integers(0, 2**31 - 1))
+def test_strength_0_is_the_identity(name, given, seed):
+    image, labels = given
     maker = fitted_once(name)
-    same, marks = maker.vary(image, 0, seed=5, labels=labels)
+    same, marks = maker.vary(image, 0, seed, labels)
     assert array_hash(same) == array_hash(image)
     assert array_hash(marks) == array_hash(labels)
+    assert not np.shares_memory(same, image)
+    assert array_hash(maker.vary(image, 0, seed)) == array_hash(image)
 
 
 @EVERY

@@ -1,5 +1,9 @@
+from functools import cache
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from tests.reference import autoencoder_loss as reference
 
@@ -77,20 +81,33 @@ def test_pixels_without_data_never_change_the_squared_error():
     assert a == b
 
 
-@pytest.mark.parametrize("levels", [1, 3, 4])
-def test_tiled_equals_whole(levels):
-    plan = Plan(n_channels=1, width=4, levels=levels, latent=3)
+@cache
+def functions(levels):
+    """Return stride, encoder and decoder; compiled once for all sizes."""
+    plan = Plan(n_channels=2, width=4, levels=levels, latent=3)
     encoder, decoder = networks(plan)
-    rng = np.random.default_rng(0)
-    grid = rng.standard_normal((40, 37, 3)).astype(np.float32)
-    decode = as_function(decoder, is_encoder=False)
-    assert_allclose(
-        run(by_tiles(decode, grid, (40, 37), 1, plan.stride)), decode(grid), atol=1e-4
+    return (
+        plan.stride,
+        as_function(encoder, is_encoder=True),
+        as_function(decoder, is_encoder=False),
     )
-    image = rng.standard_normal((40 * plan.stride, 37 * plan.stride, 1))
-    encode = as_function(encoder, is_encoder=True)
+
+
+@pytest.mark.parametrize("levels", [1, 3, 4])
+@settings(max_examples=4)
+@given(
+    points=st.tuples(st.integers(1, 70), st.integers(1, 40)), seed=st.integers(0, 99)
+)
+def test_tiled_equals_whole(levels, points, seed):
+    stride, encode, decode = functions(levels)
+    rng = np.random.default_rng(seed)
+    grid = rng.standard_normal((*points, 3)).astype(np.float32)
     assert_allclose(
-        run(by_tiles(encode, image, (40, 37), plan.stride, 1)), encode(image), atol=1e-4
+        run(by_tiles(decode, grid, points, 1, stride)), decode(grid), atol=1e-4
+    )
+    image = rng.standard_normal((*(stride * n for n in points), 2))
+    assert_allclose(
+        run(by_tiles(encode, image, points, stride, 1)), encode(image), atol=1e-4
     )
 
 

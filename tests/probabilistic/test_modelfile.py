@@ -5,14 +5,17 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from tests.probabilistic.problems import two_regions
+from tests.strategies import params_of
 
 import napari_segen as ns
 from napari_segen.core.archive import read_archive, write_archive
 from napari_segen.core.errors import ModelFileError, NotFitted
 from napari_segen.core.labels import ClassInfo
-from napari_segen.probabilistic.registry import methods_with_strokes
+from napari_segen.probabilistic.registry import CLASSIFIERS, methods_with_strokes
 
 IMAGE, SCRIBBLES, _ = two_regions()
 
@@ -21,12 +24,41 @@ def fitted(method="softmax", **settings):
     return ns.ProbabilisticSegmenter(method, **settings).fit(IMAGE, SCRIBBLES)
 
 
+# So narrow that a fit is quick and ends.
+NARROWER = {
+    "forest": {"trees": (1, 20)},
+    "softmax": {"learning_rate": (1e-6, 0.01), "steps": (1, 30), "penalty": (0, 100)},
+}
+
+
+@st.composite
+def settings_of(draw, method):
+    """Settings of a segmenter, and parameters of its method, all of them at random."""
+    share = draw(st.floats(0.01, 0.99))
+    scales = st.lists(st.floats(0.5, 4), min_size=1, max_size=2)
+    params = CLASSIFIERS.get(method).Params
+    return {
+        "params": draw(params_of(params, NARROWER.get(method, {}))),
+        "features": draw(st.sampled_from(["default", "gradient"])),
+        "sigmas": tuple(draw(scales)),
+        "smoothing": draw(st.floats(0, 5)),
+        "class_prior": draw(st.sampled_from([None, {3: share, 7: 1 - share}])),
+        "normalization": draw(st.sampled_from(["auto", "training", "image", "none"])),
+        "seed": draw(st.integers(0, 2**31 - 1)),
+    }
+
+
 @pytest.mark.parametrize("method", methods_with_strokes())
-def test_loaded_it_predicts_the_same_bytes(method, tmp_path):
-    model = fitted(method, smoothing=2, class_prior={3: 0.3, 7: 0.7})
-    model.save(tmp_path / "m.segen")
-    loaded = ns.load(tmp_path / "m.segen")
+@settings(max_examples=3)
+@given(data=st.data())
+def test_loaded_it_predicts_the_same_bytes(method, data, tmp_path_factory):
+    model = fitted(method, **data.draw(settings_of(method)))
+    path = tmp_path_factory.mktemp("model") / "m.segen"
+    model.save(path)
+    loaded = ns.load(path)
     assert_array_equal(loaded.predict_proba(IMAGE), model.predict_proba(IMAGE))
+    assert_array_equal(loaded.novelty(IMAGE), model.novelty(IMAGE))
+    assert loaded.params == model.params
 
 
 def test_the_file_keeps_all_there_is_to_know(tmp_path):
@@ -97,6 +129,16 @@ def test_a_header_that_makes_no_model_is_refused(key, tmp_path):
     write_archive(path, "probabilistic", header, arrays)
     with pytest.raises(ModelFileError):
         ns.load(path)
+
+
+def test_a_file_from_before_texture_was_looked_at_opens_without_it(tmp_path):
+    model = fitted()
+    header, arrays = model.to_archive()
+    del header["sees_texture"]
+    write_archive(tmp_path / "m.segen", "probabilistic", header, arrays)
+    loaded = ns.load(tmp_path / "m.segen")
+    assert not loaded.sees_texture_
+    assert_array_equal(loaded.predict_proba(IMAGE), model.predict_proba(IMAGE))
 
 
 def test_the_header_is_plain_json(tmp_path):

@@ -228,6 +228,15 @@ def test_a_cancelled_fit_leaves_the_model_as_it_was():
     assert_array_equal(segmenter.predict_proba(image), before)
 
 
+@pytest.mark.parametrize("method", methods_with_strokes())
+def test_the_share_that_is_done_never_falls_and_ends_at_all(method):
+    image, scribbles, _ = two_regions()
+    steps = ns.ProbabilisticSegmenter(method).fit_steps(image, scribbles)
+    shares = [step.done / step.total for step in steps]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
 def test_the_features_of_a_large_image_are_never_there_at_once(monkeypatch):
     monkeypatch.setattr(parallel, "usable_processors", lambda: 2)
     image, scribbles, _ = two_regions()

@@ -2,6 +2,9 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose
 from scipy.optimize import approx_fprime
 from tests.probabilistic.problems import blobs
@@ -15,6 +18,9 @@ from napari_segen.probabilistic.softmax import (
     SoftmaxParams,
     loss_and_gradient,
 )
+
+# Not so small that Adam's epsilon, or rounding, decides.
+SLOPES = st.floats(-1e3, 1e3).filter(lambda g: g == 0 or abs(g) > 1e-6)
 
 
 def small_problem(seed=0, k=3, f=2, m=7):
@@ -51,10 +57,20 @@ def test_gradient_descent_steps_against_the_gradient():
     assert_allclose(step(np.array([1.0, 2.0]), np.array([2.0, -2.0])), [0.0, 3.0])
 
 
-def test_adams_first_step_has_the_length_of_the_learning_rate():
-    step = OPTIMIZERS["adam"](0.5)
-    moved = step(np.zeros(2), np.array([1e-3, -50.0]))
-    assert_allclose(moved, [-0.5, 0.5], rtol=1e-4)
+@given(
+    hnp.arrays(
+        float, st.tuples(st.integers(1, 40), st.integers(1, 4)), elements=SLOPES
+    ),
+    st.floats(1e-6, 10.0),
+)
+def test_any_steps_of_adam_are_the_formulas(gradients, learning_rate):
+    step = OPTIMIZERS["adam"](learning_rate)
+    theta = np.zeros(gradients.shape[1])
+    for gradient, expected in zip(
+        gradients, reference.adam(theta, gradients, learning_rate), strict=True
+    ):
+        theta = step(theta, gradient)
+        assert_allclose(theta, expected, rtol=1e-9, atol=1e-9 * learning_rate)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +115,12 @@ def test_the_steps_show_the_loss():
     steps = SoftmaxClassifier({"steps": 30}).fit_steps(blobs())
     shown = [step.figures["loss"] for step in steps]
     assert shown[-1] < shown[0]
+
+
+@given(st.integers(1, 40))
+def test_the_last_step_says_that_all_is_done(n):
+    *_, last = SoftmaxClassifier({"steps": n}).fit_steps(blobs())
+    assert last.done == last.total == last.figures["step"] == n
 
 
 def test_a_learning_rate_that_is_too_large_is_reported():

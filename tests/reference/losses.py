@@ -29,6 +29,8 @@ def masked_loss(name, logits, index, teacher=None, teacher_weight=0.0):
     if teacher is None:
         return loss
     taught = ~labelled & (teacher.sum(axis=-1) > 0)
+    if not taught.any():
+        return loss
     cross = -(teacher[taught] * np.log(p[taught])).sum(axis=-1)
     return loss + teacher_weight * cross.mean()
 

@@ -27,3 +27,17 @@ def loss(theta, z, class_index, weights, penalty):
     for pixel, k, w in zip(z, class_index, weights, strict=True):
         total -= w * np.log(probabilities(theta, pixel)[k])
     return total + penalty / 2 * (theta[:, :-1] ** 2).sum()
+
+
+def adam(theta, gradients, learning_rate):
+    """Weights after each step of Adam; its means as sums over all steps before."""
+    passed = []
+    for t in range(1, len(gradients) + 1):
+        age = np.arange(t)[::-1, None]
+        mean, square = (
+            (decay**age * gradients[:t] ** power).sum(axis=0) / (decay**age).sum()
+            for decay, power in ((0.9, 1), (0.999, 2))
+        )
+        theta = theta - learning_rate * mean / (np.sqrt(square) + 1e-8)
+        passed.append(theta)
+    return passed

@@ -4,6 +4,8 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from tests.scale.conftest import spots, strokes
 from tests.scale.test_parts import assert_like_whole
@@ -26,11 +28,15 @@ def trained(network):
 
 
 @pytest.mark.parametrize("network", ["unet", "patch"])
-@pytest.mark.parametrize("size", [(150, 209), (129, 257), (20, 300)])
-def test_parts_give_the_posterior_of_the_whole(network, size):
+@settings(max_examples=4)
+@given(
+    size=st.tuples(st.integers(1, 160), st.integers(1, 260)),
+    least=st.tuples(st.integers(24, 64), st.integers(24, 64)),
+)
+def test_parts_of_any_shape_give_the_posterior_of_the_whole(network, size, least):
     model = trained(network)
     step = model.reach(ImageSpec("yx")).multiple[0]
-    part = (-(-40 // step) * step, -(-64 // step) * step)
+    part = tuple(-(-n // step) * step for n in least)
     assert_like_whole(model, spots(size, 1), ImageSpec("yx"), part)
 
 

@@ -154,23 +154,40 @@ def test_what_is_wanted_may_change():
 # -- the store ------------------------------------------------------------------
 
 
-def test_the_store_keeps_what_was_used_last_within_its_memory():
-    one = tile(1)
-    store = TileStore(max_bytes=3 * one.planes.nbytes)
-    for i in range(3):
-        store.put((0, 0, 0, i), one)
-    store.get((0, 0, 0, 0))
-    store.put((0, 0, 0, 3), one)
-    assert store.n_bytes <= store.max_bytes
-    assert store.get((0, 0, 0, 1)) is None
-    assert store.get((0, 0, 0, 0)) is one
+PLACES = st.tuples(st.just(0), st.just(0), st.integers(0, 2), st.integers(0, 2))
 
 
-def test_replacing_a_tile_does_not_count_it_twice():
-    store = TileStore()
-    for _ in range(3):
-        store.put((0, 0, 0, 0), tile(1))
-    assert store.n_bytes == tile(1).planes.nbytes
+@given(
+    most=st.integers(0, 400),
+    done=st.lists(
+        st.tuples(st.just("put"), PLACES, st.integers(1, 7))
+        | st.tuples(st.just("get"), PLACES)
+        | st.tuples(st.just("clear"))
+    ),
+)
+def test_whatever_is_done_the_memory_is_that_of_the_tiles_kept(most, done):
+    store, expected = TileStore(max_bytes=most), {}
+    for name, *where in done:
+        if name == "put":
+            place, side = where
+            expected.pop(place, None)
+            expected[place] = tile(1, side)
+            store.put(place, expected[place])
+            while len(expected) > 1 and memory(expected) > most:
+                del expected[next(iter(expected))]
+        elif name == "get":
+            assert store.get(*where) is expected.get(*where)
+            if where[0] in expected:  # the last used is kept longest
+                expected[where[0]] = expected.pop(where[0])
+        else:
+            store.clear()
+            expected.clear()
+        assert store.places() == list(expected)
+        assert store.n_bytes == memory(expected)
+
+
+def memory(tiles):
+    return sum(t.planes.nbytes for t in tiles.values())
 
 
 def test_a_first_look_is_not_a_final_answer():

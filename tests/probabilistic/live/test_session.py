@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import napari_segen as ns
@@ -79,13 +81,38 @@ def assert_same(seen, model, image, at=...):
     assert_array_equal(seen.read()[at], model.predict(image)[at])
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 1.0])
+@st.composite
+def painted(draw):
+    """An image of any size and type, its axes, and strokes of two or three classes."""
+    axes = draw(st.sampled_from(["yx", "yxc", "tyx"]))
+    sizes = {"t": st.integers(1, 3), "c": st.just(2)}
+    shape = tuple(draw(sizes.get(a, st.integers(20, 80))) for a in axes)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    dtype = draw(st.sampled_from([np.uint8, np.int16, np.float32]))
+    image = rng.normal(100, 30, shape)
+    scribbles = np.zeros(shape[: len(axes) - axes.count("c")], np.uint8)
+    for value in range(1, draw(st.integers(3, 4))):
+        for _ in range(2):
+            corner = [rng.integers(0, n) for n in scribbles.shape]
+            at = tuple(slice(c, c + rng.integers(2, 9)) for c in corner)
+            scribbles[at] = value
+            image[at] += 40 * value
+    scribbles.flat[[0, -1]] = 1, 2  # whatever was painted over
+    return axes, image.clip(0, 255).astype(dtype), scribbles
+
+
 @pytest.mark.parametrize("method", methods_with_strokes())
-def test_the_preview_equals_the_full_result(method, smoothing):
-    image, scribbles = problem()
-    seen = Seen(image, method=method, smoothing=smoothing)
-    seen.answer(scribbles)
-    assert_same(seen, fitted(seen, image, scribbles), image)
+@settings(max_examples=4)
+@given(painted(), st.sampled_from([0.0, 1.0, 3.0]), st.data())
+def test_the_preview_equals_the_full_result(method, given, smoothing, data):
+    axes, image, scribbles = given
+    seen = Seen(image, axes, method=method, smoothing=smoothing)
+    frame, at = 0, ...
+    if "t" in axes:
+        frame = data.draw(st.integers(0, image.shape[axes.index("t")] - 1))
+        at = tuple(frame if a == "t" else slice(None) for a in axes)
+    seen.answer(scribbles, frame=frame)
+    assert_same(seen, fitted(seen, image, scribbles), image, at)
 
 
 def test_so_does_that_of_colours_channels_and_frames():
@@ -390,8 +417,8 @@ def test_of_an_image_read_in_blocks_the_preview_is_the_same(axes):
     sparse[...] = scribbles
     frame = 1 if axes == "tyx" else 0
     found = []
-    for given, marks in ((image, scribbles), (NotInMemory(image), sparse)):
-        seen = Seen(given, axes, method="softmax")
+    for pixels, marks in ((image, scribbles), (NotInMemory(image), sparse)):
+        seen = Seen(pixels, axes, method="softmax")
         seen.answer(marks, box, frame)
         found.append([seen.read(), seen.read(plane=1)])
     assert seen.session.picture.is_lazy
@@ -404,8 +431,8 @@ def test_so_is_one_at_a_coarser_level_within_bounds(monkeypatch):
     monkeypatch.setattr(view, "MOST_PIXELS", 2000)
     image, scribbles = problem()
     found = []
-    for given in (image, NotInMemory(image)):
-        seen = Seen(given, method="softmax")
+    for pixels in (image, NotInMemory(image)):
+        seen = Seen(pixels, method="softmax")
         seen.answer(scribbles)
         assert np.any(seen.read())
         found.append(seen.read())
