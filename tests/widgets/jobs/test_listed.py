@@ -32,6 +32,22 @@ def test_no_result_is_kept_once_it_is_shown(viewer, qtbot):
     assert [made() for made in seen] == [None]
 
 
+def raising():
+    yield Step(0, 1, "working")
+    raise ValueError("bad")
+
+
+@pytest.mark.parametrize("steps", [returning_a_result, raising])
+def test_no_worker_is_kept_once_its_job_is_over(viewer, qtbot, steps):
+    job = Job()
+    job.start(steps, done=lambda made: None)
+    worker = weakref.ref(job._worker)
+    qtbot.waitUntil(lambda: not job.is_running)
+    qtbot.wait(20)
+    gc.collect()
+    assert worker() is None
+
+
 def test_closing_another_viewer_leaves_a_job_alone(viewer, make_napari_viewer, qtbot):
     other, job = make_napari_viewer(), Job()
     job.start(fakes.endless, done=print)

@@ -59,17 +59,19 @@ class StepsWorker(GeneratorWorker):
 
     def _let_go(self) -> None:
         self._speaking.discard(self)
-        # napari keeps each worker for as long as its window is open.
-        self.outcome = self.error = None
+        # An error holds the frames that it came through, and these hold the worker.
+        self.error = None
 
     def end(self) -> None:
         """Close the generator at its next step."""
         self.stop.set()
 
-    def quit(self) -> None:
+    @staticmethod
+    def quit() -> None:
         """Go on: napari closes the window that was used last when this began.
 
-        It may be another viewer's. A dock ends its job when its own is closed.
+        It may be another viewer's. A dock ends its job when its own is closed. Static,
+        because napari never forgets this function: a method would hold the worker.
         """
 
     def run(self) -> None:
