@@ -1,5 +1,7 @@
 """Short stretches of the soak test, with a stand-in for the process with Keras."""
 
+import sys
+
 import pytest
 from tests.soak.pair import Pair
 from tests.soak.session import Session, surroundings
@@ -57,3 +59,29 @@ def test_two_viewers_at_work_leave_each_other_alone(
         assert not found
         assert not pair.faults()
     pair.tidy()
+
+
+@pytest.mark.parametrize(
+    ("message", "is_drawing", "is_apart"),
+    [
+        ("OpenGL got errors (Check before draw): GL_INVALID_VALUE", True, True),
+        ("OpenGL got errors (Check before draw): GL_INVALID_VALUE", False, False),
+        ("OpenGL got errors (Check after draw): GL_OUT_OF_MEMORY", True, False),
+    ],
+)
+def test_only_drawing_that_napari_spoilt_is_counted_apart(
+    message, is_drawing, is_apart
+):
+    def paintGL():
+        raise RuntimeError(message)
+
+    def works():
+        raise RuntimeError(message)
+
+    spoilt = []
+    with caught(spoilt) as found:
+        try:
+            paintGL() if is_drawing else works()
+        except RuntimeError:
+            sys.excepthook(*sys.exc_info())
+    assert (len(spoilt), len(found)) == (is_apart, not is_apart)
