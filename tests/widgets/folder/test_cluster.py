@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("distributed")
 
+import distributed
 from tests.scale.clusters import free_port, processes, scheduler, worker
 from tests.scale.conftest import digests
 from tests.scale.fields import field
@@ -35,7 +36,10 @@ def test_workers_write_what_this_process_writes(viewer, qtbot, tmp_path):
         port = free_port()
         scheduler(start, port)
         worker(start, port)
-        for name, address in (("here", ""), ("there", f" tcp://127.0.0.1:{port} ")):
+        cluster = f"tcp://127.0.0.1:{port}"
+        with distributed.Client(cluster, timeout=60) as client:
+            client.wait_for_workers(1, timeout=60)
+        for name, address in (("here", ""), ("there", f" {cluster} ")):
             dock._form._out.value = tmp_path / name
             dock._form._cluster.value = address
             dock._run.button.click()
