@@ -7,6 +7,7 @@ import pytest
 from tests.widgets import fakes
 from tests.widgets.generator import generator_fakes
 
+from napari_segen.core.child import ChildDied
 from napari_segen.core.steps import run
 from napari_segen.widgets.jobs.kept_model import key_of, run_with_model
 from napari_segen.widgets.jobs.keras_child import (
@@ -20,6 +21,7 @@ from napari_segen.widgets.tasks import run_here
 @pytest.fixture
 def child():
     made = KerasChild(fakes.no_warm_up)
+    made.open()
     yield made
     made.kill()
 
@@ -44,11 +46,22 @@ def test_a_job_during_the_warm_up_waits_for_tensorflow(child):
 
 def test_the_process_ends_with_the_last_dock(child):
     child.open()
-    child.open()
     run(child.warm_up_steps())
     child.close()
     assert child.is_alive
     child.close()
+    assert not child.is_alive
+
+
+def test_a_job_that_waited_for_its_turn_leaves_no_process_without_docks(child):
+    first = child.run_steps(fakes.endless)
+    next(first)
+    second = child.run_steps(fakes.counting, 2)
+    next(second)
+    child.close()
+    with pytest.raises(ChildDied):
+        run(first)
+    run(second)
     assert not child.is_alive
 
 

@@ -64,6 +64,8 @@ class KerasChild:
         try:
             return (yield from self._child.run_steps(function, *args))
         finally:
+            if not self._docks:  # The last was closed before it was this job's turn.
+                self.kill()
             self._turn.release()
 
 
