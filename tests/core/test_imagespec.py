@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from tests.strategies import ALL_AXES, specs
 
-from napari_segen.core.imagespec import ImageSpec, infer_spec
+from napari_segen.core.imagespec import ImageSpec, infer_spec, same_sizes
 
 
 def numbered(axes):
@@ -137,3 +137,10 @@ def test_a_position_in_a_frame_leads_back_to_the_labels(spec, data):
     position = spec.label_position(at[0], at[1:], shape)
     assert labels[position] == frames[at]
     assert spec.frame_position(position, shape) == (at[0], at[1:])
+
+
+@given(st.lists(st.floats(1e-4, 1e4), min_size=2, max_size=3), st.floats(0.995, 1.005))
+def test_pixel_sizes_are_the_same_but_for_rounding(sizes, rounding):
+    assert same_sizes(sizes, [s * rounding for s in sizes])
+    assert not same_sizes(sizes, [*sizes[:-1], sizes[-1] * 1.02])
+    assert not same_sizes(sizes, [*sizes[:-1], sizes[-1] * 0.98])

@@ -20,12 +20,10 @@ from napari_segen.core.checks import (
     check_pairs,
     warn_if_flat,
 )
-from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.imagespec import Array, ImageSpec, same_sizes
 from napari_segen.core.normalization import Normalization, has_data
 
 TASKS = ("classes", "instances")
-# Images whose pixel sizes differ by more are not of one kind.
-SAME_SIZE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +161,8 @@ def one_spec(spec: Any, n_images: int) -> Any:
                 f"image {i} has the axes {other.axes!r}, but image 0 has "
                 f"{first.axes!r}. All images of a fit must have the same axes."
             )
-        if other.unit != first.unit or not np.allclose(
-            other.sampling, first.sampling, rtol=SAME_SIZE, atol=0
-        ):
+        alike = same_sizes(other.sampling, first.sampling)
+        if other.unit != first.unit or not alike:
             raise ValueError(
                 f"image {i} has pixels of {size_text(other)}, but image 0 of "
                 f"{size_text(first)}. Rescale it first, or leave it out: a network "

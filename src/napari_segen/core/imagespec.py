@@ -12,6 +12,8 @@ FRAME = "tn"
 CHANNEL = "c"
 # OME-Zarr and BioImage.IO spell out what TIFF abbreviates, and an `ImageSpec`.
 SHORT_UNITS = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm"}
+# Files round: ImageJ writes pixels per unit as a fraction.
+_ROUNDED = 0.01
 _MOST_LISTED = 5  # frames
 
 Array = npt.NDArray[Any]
@@ -204,6 +206,11 @@ class ImageSpec:
 
 def _positions(axes: str, wanted: str) -> list[int]:
     return [i for i, a in enumerate(axes) if a in wanted]
+
+
+def same_sizes(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether pixels are equally large along each axis, but for what files round."""
+    return np.allclose(one, other, rtol=_ROUNDED, atol=0)
 
 
 def frames_in_words(chosen: Sequence[int], n_frames: int) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.imagespec import Array, ImageSpec, same_sizes
 from napari_segen.core.normalization import Normalization
 from napari_segen.core.scribbles import Samples, samples_of
 from napari_segen.probabilistic.kept import KeptFrame, KeptStrokes
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 # Of a frame's earlier pixels; with more of them the new strokes take their place.
 REPEATED = 0.5
-SAME_SIZE = 1e-3  # files round pixel sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,7 @@ def _check_pixels(before: ImageSpec, spec: ImageSpec, sigma_unit: str) -> None:
         return  # nothing is known that could be wrong
     if before.unit != spec.unit:
         raise _unlike(f"pixel sizes in {before.unit!r}, not {spec.unit!r}")
-    alike = np.allclose(before.sampling, spec.sampling, rtol=SAME_SIZE, atol=0)
+    alike = same_sizes(before.sampling, spec.sampling)
     if sigma_unit == "pixel" and not alike:
         raise _unlike(
             f"pixels of {before.pixel_size}, not {spec.pixel_size} {spec.unit}",

@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_segen.core.archive import check_replaceable
 from napari_segen.core.doubts import doubt
-from napari_segen.core.imagespec import Array, ImageSpec
+from napari_segen.core.imagespec import Array, ImageSpec, same_sizes
 from napari_segen.workflows.comparison import comparison_steps
 from napari_segen.workflows.files import (
     ImageFile,
@@ -103,8 +101,7 @@ def _check_pixel_sizes(files: Sequence[ImageFile]) -> None:
 def _alike(one: ImageFile, other: ImageFile) -> bool:
     if one.pixel_size is None or other.pixel_size is None or one.unit != other.unit:
         return one.pixel_size is other.pixel_size
-    # Files round: ImageJ writes pixels per unit as a fraction.
-    return np.allclose(one.pixel_size, other.pixel_size, rtol=1e-3)
+    return same_sizes(one.pixel_size, other.pixel_size)
 
 
 def _size(file: ImageFile) -> str:

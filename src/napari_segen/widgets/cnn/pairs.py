@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -16,11 +15,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_segen.core.imagespec import FRAME
+from napari_segen.core.imagespec import FRAME, same_sizes
 from napari_segen.widgets.layers import axes_of, image_shape, is_huge, mismatch, spec_of
 
-# Pixel sizes that differ by less are written differently, not measured differently.
-SAME_SIZE = 0.01
 _NAMED = re.compile(r"\b(images|labels)\[(\d+)\]")
 
 
@@ -68,9 +65,8 @@ def _why_apart(first: Image, other: Image) -> str:
     if counts[0] != counts[1]:
         return names.format(f"{counts[0]} channels", counts[1]) + together
     sizes = [_in_words(s) for s in (got, wanted)]
-    if wanted.unit != got.unit or not np.allclose(
-        got.sampling, wanted.sampling, rtol=SAME_SIZE, atol=0
-    ):
+    alike = same_sizes(got.sampling, wanted.sampling)
+    if wanted.unit != got.unit or not alike:
         return names.format(f"pixels of {sizes[0]}", sizes[1]) + together
     return ""
 
