@@ -3,7 +3,8 @@
 import gc
 
 import pytest
-from qtpy.QtWidgets import QDockWidget, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_segen.widgets.jobs.closing import Closing
 
@@ -62,3 +63,20 @@ def test_an_owner_that_nobody_needs_is_collected_in_silence(qtbot):
     del owner
     gc.collect()
     assert told == []
+
+
+def test_the_end_of_a_dock_is_told_also_when_its_owner_was_collected_before(qtbot):
+    told, window = [], QMainWindow()
+    qtbot.addWidget(window)
+    for _ in range(5):
+        dock = QDockWidget()
+        owner = Owner(told)
+        owner.itself = owner
+        dock.setWidget(owner.widget)
+        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        owner.widget.setParent(None)
+        window.removeDockWidget(dock)
+        dock.deleteLater()
+    del dock, owner
+    gc.collect()
+    qtbot.waitUntil(lambda: len(told) == 5)

@@ -8,6 +8,11 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDockWidget, QMessageBox, QWidget
 
 
+# Those of docks that are there. Python's garbage collector would take one that napari
+# has let go of, and its connections with it, before Qt deletes the dock and says so.
+_OF_DOCKS: set["Closing"] = set()
+
+
 class Closing(QObject):
     """Calls back once when the widget's dock goes away, however that happens.
 
@@ -55,11 +60,13 @@ class Closing(QObject):
                 parent = parent.parent()
             if parent is not None:
                 self._dock = parent
+                _OF_DOCKS.add(self)
                 parent.destroyed.connect(lambda: self._dock_destroyed())
                 self._ask_before_closing(parent)
         return False
 
     def _dock_destroyed(self) -> None:
+        _OF_DOCKS.discard(self)
         with suppress(RuntimeError, TypeError):  # the widget is gone, too
             self._widget.destroyed.disconnect(self._widget_destroyed)
         self._closed()
