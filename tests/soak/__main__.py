@@ -24,55 +24,64 @@ from tests.soak.watch import (
 
 from napari_segen.widgets.jobs.keras_child import keras_child
 
-WARM_UP = 200
+# Until each method was used: what it needs stays loaded, scikit-learn with 60 MB.
+WARM_UP = 400
 MOST_MB = 100
 WORK_EVERY = 10  # actions of a pair
 
 
+def act(session, found, number):
+    """Do one thing; print what went wrong, and return whether anything did."""
+    if isinstance(session, Pair) and number % WORK_EVERY == 0:
+        session.begin()
+    if number % 100 == 0:
+        print(f"{number} actions done, {memory_mb():.0f} MB", flush=True)
+    seen = len(found)
+    name = session.act()
+    wrong = [*found[seen:], *session.faults()]
+    if wrong:
+        print(number, name, *wrong, sep="\n", flush=True)
+    return bool(wrong)
+
+
 def soak(session, found, actions):
-    """Do the actions; print what goes wrong, and return whether anything did.
+    """Do the actions, and others before; return whether anything goes wrong.
 
     `session` may be a pair: the other viewer is closed in the middle.
     """
-    bad = []
+    session.begin()
+    n_bad = sum(act(session, found, i - WARM_UP) for i in range(WARM_UP))
+    session.tidy()
+    after_warm_up = memory_mb()
     session.begin()
     for i in range(actions):
-        if i == min(WARM_UP, actions // 4):
-            session.tidy()
-            after_warm_up = memory_mb()
-            session.begin()
-        if isinstance(session, Pair):
-            if i == actions // 2:
-                session.close_other()
-            elif i % WORK_EVERY == 0:
-                session.begin()
-        if i % 100 == 0:
-            print(f"{i} actions done, {memory_mb():.0f} MB", flush=True)
-        seen = len(found)
-        name = session.act()
-        if found[seen:] or session.faults():
-            bad.append(name)
-            print(i, name, *found[seen:], *session.faults(), sep="\n", flush=True)
+        if isinstance(session, Pair) and i == actions // 2:
+            session.close_other()
+        n_bad += act(session, found, i)
     session.tidy()
+    growth = memory_mb() - after_warm_up
     one = session.one if isinstance(session, Pair) else session
-    print(f"{actions} actions: {dict(one.done)}")
+    print(f"{WARM_UP} + {actions} actions: {dict(one.done)}")
     print(f"closed with a running job: {dict(one.closed_at_work)}")
-    print(f"memory after the warm-up: {memory_mb() - after_warm_up:+.0f} MB")
-    print(f"layers: {len(one.viewer.layers)}")
+    print(
+        f"memory after the warm-up: {growth:+.0f} MB; {len(one.viewer.layers)} layers"
+    )
     left = [*job_threads(), *(["a process"] if keras_child().is_alive else [])]
-    print(f"left: {left}; faults after: {bad}")
+    print(f"left: {left}; actions after which something was wrong: {n_bad}")
     if isinstance(session, Pair):
         print(f"Live, training and generating at once: {session.n_together} times")
-    return bad or left or memory_mb() - after_warm_up > MOST_MB
+    return n_bad or left or growth > MOST_MB
 
 
-def open_and_close(session, times):
-    """Open and close each dock; print what is left of it."""
+def open_and_close(session, found, times):
+    """Open and close each dock; print what is left of it, and what is raised."""
     for name in DOCKS:
         for i in range(times):
+            seen = len(found)
             session.open(name)
             settle(0.02)
             session.close(name)
+            print(*found[seen:], sep="\n", end="", flush=True)
             if i == 9:
                 session.close_all()
                 before = memory_mb(), callbacks(session.viewer), running_timers()
@@ -103,7 +112,7 @@ def main():
             session = Pair((viewer, napari.Viewer()), folder, args.seed)
         bad = soak(session, found, args.actions)
         if args.openings:
-            open_and_close(session, args.openings)
+            open_and_close(session, found, args.openings)
         print(f"timers: {running_timers() - timers:+d}")
         viewer.close()
         settle(0.5)

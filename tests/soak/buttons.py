@@ -15,7 +15,6 @@ PROBABILISTIC, CNN, GENERATOR = (
 OBJECTS, COMPARE, FOLDER = "Objects", "Compare labels", "Apply to folder"
 DOCKS = (PROBABILISTIC, CNN, GENERATOR, OBJECTS, COMPARE, FOLDER)
 UNTRAINED = ("transform", "texture", "shapes")
-MOST_IMAGES = 14
 
 
 def make_small(dock):
@@ -134,9 +133,7 @@ class Buttons:
     # -- generating -----------------------------------------------------------
 
     def do_generate(self):
-        made = [x for x in self.viewer.layers if isinstance(x, Image)]
-        dock = self._dock(GENERATOR)
-        if dock is None or len(made) >= MOST_IMAGES:
+        if (dock := self._dock(GENERATOR)) is None:
             return
         names = [n for n in dock._form.method.choice.choices if n in UNTRAINED]
         if names:

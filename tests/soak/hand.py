@@ -5,7 +5,8 @@ from napari.layers import Labels
 from napari_segen.widgets.layers import level_zero
 from napari_segen.widgets.results import MARK
 
-MOST_LAYERS = 25
+# napari takes 4 to 8 MB for each, and after 40 of them keeps 60 MB for itself.
+MOST_LAYERS = 10
 
 
 class Hand:
@@ -59,14 +60,17 @@ class Hand:
         self.viewer.layers.selection.active = self.random.choice(self.viewer.layers)
 
     def _removable(self):
-        """Labels that are not the user's; images never, see `Session`."""
-        layers = self.viewer.layers
-        return [x for x in layers if isinstance(x, Labels) and x not in self._users]
+        """Layers that are not the user's."""
+        return [x for x in self.viewer.layers if x not in self._users]
 
     def do_delete(self):
-        labels, n = self._removable(), len(self.viewer.layers)
-        if labels and (self.random.random() < 0.3 or n > MOST_LAYERS):
-            self.viewer.layers.remove(self.random.choice(labels))
+        if (layers := self._removable()) and self.random.random() < 0.3:
+            self.viewer.layers.remove(self.random.choice(layers))
+
+    def remove_surplus(self):
+        """Remove layers at random until they are few."""
+        while len(layers := self._removable()) > MOST_LAYERS:
+            self.viewer.layers.remove(self.random.choice(layers))
 
     def do_hide(self):
         layer = self.random.choice(self.viewer.layers)

@@ -100,6 +100,6 @@ class Pair:
         return found
 
     def tidy(self):
-        """Close every dock of the viewers that are left, and remove all labels."""
+        """Close every dock of the viewers that are left, and remove what was made."""
         for session in self._open:
             session.tidy()

@@ -39,9 +39,6 @@ def surroundings(folder):
 class Session(Hand, Buttons):
     """Random actions on one viewer; what went wrong is told by `faults`.
 
-    Image layers are never removed: napari itself crashes in Mesa when one is removed
-    and the view is moved at once.
-
     Parameters
     ----------
     viewer : napari.Viewer
@@ -106,6 +103,7 @@ class Session(Hand, Buttons):
         name = action.__name__.removeprefix("do_")
         self.done[name] += 1
         action()
+        self.remove_surplus()
         settle(self.random.choice((0.01, 0.05, 0.2)))
         return name
 
@@ -146,7 +144,7 @@ class Session(Hand, Buttons):
         gc.collect()
 
     def tidy(self):
-        """Close every dock and remove all labels but the user's: to compare memory."""
+        """Close every dock and remove all but the user's layers: to compare memory."""
         self.close_all()
         for layer in self._removable():
             self.viewer.layers.remove(layer)
