@@ -7,7 +7,7 @@ pytest.importorskip("distributed")
 
 import distributed
 from tests.scale.clusters import free_port, processes, scheduler, worker
-from tests.scale.conftest import digests
+from tests.scale.conftest import digests, patient  # noqa: F401
 from tests.scale.fields import field
 from tests.widgets.test_docks import finish, open_dock
 
@@ -17,6 +17,7 @@ from napari_segen.workflows.files import write_tiff
 pytestmark = pytest.mark.viewer
 
 
+@pytest.mark.usefixtures("patient")
 def test_workers_write_what_this_process_writes(viewer, qtbot, tmp_path):
     images = tmp_path / "images"
     images.mkdir()
