@@ -37,8 +37,8 @@ def test_generated_images_stand_beside_the_sample(tour, qtbot):
 
 
 def test_cancel_ends_the_tour(tour, qtbot):
-    tour.start()
-    qtbot.waitUntil(lambda: tour.probabilistic._job.is_running)
+    with qtbot.waitSignal(tour.probabilistic._job.changed):  # it has begun
+        tour.start()
     with qtbot.waitSignal(tour.ended):
         tour.probabilistic._job.cancel()
     assert names(tour) == ["coins", "coins strokes"]
@@ -52,8 +52,8 @@ def test_a_job_that_cannot_start_ends_the_tour(tour, qtbot):
 
 
 def test_a_viewer_closed_on_the_way_ends_it_quietly(tour, qtbot):
-    tour.start()
-    qtbot.waitUntil(lambda: tour.probabilistic._job.is_running)
+    with qtbot.waitSignal(tour.probabilistic._job.changed):  # it has begun
+        tour.start()
     tour._viewer.close()
     qtbot.wait(1500)
     assert not tour.generator._job.is_running
