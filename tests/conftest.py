@@ -21,7 +21,7 @@ TESTS = Path(__file__).parent
 SETTINGS = Path(tempfile.mkdtemp(prefix="napari-segen-tests-"))
 # pytest-qt's own limit is 5 s: a busy machine may need more, and a test that passes
 # waits for nothing.
-PATIENCE_MS = 180_000
+PATIENCE_MS = 300_000
 WITHOUT_OPENGL = ("offscreen", "minimal", "vnc", "linuxfb")
 HAS_DISPLAY = not sys.platform.startswith("linux") or bool(
     os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")

@@ -136,7 +136,7 @@ def job(model_path):
 @pytest.fixture
 def patient(monkeypatch):
     """Wait for longer for a scheduler that is there."""
-    monkeypatch.setattr("napari_segen.scale.cluster.TIMEOUT_S", 60)
+    monkeypatch.setattr("napari_segen.scale.cluster.TIMEOUT_S", 180)
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,7 @@ def test_a_killed_worker_is_replaced(tmp_path, client, undisturbed):
     run(steps)
     assert digests(path) == whole
     wait_until(lambda: address not in client.nthreads())
-    client.wait_for_workers(2, timeout=60)
+    client.wait_for_workers(2, timeout=180)
     assert pid not in client.run(os.getpid).values()
 
 
@@ -158,8 +158,8 @@ def test_after_the_scheduler_was_started_again_work_goes_on(tmp_path, undisturbe
     with processes() as start:
         first = scheduler(start, port)
         worker(start, port)
-        with distributed.Client(address, timeout=60) as client:
-            client.wait_for_workers(1, timeout=60)
+        with distributed.Client(address, timeout=180) as client:
+            client.wait_for_workers(1, timeout=180)
             steps = in_the_middle(model, path, client)
             kill(first)
             with pytest.raises(ConnectionError, match=f"{address} is gone"):
@@ -167,8 +167,8 @@ def test_after_the_scheduler_was_started_again_work_goes_on(tmp_path, undisturbe
         assert 5 < n_written(path) < N_PARTS
         scheduler(start, port)
         worker(start, port)
-        with distributed.Client(address, timeout=60) as client:
-            client.wait_for_workers(1, timeout=60)
+        with distributed.Client(address, timeout=180) as client:
+            client.wait_for_workers(1, timeout=180)
             segment_omezarr(model, path, path, client=client, resume=True)
     assert digests(path) == whole
 
@@ -227,8 +227,8 @@ def test_workers_of_other_versions_are_refused(tmp_path, undisturbed):
     with processes() as start:
         scheduler(start, port)
         worker(start, port, PYTHONPATH=f"{other.parent}{os.pathsep}{here}")
-        with distributed.Client(f"tcp://127.0.0.1:{port}", timeout=60) as client:
-            client.wait_for_workers(1, timeout=60)
+        with distributed.Client(f"tcp://127.0.0.1:{port}", timeout=180) as client:
+            client.wait_for_workers(1, timeout=180)
             message = f"worker tcp.* has scipy 1.0 instead of {scipy.__version__}"
             with pytest.raises(ValueError, match=message):
                 segment_omezarr(undisturbed[0], path, path, client=client)

@@ -38,8 +38,8 @@ def test_workers_write_what_this_process_writes(viewer, qtbot, tmp_path):
         scheduler(start, port)
         worker(start, port)
         cluster = f"tcp://127.0.0.1:{port}"
-        with distributed.Client(cluster, timeout=60) as client:
-            client.wait_for_workers(1, timeout=60)
+        with distributed.Client(cluster, timeout=180) as client:
+            client.wait_for_workers(1, timeout=180)
         for name, address in (("here", ""), ("there", f" {cluster} ")):
             dock._form._out.value = tmp_path / name
             dock._form._cluster.value = address
