@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
 SETTINGS = Path(tempfile.mkdtemp(prefix="napari-segen-tests-"))
+# pytest-qt's own limit is 5 s: a busy machine may need more, and a test that passes
+# waits for nothing.
+PATIENCE_MS = 300_000
 WITHOUT_OPENGL = ("offscreen", "minimal", "vnc", "linuxfb")
 HAS_DISPLAY = not sys.platform.startswith("linux") or bool(
     os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
@@ -115,6 +118,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             "TensorFlow and OpenGL crash together. Run with -n2 (the default), or "
             "choose one kind with -m 'not viewer' or -m 'not keras'."
         )
+
+
+@pytest.fixture
+def qtbot(qtbot: Any) -> Any:
+    """Return pytest-qt's own, which waits for longer before it gives up."""
+    for name in ("waitUntil", "waitSignal"):
+        patient = partial(getattr(qtbot, name), timeout=PATIENCE_MS)
+        setattr(qtbot, name, patient)
+    return qtbot
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from napari_segen.cnn.losses import LOSSES
 from napari_segen.cnn.pace import Clock
 from napari_segen.cnn.params import TrainingParams
 from napari_segen.cnn.record import HISTORY_KEYS
-from napari_segen.cnn.training import Surroundings, train_steps
+from napari_segen.cnn.training import PAUSE_SECONDS, Surroundings, train_steps
 from napari_segen.cnn.unet import UNet, UNetParams
 from napari_segen.cnn.workshop import Workshop, random_streams
 from napari_segen.core.steps import FINISH, PAUSE, RESUME, Show, run
@@ -187,14 +187,15 @@ def test_orders_given_while_tensorflow_starts_are_kept():
 
 
 def test_a_pause_does_nothing_and_counts_no_time(plain):
-    seconds = 0.6
+    since, n_wanted = [], 8
 
     def send(number, step):
         if number == 6:
-            send.since = time.monotonic()
             return PAUSE
-        over = step.text == "Paused" and time.monotonic() - send.since > seconds
-        return RESUME if over else None
+        if step.text != "Paused":
+            return None
+        since.append(time.monotonic())
+        return RESUME if len(since) == n_wanted else None
 
     began = time.monotonic()
     seen, paused = driven(steps_of(params(), augmentation=None), send)
@@ -202,7 +203,9 @@ def test_a_pause_does_nothing_and_counts_no_time(plain):
     first = texts.index("Paused")
     n_paused = texts.count("Paused")
     assert set(texts[first : first + n_paused]) == {"Paused"}
-    assert 3 <= n_paused <= seconds / 0.05 + 2
+    assert n_paused == n_wanted
+    seconds = since[-1] - since[0]
+    assert seconds >= (n_wanted - 1) * PAUSE_SECONDS
     whole = time.monotonic() - began
     assert paused.history["seconds"][-1] < whole - seconds
     assert same(paused.weights, plain.weights)

@@ -18,9 +18,12 @@ def counting(n, seconds=0.0):
     return n
 
 
+MOST_ROUNDS = 6000  # a minute
+
+
 def until_finish():
     n = 0
-    while (yield Step(n, 0, "waiting")) is not FINISH:
+    while (yield Step(n, 0, "waiting")) is not FINISH and n < MOST_ROUNDS:
         n += 1
         time.sleep(0.01)
     return n
@@ -42,9 +45,12 @@ def showing():
     yield Step(1, 1, "after")
 
 
+HANG_SECONDS = 60
+
+
 def hanging():
     yield Step(0, 0, "about to hang")
-    time.sleep(60)
+    time.sleep(HANG_SECONDS)
 
 
 def dying(code):

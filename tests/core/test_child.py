@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from tests.core import jobs
 
+from napari_segen.core import child as child_module
 from napari_segen.core.child import Child, ChildDied, ChildFailed
 from napari_segen.core.errors import DataWarning, ModelFileError
 from napari_segen.core.steps import FINISH, PAUSE, RESUME, Show, Step, run
@@ -25,6 +26,13 @@ def shared():
 def child(shared):
     run(shared.start_steps())
     return shared
+
+
+def wait_until(is_so, seconds=60):
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.01)
 
 
 def first(steps, text):
@@ -61,39 +69,39 @@ def test_a_job_without_steps_has_a_result(child):
     assert run(child.run_steps(jobs.immediately)) == 5
 
 
-def test_cancel_takes_less_than_half_a_second_and_keeps_the_process(child):
+def test_a_cancel_is_answered_and_keeps_the_process(child, monkeypatch):
+    monkeypatch.setattr(child_module, "STOP_SECONDS", 60)  # or it would end a slow one
     process = run(child.run_steps(jobs.process_id))
     steps = child.run_steps(jobs.counting, 10**6, 0.001)
     first(steps, "counting")
-    start = time.monotonic()
     steps.close()
-    assert time.monotonic() - start < 0.5
     assert run(child.run_steps(jobs.process_id)) == process
 
 
-def test_cancel_of_a_hung_job_takes_less_than_half_a_second(child):
+def test_cancel_of_a_hung_job_waits_less_than_half_a_second_for_an_answer(child):
+    assert child_module.STOP_SECONDS < 0.5
     steps = child.run_steps(jobs.hanging)
     first(steps, "about to hang")
     start = time.monotonic()
     steps.close()
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < jobs.HANG_SECONDS / 2
     assert not child.is_alive
 
 
 def test_while_a_job_is_silent_the_driver_still_gets_steps(child):
+    assert child_module.HEARTBEAT_SECONDS < 0.3
     steps = child.run_steps(jobs.hanging)
     first(steps, "about to hang")
-    start = time.monotonic()
+    # Without a heartbeat the first of these would come after the job's end.
     for _ in range(3):
         assert next(steps).text == "about to hang"
-    assert time.monotonic() - start < 1
     steps.close()
 
 
 def test_finish_reaches_the_job(child):
     steps = child.run_steps(jobs.until_finish)
     first(steps, "waiting")
-    assert driven(steps, FINISH)[1] >= 0
+    assert driven(steps, FINISH)[1] < jobs.MOST_ROUNDS
 
 
 def test_a_finish_that_comes_too_late_does_not_reach_the_next_job(child):
@@ -118,9 +126,9 @@ def test_orders_reach_the_job_in_turn_and_none_is_lost(child):
 def test_orders_given_while_the_process_starts_reach_the_job():
     child = Child()
     steps = child.run_steps(jobs.until_finish)
-    assert next(steps).text == "Starting a process"
+    next(steps)
     steps.send(FINISH)
-    assert run(steps) < 10
+    assert run(steps) < jobs.MOST_ROUNDS
     child.kill()
 
 
@@ -139,7 +147,7 @@ def test_a_dead_child_is_an_error_and_the_next_job_starts_another(child, code):
 
 def test_a_child_killed_between_jobs_is_replaced(child):
     os.kill(run(child.run_steps(jobs.process_id)), 9)
-    time.sleep(0.1)
+    wait_until(lambda: not child.is_alive)
     assert run(child.run_steps(jobs.counting, 2)) == 2
 
 
@@ -228,10 +236,11 @@ def test_a_child_killed_from_outside_the_drive_is_an_error(child):
         run(steps)
 
 
-def test_closing_while_the_process_starts_leaves_none_behind():
+def test_closing_while_the_process_starts_leaves_none_behind(monkeypatch):
+    monkeypatch.setattr(child_module, "_BOOT", "import time; time.sleep(60)")
     child = Child()
     steps = child.start_steps()
-    next(steps)
+    assert next(steps).text == "Starting a process"
     process = child._process
     steps.close()
     assert process.poll() is not None
@@ -249,10 +258,7 @@ def test_the_child_ends_with_its_parent():
             [sys.executable, "-c", code], check=True, capture_output=True
         ).stdout
     )
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and _runs(pid):
-        time.sleep(0.05)
-    assert not _runs(pid)
+    wait_until(lambda: not _runs(pid))
 
 
 def _runs(pid):

@@ -26,21 +26,26 @@ def test_an_error_in_a_job_reaches_the_caller():
 
 
 def test_steps_keep_coming_while_a_job_takes_long():
-    steps = list(side_by_side_steps([lambda: time.sleep(0.5)], "Waiting"))
-    assert len(steps) >= 3
-    assert [s.done for s in steps] == [0] * (len(steps) - 1) + [1]
+    end = threading.Event()
+    steps = side_by_side_steps([lambda: end.wait(60)], "Waiting")
+    assert [next(steps).done for _ in range(3)] == [0] * 3
+    end.set()
+    assert [s.done for s in steps][-1] == 1
 
 
 def test_closing_tells_the_jobs():
-    stop = threading.Event()
-    steps = side_by_side_steps([lambda: stop.wait(30)] * 2, "Waiting", stop=stop)
+    stop, heard = threading.Event(), []
+    steps = side_by_side_steps(
+        [lambda: heard.append(stop.wait(60))] * 2, "Waiting", stop=stop
+    )
     next(steps)
-    began = time.monotonic()
     steps.close()
-    assert time.monotonic() - began < 10
+    assert all(heard)
+    assert stop.is_set()
 
 
-def test_after_closing_nothing_is_written():
+def test_after_closing_nothing_is_written(monkeypatch):
+    monkeypatch.setattr(parallel, "usable_processors", lambda: 2)
     written = []
 
     def job():
@@ -66,11 +71,16 @@ def test_after_closing_the_threads_are_there_for_others():
 
 def test_who_comes_later_need_not_wait_for_all_jobs_of_the_first(monkeypatch):
     monkeypatch.setattr(parallel, "usable_processors", lambda: 2)
-    long = side_by_side_steps([lambda: time.sleep(0.02)] * 300, "Waiting")
+    done = []
+
+    def job():
+        time.sleep(0.02)
+        done.append(1)
+
+    long = side_by_side_steps([job] * 300, "Waiting")
     next(long)
-    began = time.monotonic()
     run(side_by_side_steps([int], "Coming later"))
-    assert time.monotonic() - began < 1
+    assert len(done) < 30
     long.close()
 
 
@@ -96,4 +106,4 @@ def test_a_forked_process_has_threads_of_its_own():
         "if child:\n"
         "    assert os.waitpid(child, 0)[1] == 0\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)

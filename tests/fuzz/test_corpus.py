@@ -25,9 +25,10 @@ def test_every_target_has_a_corpus():
 @pytest.mark.parametrize("file", FILES, ids=lambda p: f"{p.parent.name}/{p.name}")
 @pytest.mark.filterwarnings("ignore")  # a damaged file may warn as it pleases
 def test_any_file_is_taken_or_refused_in_words(file):
-    before, start = _peak_bytes(), time.perf_counter()
+    # Time of the processor, so that other processes do not count.
+    before, start = _peak_bytes(), time.process_time()
     TARGETS[file.parent.name](file.read_bytes())
-    assert time.perf_counter() - start < MOST_SECONDS
+    assert time.process_time() - start < MOST_SECONDS
     assert _peak_bytes() - before < MOST_BYTES
 
 

@@ -167,10 +167,10 @@ def test_random_phase_says_that_it_makes_no_labels():
 def test_closing_the_steps_ends_the_work():
     image, _ = scene()
     steps = ImageGenerator("texture").fit(image).generate_steps(1, (400, 400), 0)
-    began = time.perf_counter()
+    began = time.process_time()
     next(steps)
     steps.close()
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 0.5  # all of it takes over a second
 
 
 def test_new_ids_of_a_variation_fit_into_the_labels_type():

@@ -56,7 +56,7 @@ def worker(start, port, **environment):
     return start("-m", "distributed.cli.dask_worker", address, *options, **environment)
 
 
-def wait_until(is_so, seconds=60):
+def wait_until(is_so, seconds=180):
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, "it took too long"

@@ -133,6 +133,12 @@ def job(model_path):
     return make
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """Wait for longer for a scheduler that is there."""
+    monkeypatch.setattr("napari_segen.scale.cluster.TIMEOUT_S", 180)
+
+
 @pytest.fixture(scope="session")
 def client():
     """A client of two workers of one thread each, which are started again if killed."""

@@ -12,6 +12,7 @@ import scipy
 
 from napari_segen.core.errors import DataWarning
 from napari_segen.core.imagespec import ImageSpec
+from napari_segen.core.steps import run
 
 zarr = pytest.importorskip("zarr")
 distributed = pytest.importorskip("distributed")
@@ -30,7 +31,10 @@ from napari_segen.scale import parts  # noqa: E402
 from napari_segen.scale.lazy import segment_lazy  # noqa: E402
 from napari_segen.scale.omezarr import labels as omelabels  # noqa: E402
 from napari_segen.scale.omezarr.finding import find_objects_omezarr  # noqa: E402
-from napari_segen.scale.omezarr.segmenting import segment_omezarr  # noqa: E402
+from napari_segen.scale.omezarr.segmenting import (  # noqa: E402
+    segment_omezarr,
+    segment_omezarr_steps,
+)
 
 SIDE, PART = 512, 64
 PART_BYTES = 4 * 3 * PART**2
@@ -95,39 +99,42 @@ def test_a_lazy_array_is_computed_by_workers(tmp_path, client, undisturbed):
     np.testing.assert_array_equal(found, undisturbed[0].predict(image))
 
 
-def test_a_killed_worker_is_replaced(tmp_path, client, undisturbed):
-    from threading import Thread
+def in_the_middle(model, path, client):
+    """Begin; the rest waits, as parts are given out only while the steps are driven."""
+    steps = segment_omezarr_steps(model, path, path, client=client)
+    while n_written(path) <= 5:
+        next(steps)
+    assert n_written(path) < N_PARTS
+    return steps
 
+
+def test_a_killed_worker_is_replaced(tmp_path, client, undisturbed):
     model, whole, _ = undisturbed
     path = image_in(tmp_path)
-    pids = list(client.run(os.getpid).values())
-    found = []
-
-    def kill_one():
-        wait_until(lambda: n_written(path) > 5)
-        found.append(n_written(path))
-        os.kill(pids[0], signal.SIGKILL)
-
-    killer = Thread(target=kill_one)
-    killer.start()
-    segment_omezarr(model, path, path, client=client)
-    killer.join()
-    assert found[0] < N_PARTS
+    address, pid = next(iter(client.run(os.getpid).items()))
+    steps = in_the_middle(model, path, client)
+    os.kill(pid, signal.SIGKILL)
+    run(steps)
     assert digests(path) == whole
-    client.wait_for_workers(2, timeout=60)
-    assert pids[0] not in client.run(os.getpid).values()
+    wait_until(lambda: address not in client.nthreads())
+    client.wait_for_workers(2, timeout=180)
+    assert pid not in client.run(os.getpid).values()
 
 
 JOB = f"""
-import sys
+import sys, time
+from pathlib import Path
 from napari_segen.scale import parts
 from napari_segen.scale.omezarr import labels as omelabels
-from napari_segen import load, segment_omezarr
+from napari_segen.scale.omezarr.segmenting import segment_omezarr_steps
+from napari_segen import load
 import distributed
 parts.PART_BYTES, omelabels.COARSEST_PX = {PART_BYTES}, 100
 model, image, address = sys.argv[1:]
 with distributed.Client(address) as client:
-    segment_omezarr(load(model), image, image, client=client)
+    for _ in segment_omezarr_steps(load(model), image, image, client=client):
+        if len(list(Path(image, "labels").glob(".*.unfinished/0/c/*/*"))) > 5:
+            time.sleep(600)  # until it is killed
 """
 
 
@@ -145,31 +152,23 @@ def test_after_a_killed_client_work_goes_on(tmp_path, client, undisturbed):
 
 
 def test_after_the_scheduler_was_started_again_work_goes_on(tmp_path, undisturbed):
-    from threading import Thread
-
     model, whole, _ = undisturbed
     path, port = image_in(tmp_path), free_port()
     address = f"tcp://127.0.0.1:{port}"
-
-    def stop(process):
-        wait_until(lambda: n_written(path) > 5)
-        kill(process)
-
     with processes() as start:
         first = scheduler(start, port)
         worker(start, port)
-        with distributed.Client(address, timeout=30) as client:
-            client.wait_for_workers(1, timeout=60)
-            killer = Thread(target=stop, args=(first,))
-            killer.start()
+        with distributed.Client(address, timeout=180) as client:
+            client.wait_for_workers(1, timeout=180)
+            steps = in_the_middle(model, path, client)
+            kill(first)
             with pytest.raises(ConnectionError, match=f"{address} is gone"):
-                segment_omezarr(model, path, path, client=client)
-            killer.join()
+                run(steps)
         assert 5 < n_written(path) < N_PARTS
         scheduler(start, port)
         worker(start, port)
-        with distributed.Client(address, timeout=30) as client:
-            client.wait_for_workers(1, timeout=60)
+        with distributed.Client(address, timeout=180) as client:
+            client.wait_for_workers(1, timeout=180)
             segment_omezarr(model, path, path, client=client, resume=True)
     assert digests(path) == whole
 
@@ -228,8 +227,8 @@ def test_workers_of_other_versions_are_refused(tmp_path, undisturbed):
     with processes() as start:
         scheduler(start, port)
         worker(start, port, PYTHONPATH=f"{other.parent}{os.pathsep}{here}")
-        with distributed.Client(f"tcp://127.0.0.1:{port}", timeout=30) as client:
-            client.wait_for_workers(1, timeout=60)
+        with distributed.Client(f"tcp://127.0.0.1:{port}", timeout=180) as client:
+            client.wait_for_workers(1, timeout=180)
             message = f"worker tcp.* has scipy 1.0 instead of {scipy.__version__}"
             with pytest.raises(ValueError, match=message):
                 segment_omezarr(undisturbed[0], path, path, client=client)

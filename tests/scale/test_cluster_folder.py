@@ -47,7 +47,9 @@ def test_files_omezarr_and_bad_ones_are_as_in_one_process(
     assert finished("kept") == finished("out")
 
 
-def test_the_command_uses_a_cluster_that_is_there(folder, model_path, client, capsys):
+def test_the_command_uses_a_cluster_that_is_there(
+    folder, model_path, client, patient, capsys
+):
     given = ["segment", "--model", str(model_path), "in", "--out"]
     assert main([*given, "one"]) == 0
     address = client.scheduler.address
@@ -57,14 +59,33 @@ def test_the_command_uses_a_cluster_that_is_there(folder, model_path, client, ca
     assert one == many
 
 
-def test_a_killed_command_is_resumed(folder, model_path, client):
+# Comes to a stop after some images, and is killed there.
+STOPS = """
+import sys, time
+from pathlib import Path
+from napari_segen.cli import main
+from napari_segen.scale.folder import command
+whole = command.folder_steps
+def halting(job):
+    steps = whole(job)
+    for step in steps:
+        yield step
+        if len(list(job.out.glob("*_labels.tif"))) > 3:
+            time.sleep(600)
+if __name__ == "__main__":
+    command.folder_steps = halting
+    main(sys.argv[1:])
+"""
+
+
+def test_a_killed_command_is_resumed(folder, model_path, client, patient):
     for i in range(20):
         write_tiff(f"in/{i}.tif", field(i, (200, 44))[0])
     given = ["segment", "--model", str(model_path), "in", "--out"]
     assert main([*given, "whole"]) == 0
     out = folder / "out"
     with processes() as start:
-        command = start("-m", "napari_segen.cli", *given, out.name, "--workers", 1)
+        command = start("-c", STOPS, *given, out.name, "--workers", 1)
         wait_until(lambda: len(list(out.glob("*_labels.tif"))) > 3)
         kill(command)
     assert 3 < len(list(out.glob("*_labels.tif"))) < 23
@@ -85,7 +106,8 @@ def test_a_cluster_that_is_gone_is_no_fault_of_an_image(folder, job, monkeypatch
     assert len(list(Path("out").glob("*_labels.tif"))) == 3
 
 
-def test_bad_options_are_one_line(folder, model_path, capsys):
+def test_bad_options_are_one_line(folder, model_path, capsys, monkeypatch):
+    monkeypatch.setattr("napari_segen.scale.cluster.TIMEOUT_S", 1)
     given = ["segment", "--model", str(model_path), "in", "--out", "out"]
     assert main([*given, "--workers", "0"]) == 2
     assert main([*given, "--workers", "1", "--scheduler", "tcp://127.0.0.1:1"]) == 2

@@ -18,7 +18,7 @@ def test_labels_by_workers_with_an_interruption(tmp_path):
         check=True,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     ).stdout
     assert "Labelling" in said
     share = float(said.rpartition(": ")[2].partition("%")[0])

@@ -47,7 +47,7 @@ class Pair:
             dock.add_strokes()
         for value in (1, 2):
             dock.labels.paint((20 * value, 30), value)
-        wait_until(lambda: not dock._why_no_live(), 2)
+        wait_until(lambda: not dock._why_no_live())
         dock._live.bar._switch.click()
 
     def _train(self, session):

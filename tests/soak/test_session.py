@@ -5,7 +5,7 @@ import sys
 import pytest
 from tests.soak.pair import Pair
 from tests.soak.session import Session, surroundings
-from tests.soak.watch import caught, job_threads, settle
+from tests.soak.watch import caught, job_threads, wait_until
 from tests.widgets import fakes
 
 from napari_segen.widgets.cnn import checkpoints
@@ -28,7 +28,7 @@ def found(tmp_path, monkeypatch):
     with replaced_child(child), surroundings(tmp_path), caught() as texts:
         yield texts
         child.kill()
-        settle(0.1)
+        wait_until(lambda: not job_threads())
         assert not texts
         assert not job_threads()
 

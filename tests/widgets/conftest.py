@@ -33,7 +33,4 @@ def child(monkeypatch):
 @pytest.fixture
 def viewer(make_napari_viewer, child, qtbot):
     yield make_napari_viewer()
-    qtbot.waitUntil(
-        lambda: THREAD_NAME not in [t.name for t in threading.enumerate()],
-        timeout=10_000,
-    )
+    qtbot.waitUntil(lambda: THREAD_NAME not in [t.name for t in threading.enumerate()])

@@ -3,7 +3,6 @@ import pytest
 from napari_segen.widgets.demo import Tour
 
 pytestmark = pytest.mark.viewer
-PATIENCE_MS = 60_000
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def names(tour):
 
 
 def test_the_tour_segments_and_generates_by_itself(tour, qtbot):
-    with qtbot.waitSignal(tour.ended, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(tour.ended):
         tour.start()
     made = {f"coins generated{x} (transform, seed 0)" for x in ("", " labels")}
     assert {"coins classes", *made} <= set(names(tour))
@@ -29,7 +28,7 @@ def test_the_tour_segments_and_generates_by_itself(tour, qtbot):
 
 
 def test_generated_images_stand_beside_the_sample(tour, qtbot):
-    with qtbot.waitSignal(tour.ended, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(tour.ended):
         tour.start()
     width = tour._viewer.layers["coins"].data.shape[1]
     for what in ("generated", "generated labels"):
@@ -38,23 +37,23 @@ def test_generated_images_stand_beside_the_sample(tour, qtbot):
 
 
 def test_cancel_ends_the_tour(tour, qtbot):
-    tour.start()
-    qtbot.waitUntil(lambda: tour.probabilistic._job.is_running, timeout=PATIENCE_MS)
-    with qtbot.waitSignal(tour.ended, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(tour.probabilistic._job.changed):  # it has begun
+        tour.start()
+    with qtbot.waitSignal(tour.ended):
         tour.probabilistic._job.cancel()
     assert names(tour) == ["coins", "coins strokes"]
 
 
 def test_a_job_that_cannot_start_ends_the_tour(tour, qtbot):
     tour._viewer.layers.remove("coins strokes")
-    with qtbot.waitSignal(tour.ended, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(tour.ended):
         tour.start()
     assert "no strokes" in tour.probabilistic.message
 
 
 def test_a_viewer_closed_on_the_way_ends_it_quietly(tour, qtbot):
-    tour.start()
-    qtbot.waitUntil(lambda: tour.probabilistic._job.is_running, timeout=PATIENCE_MS)
+    with qtbot.waitSignal(tour.probabilistic._job.changed):  # it has begun
+        tour.start()
     tour._viewer.close()
     qtbot.wait(1500)
     assert not tour.generator._job.is_running

@@ -1,5 +1,6 @@
 """Small things that a user of a dock would trip over, in a real viewer."""
 
+import time
 from functools import partial
 
 import pytest
@@ -13,14 +14,13 @@ from napari_segen.widgets.jobs.keras_child import replaced_child
 from napari_segen.widgets.model_files import loading_model
 
 pytestmark = pytest.mark.viewer
-SLOW_MS = 15_000
 
 
 class WarmedChild(fakes.ElsewhereChild):
     """Warms up at once in its process; every other job there does not answer."""
 
     def __init__(self):
-        super().__init__(partial(fakes.deaf, 60))
+        super().__init__(partial(fakes.deaf, partial(time.sleep, 60)))
         self.n_warm_ups = 0
 
     def warm_up_steps(self):
@@ -34,13 +34,13 @@ def test_after_a_cancel_tensorflow_starts_again_by_itself(make_napari_viewer, qt
         viewer = make_napari_viewer()
         painted(viewer)
         dock = open_dock(viewer, CNN)
-        qtbot.waitUntil(lambda: made.is_alive, timeout=SLOW_MS)
-        qtbot.waitUntil(lambda: not dock._warm_up.is_running, timeout=SLOW_MS)
+        qtbot.waitUntil(lambda: made.is_alive)
+        qtbot.waitUntil(lambda: not dock._warm_up.is_running)
         dock.train()
-        qtbot.waitUntil(lambda: "about to block" in dock.message, timeout=SLOW_MS)
+        qtbot.waitUntil(lambda: "about to block" in dock.message)
         dock._job.cancel()
-        qtbot.waitUntil(lambda: made.n_warm_ups == 2, timeout=SLOW_MS)
-        qtbot.waitUntil(lambda: not dock._warm_up.is_running, timeout=SLOW_MS)
+        qtbot.waitUntil(lambda: made.n_warm_ups == 2)
+        qtbot.waitUntil(lambda: not dock._warm_up.is_running)
         assert made.is_alive
         assert "TensorFlow ready" in dock._keras.text()
         assert "Cancelled" in dock.message

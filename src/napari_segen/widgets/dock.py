@@ -236,8 +236,9 @@ class Dock(Container):
 
     def _on_cancelled(self) -> None:
         self.say("Cancelled. Your layers are as they were.")
-        # The cancel may have ended the process: the next training shall not wait.
-        if self._child is not None and not self._child.is_alive:
+        # The cancel may have ended the process, or be about to where a job was left
+        # behind: the next training shall not wait. One that lives on is warm.
+        if self._child is not None:
             self._warm_up.soon(self._child)
 
     def _why_stay(self) -> str:

@@ -12,7 +12,6 @@ from tests.widgets import fakes
 from tests.widgets.test_docks import (
     CNN,
     GENERATOR,
-    SLOW_MS,
     finish,
     open_dock,
     painted,
@@ -41,7 +40,7 @@ def begin(dock, qtbot):
     """Train for longer than any test; returns when it learns."""
     keras_child().wait = LONG
     dock.train()
-    qtbot.waitUntil(lambda: bool(dock._plot.curves), timeout=SLOW_MS)
+    qtbot.waitUntil(lambda: bool(dock._plot.curves))
 
 
 def second_pair(viewer, shape=(48, 64), **more):
@@ -300,7 +299,7 @@ def test_a_network_for_volumes_refuses_planes(dock, monkeypatch):
 
 
 def wait_for_preview(dock, qtbot):
-    qtbot.waitUntil(lambda: dock._preview.layer is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: dock._preview.layer is not None)
     return dock._preview.layer
 
 
@@ -497,7 +496,7 @@ def test_a_child_killed_in_the_middle_is_a_message(make_napari_viewer, qtbot):
         dock = open_dock(viewer, CNN)
         dock._warm_up.shut_down()
         dock.train()
-        qtbot.waitUntil(lambda: "working" in dock.message, timeout=SLOW_MS)
+        qtbot.waitUntil(lambda: "working" in dock.message)
         made._child._process.kill()
         finish(dock, qtbot)
         assert "has ended" in dock.message

@@ -1,5 +1,7 @@
 """Parts of the CNN dock that need no dock: pairs, previews, pixel sizes, tasks."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
@@ -131,7 +133,8 @@ def test_a_picture_of_a_deleted_image_is_dropped(shown):
 def test_pictures_cost_at_most_a_tenth(shown, monkeypatch):
     monkeypatch.setattr(cnn_preview, "SHARE", 0.1)
     clock = [100.0]
-    monkeypatch.setattr(cnn_preview.time, "monotonic", lambda: clock[0])
+    stopped = SimpleNamespace(monotonic=lambda: clock[0])
+    monkeypatch.setattr(cnn_preview, "time", stopped)
     shown.preview.on_progress(progress(), may_ask=True)
     clock[0] += 2
     shown.preview.on_progress(progress(np.zeros((30, 40), np.uint8)), may_ask=True)

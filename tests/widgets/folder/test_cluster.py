@@ -7,7 +7,7 @@ pytest.importorskip("distributed")
 
 import distributed
 from tests.scale.clusters import free_port, processes, scheduler, worker
-from tests.scale.conftest import digests
+from tests.scale.conftest import digests, patient  # noqa: F401
 from tests.scale.fields import field
 from tests.widgets.test_docks import finish, open_dock
 
@@ -17,6 +17,7 @@ from napari_segen.workflows.files import write_tiff
 pytestmark = pytest.mark.viewer
 
 
+@pytest.mark.usefixtures("patient")
 def test_workers_write_what_this_process_writes(viewer, qtbot, tmp_path):
     images = tmp_path / "images"
     images.mkdir()
@@ -37,8 +38,8 @@ def test_workers_write_what_this_process_writes(viewer, qtbot, tmp_path):
         scheduler(start, port)
         worker(start, port)
         cluster = f"tcp://127.0.0.1:{port}"
-        with distributed.Client(cluster, timeout=60) as client:
-            client.wait_for_workers(1, timeout=60)
+        with distributed.Client(cluster, timeout=180) as client:
+            client.wait_for_workers(1, timeout=180)
         for name, address in (("here", ""), ("there", f" {cluster} ")):
             dock._form._out.value = tmp_path / name
             dock._form._cluster.value = address

@@ -398,18 +398,22 @@ def test_every_option_that_messages_name_has_a_word_in_the_window():
 def test_cancel_keeps_what_is_complete_and_run_goes_on(dock, qtbot, monkeypatch):
     whole = ns.ProbabilisticSegmenter.segment_steps
 
-    def slow(self, *args, **more):
-        for _ in range(20):
+    begun = []
+
+    def only_the_first(self, *args, **more):
+        begun.append(self)
+        while len(begun) > 1:
             time.sleep(0.02)
             yield Step(0, 1, "Slowly")
         return (yield from whole(self, *args, **more))
 
-    monkeypatch.setattr(ns.ProbabilisticSegmenter, "segment_steps", slow)
+    monkeypatch.setattr(ns.ProbabilisticSegmenter, "segment_steps", only_the_first)
     dock._run.button.click()
     qtbot.waitUntil(lambda: "2 of 3, b ü.tif" in dock.message)
     assert "would be left" in dock._why_stay()
     dock._job.cancel()
     finish(dock, qtbot)
+    monkeypatch.setattr(ns.ProbabilisticSegmenter, "segment_steps", whole)
     assert "Run goes on there" in dock.message
     assert (dock._form._out.value / "a_labels.tif").exists()
     press_run(dock, qtbot)
@@ -417,17 +421,17 @@ def test_cancel_keeps_what_is_complete_and_run_goes_on(dock, qtbot, monkeypatch)
 
 
 def test_the_time_left_is_said(dock, qtbot, monkeypatch):
-    monkeypatch.setattr("napari_segen.widgets.folder.dock.FIRST_SECONDS", 0)
-
     def halfway(*_):
-        for _ in range(20):
-            time.sleep(0.05)
+        while True:
+            time.sleep(0.02)
             yield Step(1, 2, "1 of 2, a.tif: Segmenting")
-        raise ValueError("enough")
 
     monkeypatch.setattr("napari_segen.widgets.folder.dock.applying_to_folder", halfway)
     dock._run.button.click()
-    qtbot.waitUntil(lambda: "About 1 s left" in dock.message)
+    dock._began -= 100_000
+    qtbot.waitUntil(lambda: "left. 1 of 2" in dock.message)
+    assert "About 28 h left" in dock.message
+    dock._job.cancel()
     finish(dock, qtbot)
 
 

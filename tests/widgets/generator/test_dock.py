@@ -29,12 +29,10 @@ from napari_segen.widgets.results import MARK
 
 pytestmark = pytest.mark.viewer
 
-SLOW_MS = 180_000
-
 
 def preview(dock, qtbot):
     """Wait for the preview."""
-    qtbot.waitUntil(lambda: not dock._preview.is_running, timeout=SLOW_MS)
+    qtbot.waitUntil(lambda: not dock._preview.is_running)
     return dock._preview.grid
 
 
@@ -399,7 +397,7 @@ def test_stop_keeps_what_was_learnt(dock, child, qtbot, monkeypatch):
     monkeypatch.setattr(dock._orders, "fresh", generator_fakes.endless)
     choose(dock, "flow")
     dock.fit()
-    qtbot.waitUntil(lambda: "loss" in dock._plot.curves, timeout=SLOW_MS)
+    qtbot.waitUntil(lambda: "loss" in dock._plot.curves)
     assert dock._stop.button.isEnabled()
     dock._job.finish()
     finish(dock, qtbot)
@@ -420,7 +418,7 @@ def test_what_is_made_stays_when_the_rest_is_cancelled(viewer, slow, qtbot):
     slow._form.size.value, slow._form.count.value = "16, 16", 500
     slow.generate()
     made = slow._making[0]
-    qtbot.waitUntil(lambda: made.n_done >= 3, timeout=SLOW_MS)
+    qtbot.waitUntil(lambda: made.n_done >= 3)
     slow._job.cancel()
     finish(slow, qtbot)
     (images,) = [x for x in viewer.layers if " of 500" in x.name and hasattr(x, "rgb")]
@@ -432,13 +430,13 @@ def test_what_is_made_stays_when_the_rest_is_cancelled(viewer, slow, qtbot):
     assert "Ended early" in slow.message
 
 
-def test_a_cancel_before_the_first_image_leaves_nothing(viewer, slow, qtbot):
+def test_a_cancel_before_the_first_image_leaves_nothing(
+    viewer, slow, qtbot, monkeypatch
+):
     slow._form.count.value = 500
-    monkey = generator_fakes.PAUSE
-    generator_fakes.PAUSE = 5.0
+    monkeypatch.setattr(generator_fakes, "PAUSE", 600.0)
     slow.generate()
     qtbot.wait(100)
-    generator_fakes.PAUSE = monkey
     slow._job.cancel()
     finish(slow, qtbot)
     assert "Cancelled" in slow.message
@@ -465,7 +463,7 @@ def test_closing_in_the_middle_ends_all(viewer, slow, qtbot):
     qtbot.wait(100)
     viewer.window.remove_dock_widget(slow.native)
     qtbot.waitUntil(lambda: slow._is_shut)
-    qtbot.waitUntil(lambda: "napari-segen job" not in thread_names(), timeout=SLOW_MS)
+    qtbot.waitUntil(lambda: "napari-segen job" not in thread_names())
 
 
 def thread_names():

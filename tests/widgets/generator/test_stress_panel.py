@@ -69,7 +69,7 @@ def panel(viewer, qtbot, child):
 
 
 def finish(panel, qtbot):
-    qtbot.waitUntil(lambda: not panel._job.is_running, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel._job.is_running)
 
 
 def test_a_docks_model_is_tested_and_the_curves_fall(panel, qtbot):

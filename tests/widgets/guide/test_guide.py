@@ -10,8 +10,6 @@ import napari_segen as ns
 
 pytestmark = pytest.mark.viewer
 
-SLOW_MS = 60_000
-
 
 class Guided(Live):
     """A dock over an image with strokes, one of them of the wrong class."""
@@ -27,7 +25,7 @@ class Guided(Live):
 
     def settle(self):
         self.wait()
-        self.qtbot.waitUntil(lambda: not self.guide._job.is_running, timeout=SLOW_MS)
+        self.qtbot.waitUntil(lambda: not self.guide._job.is_running)
 
     def next(self):
         self.guide._next.button.click()

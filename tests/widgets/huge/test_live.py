@@ -12,7 +12,6 @@ from napari_segen.widgets.layers import remember_axes
 from napari_segen.widgets.sparse.layer import strokes_in
 
 pytestmark = pytest.mark.viewer
-SLOW_MS = 120_000
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +28,7 @@ def wait(dock, qtbot):
         return not (late or preview.is_busy)
 
     qtbot.wait(10)
-    qtbot.waitUntil(is_answered, timeout=SLOW_MS)
+    qtbot.waitUntil(is_answered)
 
 
 def with_strokes(viewer, qtbot, image, strokes, axes="yx"):
@@ -40,7 +39,7 @@ def with_strokes(viewer, qtbot, image, strokes, axes="yx"):
     labels = strokes_in(layer)
     for value in (1, 2):
         layer.data_setitem(np.nonzero(strokes == value), value)
-    qtbot.waitUntil(lambda: len(dock._table.counts) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(dock._table.counts) == 2)
     assert labels.tiles
     return dock, layer
 

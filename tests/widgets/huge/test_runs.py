@@ -62,7 +62,7 @@ def painted_dock(viewer, image, strokes):
 
 
 def wait_for_classes(dock, qtbot):
-    qtbot.waitUntil(lambda: len(dock._table.counts) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(dock._table.counts) == 2)
 
 
 def test_a_run_says_what_it_takes_and_writes_the_labels_of_the_whole(
@@ -73,7 +73,7 @@ def test_a_run_says_what_it_takes_and_writes_the_labels_of_the_whole(
     assert isinstance(strokes_in(layer), SparseLabels)
     wait_for_classes(dock, qtbot)
     dock.run()
-    qtbot.waitUntil(lambda: "Done in" in dock.message, timeout=60_000)
+    qtbot.waitUntil(lambda: "Done in" in dock.message)
     assert len(asked) == 1
     for said in ("megapixels", "of memory", "on disk"):
         assert said in asked[0]
@@ -88,7 +88,7 @@ def test_a_run_says_what_it_takes_and_writes_the_labels_of_the_whole(
     # The model is there, and a second run has its own name.
     dock.apply_model()
     finish(dock, qtbot)
-    qtbot.waitUntil(lambda: "classes-2" in dock.message, timeout=60_000)
+    qtbot.waitUntil(lambda: "classes-2" in dock.message)
 
 
 def test_without_a_folder_nothing_is_written(viewer, qtbot, monkeypatch):
@@ -97,7 +97,7 @@ def test_without_a_folder_nothing_is_written(viewer, qtbot, monkeypatch):
     dock, _ = painted_dock(viewer, image, strokes)
     wait_for_classes(dock, qtbot)
     dock.run()
-    qtbot.waitUntil(lambda: "Nothing was written" in dock.message, timeout=120_000)
+    qtbot.waitUntil(lambda: "Nothing was written" in dock.message)
     assert dock.model is not None
     assert len(viewer.layers) == 2
 
@@ -111,10 +111,8 @@ def test_cancel_leaves_no_trace(viewer, qtbot, asked, tmp_path, monkeypatch):
         lambda p: dock._job.cancel() if "Labelling:" in p.step.text else None
     )
     dock.run()
-    qtbot.waitUntil(lambda: "Cancelled" in dock.message, timeout=120_000)
-    qtbot.waitUntil(
-        lambda: not list((tmp_path / "out").rglob("*classes*")), timeout=20_000
-    )
+    qtbot.waitUntil(lambda: "Cancelled" in dock.message)
+    qtbot.waitUntil(lambda: not list((tmp_path / "out").rglob("*classes*")))
     assert dock.model is not None
 
 

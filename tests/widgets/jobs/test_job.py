@@ -4,6 +4,7 @@ import gc
 import threading
 import time
 import warnings
+from functools import partial
 
 import pytest
 from qtpy.QtCore import QTimer
@@ -11,8 +12,8 @@ from tests.widgets import fakes
 
 from napari_segen.core.errors import DataWarning
 from napari_segen.core.steps import FINISH, PAUSE, RESUME, Show
-from napari_segen.widgets.jobs.job import Job
-from napari_segen.widgets.jobs.steps_worker import THREAD_NAME
+from napari_segen.widgets.jobs.job import ANSWER_MS, Job
+from napari_segen.widgets.jobs.steps_worker import MESSAGE_SECONDS, THREAD_NAME
 
 
 class Heard:
@@ -44,7 +45,7 @@ def job(qtbot):
     made.heard = Heard(made)
     yield made
     made.shut_down()
-    qtbot.waitUntil(lambda: not job_threads(), timeout=3000)
+    qtbot.waitUntil(lambda: not job_threads())
 
 
 def test_a_job_hands_over_its_result_on_the_main_thread(job, qtbot):
@@ -58,10 +59,13 @@ def test_a_job_hands_over_its_result_on_the_main_thread(job, qtbot):
 
 
 def test_no_figure_is_lost_however_fast_the_steps(job, qtbot):
+    began = time.monotonic()
     job.start(fakes.counting, 500, done=job.heard.results.append)
     qtbot.waitUntil(lambda: job.heard.results == [500])
+    # The first and the last step are told at once.
+    most = 2 + (time.monotonic() - began) / MESSAGE_SECONDS
     assert [step for step, _ in job.heard.figures] == list(range(1, 501))
-    assert len(job.heard.steps) < 100
+    assert len(job.heard.steps) <= most
 
 
 def test_a_second_start_is_refused_while_one_runs(job, qtbot):
@@ -72,25 +76,25 @@ def test_a_second_start_is_refused_while_one_runs(job, qtbot):
     assert job.heard.results == []
 
 
-def test_cancel_ends_a_job_within_half_a_second(job, qtbot):
+def test_a_job_that_answers_a_cancel_is_waited_for(job, qtbot):
+    job._patience.setInterval(10**9)  # it would leave a slow one behind
     job.start(fakes.endless, done=job.heard.results.append)
-    qtbot.wait(60)
-    asked = time.monotonic()
+    qtbot.waitUntil(lambda: bool(job.heard.steps))
     job.cancel()
     qtbot.waitUntil(lambda: not job.is_running)
-    assert time.monotonic() - asked < 0.5
     assert (job.heard.cancelled, job.heard.results) == (1, [])
 
 
 def test_a_job_that_does_not_answer_is_left_behind_and_its_answer_dropped(job, qtbot):
-    job.start(fakes.deaf, 1.2, done=job.heard.results.append)
+    assert ANSWER_MS < 500
+    awake = threading.Event()
+    job.start(fakes.deaf, partial(awake.wait, 60), done=job.heard.results.append)
     qtbot.waitUntil(lambda: bool(job.heard.steps))
-    asked = time.monotonic()
     job.cancel()
     qtbot.waitUntil(lambda: not job.is_running)
-    assert time.monotonic() - asked < 0.5
+    awake.set()
     job.start(fakes.counting, 2, done=job.heard.results.append)
-    qtbot.waitUntil(lambda: not job_threads(), timeout=3000)
+    qtbot.waitUntil(lambda: not job_threads())
     qtbot.wait(50)
     assert job.heard.results == [2]
     assert job.heard.cancelled == 1

@@ -14,8 +14,6 @@ from napari_segen.widgets.live.layers import UNSURE
 
 pytestmark = pytest.mark.viewer
 
-SLOW_MS = 180_000
-
 
 class Live:
     """A dock with Live on, over an image with strokes."""
@@ -35,15 +33,16 @@ class Live:
         self.bar._switch.click()
         self.wait()
 
-    def wait(self):
+    def wait(self, preview=None):
         """Until the view is answered, also after what comes a little late."""
+        preview = preview or self.preview
 
         def is_answered():
-            late = self.preview._look.isActive() or self.preview._undo.isActive()
-            return not (late or self.preview.is_busy)
+            late = preview._look.isActive() or preview._undo.isActive()
+            return not (late or preview.is_busy)
 
         self.qtbot.wait(10)
-        self.qtbot.waitUntil(is_answered, timeout=SLOW_MS)
+        self.qtbot.waitUntil(is_answered)
 
     def paint(self, value, rows, columns):
         """One stroke, as the brush leaves it."""
@@ -294,9 +293,9 @@ def test_two_docks_on_one_image(live):
     other.reset_choices()
     live.switch()
     other._live.preview.turn_on()
-    live.qtbot.waitUntil(lambda: not other._live.preview.is_busy, timeout=SLOW_MS)
+    live.wait(other._live.preview)
     live.paint(2, (14, 20), (4, 28))
-    live.qtbot.waitUntil(lambda: not other._live.preview.is_busy, timeout=SLOW_MS)
+    live.wait(other._live.preview)
     assert_array_equal(other._live.preview.layers._classes.data[0], live.seen)
     other._live.preview.turn_off()
     assert "cells live" in live.names
@@ -307,8 +306,7 @@ def test_closing_the_viewer_in_the_middle_of_an_answer(live):
     live.bar._switch.click()
     live.viewer.close()
     live.qtbot.waitUntil(
-        lambda: THREAD_NAME not in [t.name for t in threading.enumerate()],
-        timeout=SLOW_MS,
+        lambda: THREAD_NAME not in [t.name for t in threading.enumerate()]
     )
 
 
@@ -329,8 +327,7 @@ def test_closing_the_dock_in_the_middle_of_an_answer(live):
     live.bar._switch.click()
     live.viewer.window.remove_dock_widget(live.dock.native)
     live.qtbot.waitUntil(
-        lambda: THREAD_NAME not in [t.name for t in threading.enumerate()],
-        timeout=SLOW_MS,
+        lambda: THREAD_NAME not in [t.name for t in threading.enumerate()]
     )
     assert live.names == ["cells", "strokes"]
     live.strokes.paint((5, 5), 1)

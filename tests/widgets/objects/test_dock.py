@@ -31,7 +31,6 @@ from napari_segen.widgets.results import MARK
 pytestmark = pytest.mark.viewer
 
 OBJECTS = "Objects"
-SLOW_MS = 60_000
 
 
 def discs():
@@ -68,7 +67,7 @@ class Objects:
             return not (late or any(job.is_running for job in jobs))
 
         self.qtbot.wait(10)
-        self.qtbot.waitUntil(is_idle, timeout=SLOW_MS)
+        self.qtbot.waitUntil(is_idle)
 
     def find(self):
         self.dock._find.button.click()

@@ -184,7 +184,7 @@ def test_the_copied_script_makes_the_same_bytes_in_a_fresh_process(
     text = QApplication.clipboard().text()
     assert str(tmp_path / "cells.tif") in text
     (tmp_path / "again.py").write_text(text)
-    subprocess.run([sys.executable, "again.py"], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run([sys.executable, "again.py"], cwd=tmp_path, check=True, timeout=600)
     labels = viewer.layers["cells classes"].data
     assert tifffile.imread(tmp_path / "labels.tif").tobytes() == labels.tobytes()
     posterior = np.load(tmp_path / "posterior.npy")
