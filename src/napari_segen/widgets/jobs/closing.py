@@ -7,7 +7,6 @@ from weakref import WeakMethod
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDockWidget, QMessageBox, QWidget
 
-
 # Those of docks that are there. Python's garbage collector would take one that napari
 # has let go of, and its connections with it, before Qt deletes the dock and says so.
 _OF_DOCKS: set["Closing"] = set()
