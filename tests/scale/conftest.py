@@ -151,6 +151,7 @@ def client():
             silence_logs=60,
             memory_limit=0,
         ) as cluster,
-        distributed.Client(cluster) as client,
+        # Not the default: older Dask warns of every other scheduler where there is one.
+        distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield client
