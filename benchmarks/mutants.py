@@ -61,7 +61,7 @@ class Mutant:
 
 
 def changeable(tree: ast.AST) -> list[ast.AST]:
-    """List the nodes that can be changed, texts for people left out."""
+    """List the nodes that can be changed, but for what cannot be a fault."""
     quiet = set()
     for node in ast.walk(tree):
         # Messages and annotations change nothing that a test should notice.
@@ -74,8 +74,27 @@ def changeable(tree: ast.AST) -> list[ast.AST]:
             parts = [node.returns]
         elif isinstance(node, ast.ClassDef):
             parts = list(node.decorator_list)  # frozen and slots
+        elif isinstance(node, ast.Call):
+            parts = _without_effect(node)
         quiet |= {id(inner) for part in parts for inner in ast.walk(part)}
     return [n for n in ast.walk(tree) if id(n) not in quiet and _changed(n)]
+
+
+def _without_effect(call: ast.Call) -> list[ast.AST]:
+    """List what of a call may be changed without any effect."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    if name == "zip":
+        # Whether lengths are compared: no matter where they agree, as they have to.
+        return [keyword.value for keyword in call.keywords if keyword.arg == "strict"]
+    if name == "reshape":
+        # The 1 of a -1: for NumPy -2 also means the length that is left.
+        return [
+            length.operand
+            for argument in call.args
+            for length in getattr(argument, "elts", [argument])
+            if isinstance(length, ast.UnaryOp) and isinstance(length.op, ast.USub)
+        ]
+    return []
 
 
 def _changed(node: ast.AST) -> ast.AST | None:
