@@ -60,3 +60,11 @@ def test_a_fit_tells_its_loss():
     image, scribbles, _ = two_regions()
     steps = ns.ProbabilisticSegmenter().fit_steps(image, scribbles)
     assert any("loss" in step.figures for step in steps)
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_it_says_that_it_smooths_where_it_does_and_only_there(strength):
+    image, scribbles, _ = two_regions()
+    model = ns.ProbabilisticSegmenter("softmax", smoothing=strength)
+    steps = model.fit(image, scribbles).segment_steps(image)
+    assert ("Smoothing" in {step.text for step in steps}) == (strength > 0)
