@@ -134,12 +134,12 @@ def mutated(source: str, number: int) -> tuple[str, int, str, str]:
     )
 
 
-def test_runs(module: Path) -> Iterator[list[str]]:
+def test_runs(copy_root: Path, module: Path) -> Iterator[list[str]]:
     """Say which tests to try, those likely to notice first."""
     room, name = module.parts[0], module.stem
-    own = sorted((ROOT / "tests" / room).rglob(f"test_*{name}*.py"))
+    own = sorted((copy_root / "tests" / room).rglob(f"test_*{name}*.py"))
     if own:
-        yield [str(p.relative_to(ROOT)) for p in own]
+        yield [str(p.relative_to(copy_root)) for p in own]
     yield from groups(room)
 
 
@@ -214,16 +214,16 @@ def caught_by(
     with tempfile.TemporaryDirectory() as anew:
         # A kernel is compiled anew when its own file changes, not when another's does.
         kept = Path(anew) if reaches_kernels(copy_root, module) else compiled
-        for tests in test_runs(module):
+        for tests in test_runs(copy_root, module):
             most = PATIENCE * took.get(tuple(tests), own) + 60
             if why := failed(copy_root, tests, kept, most):
                 return why
     return ""
 
 
-def drawn(n: int, seed: int) -> list[Mutant]:
+def drawn(copy_root: Path, n: int, seed: int) -> list[Mutant]:
     """Draw faults, each changeable node being as likely."""
-    package = ROOT / "src" / "napari_segen"
+    package = copy_root / "src" / "napari_segen"
     all_of_them = [
         Mutant(path.relative_to(package), i)
         for room in ROOMS
@@ -247,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         left_out = shutil.ignore_patterns(".git", ".*_cache", "__pycache__")
         shutil.copytree(ROOT, copy_root, ignore=left_out)
         took = seconds_without_fault(copy_root, compiled)
-        mutants = drawn(args.n, args.seed)
+        mutants = drawn(copy_root, args.n, args.seed)
         for number in tried:
             mutant = mutants[number - 1]
             path = copy_root / "src" / "napari_segen" / mutant.module
