@@ -61,7 +61,7 @@ class Mutant:
 
 
 def changeable(tree: ast.AST) -> list[ast.AST]:
-    """List the nodes that can be changed, texts for people left out."""
+    """List the nodes that can be changed, but for what cannot be a fault."""
     quiet = set()
     for node in ast.walk(tree):
         # Messages and annotations change nothing that a test should notice.
@@ -74,8 +74,27 @@ def changeable(tree: ast.AST) -> list[ast.AST]:
             parts = [node.returns]
         elif isinstance(node, ast.ClassDef):
             parts = list(node.decorator_list)  # frozen and slots
+        elif isinstance(node, ast.Call):
+            parts = _without_effect(node)
         quiet |= {id(inner) for part in parts for inner in ast.walk(part)}
     return [n for n in ast.walk(tree) if id(n) not in quiet and _changed(n)]
+
+
+def _without_effect(call: ast.Call) -> list[ast.AST]:
+    """List what of a call may be changed without any effect."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    if name == "zip":
+        # Whether lengths are compared: no matter where they agree, as they have to.
+        return [keyword.value for keyword in call.keywords if keyword.arg == "strict"]
+    if name == "reshape":
+        # The 1 of a -1: for NumPy -2 also means the length that is left.
+        return [
+            length.operand
+            for argument in call.args
+            for length in getattr(argument, "elts", [argument])
+            if isinstance(length, ast.UnaryOp) and isinstance(length.op, ast.USub)
+        ]
+    return []
 
 
 def _changed(node: ast.AST) -> ast.AST | None:
@@ -115,12 +134,12 @@ def mutated(source: str, number: int) -> tuple[str, int, str, str]:
     )
 
 
-def test_runs(module: Path) -> Iterator[list[str]]:
+def test_runs(copy_root: Path, module: Path) -> Iterator[list[str]]:
     """Say which tests to try, those likely to notice first."""
     room, name = module.parts[0], module.stem
-    own = sorted((ROOT / "tests" / room).rglob(f"test_*{name}*.py"))
+    own = sorted((copy_root / "tests" / room).rglob(f"test_*{name}*.py"))
     if own:
-        yield [str(p.relative_to(ROOT)) for p in own]
+        yield [str(p.relative_to(copy_root)) for p in own]
     yield from groups(room)
 
 
@@ -195,16 +214,16 @@ def caught_by(
     with tempfile.TemporaryDirectory() as anew:
         # A kernel is compiled anew when its own file changes, not when another's does.
         kept = Path(anew) if reaches_kernels(copy_root, module) else compiled
-        for tests in test_runs(module):
+        for tests in test_runs(copy_root, module):
             most = PATIENCE * took.get(tuple(tests), own) + 60
             if why := failed(copy_root, tests, kept, most):
                 return why
     return ""
 
 
-def drawn(n: int, seed: int) -> list[Mutant]:
+def drawn(copy_root: Path, n: int, seed: int) -> list[Mutant]:
     """Draw faults, each changeable node being as likely."""
-    package = ROOT / "src" / "napari_segen"
+    package = copy_root / "src" / "napari_segen"
     all_of_them = [
         Mutant(path.relative_to(package), i)
         for room in ROOMS
@@ -228,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         left_out = shutil.ignore_patterns(".git", ".*_cache", "__pycache__")
         shutil.copytree(ROOT, copy_root, ignore=left_out)
         took = seconds_without_fault(copy_root, compiled)
-        mutants = drawn(args.n, args.seed)
+        mutants = drawn(copy_root, args.n, args.seed)
         for number in tried:
             mutant = mutants[number - 1]
             path = copy_root / "src" / "napari_segen" / mutant.module

@@ -69,6 +69,14 @@ def test_of_a_huge_frame_a_bounded_part_is_looked_at(shape):
         assert len(starts) > 3 or n < sampling.BLOCK_SIDE[2]
 
 
+@given(st.integers(2, 12), st.integers(2, 24))
+def test_a_strip_is_not_judged_by_its_middle_where_two_blocks_have_room(half, room):
+    side, n = sampling.BLOCK_SIDE[2], 2 * half + 1
+    (regions,) = look_regions([(side, n * side)], room * side**2)
+    pixels = sum(np.prod([s.stop - s.start for s in region]) for region in regions)
+    assert 2 <= pixels / side**2 <= room
+
+
 def test_of_very_many_frames_some_are_looked_at():
     regions = look_regions([(256, 256)] * 1000, 10**6)
     assert sum(map(len, regions)) == sum(map(bool, regions)) == 61

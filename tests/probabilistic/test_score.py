@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.metrics import jaccard_score, log_loss, recall_score
 from tests.probabilistic.problems import two_regions
@@ -36,6 +38,19 @@ def test_the_calibration_error_of_known_frequencies():
     right = np.concatenate([np.arange(10) < 6, np.arange(30) < 15])
     error = calibration_error(confidence, right, np.ones(40))
     assert_allclose(error, 0.3 * 10 / 40)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 200))
+def test_the_calibration_error_is_that_of_numpys_histograms(seed, n):
+    rng = np.random.default_rng(seed)
+    confidence, weights = rng.uniform(size=n), rng.uniform(0.1, 1, n)
+    right = rng.uniform(size=n) < 0.5
+    claimed, true = (
+        np.histogram(confidence, 15, (0, 1), weights=weights * w)[0]
+        for w in (confidence, right)
+    )
+    expected = np.abs(claimed - true).sum() / weights.sum()
+    assert_allclose(calibration_error(confidence, right, weights), expected)
 
 
 def test_confidence_one_belongs_to_the_last_bin():

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.probabilistic.problems import two_regions
 
 import napari_segen as ns
-from napari_segen.core.steps import Step, run
+from napari_segen.core.steps import run
 from napari_segen.features import bank, parallel
 from napari_segen.probabilistic import frame, prediction
 from napari_segen.probabilistic.registry import methods_with_strokes
@@ -207,16 +207,6 @@ def test_masks_may_serve_as_scribbles():
     assert labels.dtype == np.uint8
 
 
-def test_it_shows_progress_that_never_goes_back():
-    image, scribbles, _ = two_regions()
-    steps = ns.ProbabilisticSegmenter().fit_steps(image, scribbles)
-    seen = list(steps)
-    done = [s.done / s.total for s in seen]
-    assert all(isinstance(s, Step) for s in seen)
-    assert done == sorted(done)
-    assert any("loss" in s.figures for s in seen)
-
-
 def test_a_cancelled_fit_leaves_the_model_as_it_was():
     image, scribbles, _ = two_regions()
     segmenter = fitted(image, scribbles)
@@ -226,15 +216,6 @@ def test_a_cancelled_fit_leaves_the_model_as_it_was():
         next(steps)
     steps.close()
     assert_array_equal(segmenter.predict_proba(image), before)
-
-
-@pytest.mark.parametrize("method", methods_with_strokes())
-def test_the_share_that_is_done_never_falls_and_ends_at_all(method):
-    image, scribbles, _ = two_regions()
-    steps = ns.ProbabilisticSegmenter(method).fit_steps(image, scribbles)
-    shares = [step.done / step.total for step in steps]
-    assert shares == sorted(shares)
-    assert shares[-1] == 1
 
 
 def test_the_features_of_a_large_image_are_never_there_at_once(monkeypatch):
