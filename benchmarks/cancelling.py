@@ -41,7 +41,9 @@ def blobs(size: int) -> np.ndarray:
 def segmenting() -> Steps[Any]:
     image = blobs(4096)
     model = ns.ProbabilisticSegmenter("forest")
-    yield from model.fit_steps(image, (image > 0) + np.uint8(1))
+    strokes = np.zeros(image.shape, np.uint8)
+    strokes[::64] = (image[::64] > 0) + np.uint8(1)
+    yield from model.fit_steps(image, strokes)
     return (yield from model.segment_steps(image))
 
 
