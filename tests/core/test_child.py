@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from tests.core import jobs
+from tests.waiting import wait_until
 
 from napari_segen.core import child as child_module
 from napari_segen.core.child import Child, ChildDied, ChildFailed
@@ -26,13 +27,6 @@ def shared():
 def child(shared):
     run(shared.start_steps())
     return shared
-
-
-def wait_until(is_so, seconds=60):
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.01)
 
 
 def first(steps, text):

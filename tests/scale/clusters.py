@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 
 
@@ -54,10 +53,3 @@ def worker(start, port, **environment):
     options = ["--nthreads=1", "--no-dashboard", "--memory-limit=0", "--no-nanny"]
     address = f"tcp://127.0.0.1:{port}"
     return start("-m", "distributed.cli.dask_worker", address, *options, **environment)
-
-
-def wait_until(is_so, seconds=180):
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.005)

@@ -22,10 +22,10 @@ from tests.scale.clusters import (  # noqa: E402
     kill,
     processes,
     scheduler,
-    wait_until,
     worker,
 )
 from tests.scale.conftest import digests, fitted, spots, write_image  # noqa: E402
+from tests.waiting import wait_until  # noqa: E402
 
 from napari_segen.scale import parts  # noqa: E402
 from napari_segen.scale.lazy import segment_lazy  # noqa: E402

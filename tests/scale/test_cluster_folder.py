@@ -9,9 +9,10 @@ import pytest
 pytest.importorskip("zarr")
 pytest.importorskip("distributed")
 
-from tests.scale.clusters import kill, processes, wait_until
+from tests.scale.clusters import kill, processes
 from tests.scale.conftest import digests, write_image
 from tests.scale.fields import field
+from tests.waiting import wait_until
 
 from napari_segen.cli import main
 from napari_segen.core.steps import run
